@@ -1,0 +1,60 @@
+# Short names for the usual commands. Each is plain cargo underneath: nothing needs `just`.
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Start the product (`just run up --demo` passes arguments)
+run *ARGS:
+    cargo run -- {{ ARGS }}
+
+# Run every test, stores on SQLite
+test:
+    cargo test --workspace
+
+# Run every test, stores on SQLite and on a throw-away PostgreSQL
+test-postgres:
+    .ci/postgres.sh run cargo test --workspace
+
+# What to run before a push
+check: fmt-check clippy doc test deny
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Fail if the code is not formatted
+fmt-check:
+    cargo fmt --all --check
+
+# Lint every target, warnings refused
+clippy:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Build the documentation, warnings refused
+doc:
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+# Check bans, licences and sources of the dependencies (cargo-deny)
+deny:
+    cargo deny check bans licenses sources
+
+# Check the dependencies against the published advisories (cargo-deny, needs the network)
+audit:
+    cargo deny check advisories
+
+# Lint the contracts (buf)
+proto-lint:
+    buf lint
+
+# Fail if a contract breaks its readers since BASE (buf)
+proto-breaking BASE='main':
+    buf breaking --against '.git#branch={{ BASE }}'
+
+# Run the measurements
+bench:
+    cargo bench --workspace --locked
+
+# Run all that a submission must pass
+ci:
+    .ci/run
