@@ -1,0 +1,18 @@
+//! The pure core of a tamper-evident log: hashes, tiles, proofs, checkpoints.
+//!
+//! Every format is public (RFC 6962, C2SP tlog-tiles, tlog-checkpoint, signed-note), so that an
+//! auditor can check the log with tools that this project did not write.
+//! Nothing here reads a file, a clock or a database: tiles come in through closures, and the
+//! caller decides when a head is durable enough to be signed.
+
+pub mod checkpoint;
+pub mod error;
+pub mod hash;
+pub mod note;
+pub mod proof;
+mod reader;
+pub mod tile;
+pub mod tree;
+
+#[cfg(test)]
+mod testing;
