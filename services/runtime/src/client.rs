@@ -1,0 +1,304 @@
+//! How a system calls through the gateway: its identity, its vouchers, its channel.
+//!
+//! A voucher is fetched when it is first needed, kept while it is good and renewed in its last
+//! fifth; a refusal of the voucher drops it. Calls are repeated only where the gateway says that
+//! nothing was processed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response};
+use serde::{Deserialize, Serialize};
+use tonic::body::Body;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Status};
+use tower::{Service, ServiceExt as _};
+
+use crate::clock::Clock;
+use crate::https::{self, Https};
+use crate::jose::{self, PrivateKey};
+use crate::problem::{Problem, reason};
+use crate::trace::TraceContext;
+use crate::{secret, tls};
+
+pub mod voucher;
+
+use voucher::{Source, Voucher};
+
+/// What a client knows of itself and of the gateway: the file `client.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientFile {
+    /// Id in the registry.
+    pub client_id: String,
+    /// RFC 7638 thumbprint of the assertion key.
+    pub kid: String,
+    /// Address of the token endpoint.
+    pub token_url: String,
+    /// Address of the data plane.
+    pub gateway: String,
+    /// Audience of assertions.
+    pub assertion_audience: String,
+    /// Purposes by name.
+    #[serde(default)]
+    pub purposes: BTreeMap<String, PurposeEntry>,
+}
+
+/// A purpose that a client may act for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PurposeEntry {
+    /// Id in the registry.
+    pub purpose_id: String,
+    /// Name of the e-service.
+    pub eservice: String,
+    /// Methods, as `pkg.Service/Method`.
+    pub methods: Vec<String>,
+}
+
+/// The way of one client to the gateway.
+#[derive(Clone)]
+pub struct Gateway {
+    file: Arc<ClientFile>,
+    channel: Channel,
+    sources: Arc<HashMap<String, Source>>,
+}
+
+/// A channel whose calls carry a voucher for one purpose.
+#[derive(Clone)]
+pub struct Authorized {
+    channel: Channel,
+    source: Source,
+}
+
+/// Ways that calling fails before the gateway has seen the call.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `client.json` does not parse.
+    #[error("{0} is no client file")]
+    File(String, #[source] serde_json::Error),
+    /// The token endpoint cannot be asked.
+    #[error("token endpoint cannot be asked")]
+    Https(#[from] https::Error),
+    /// The assertion key does not sign.
+    #[error("assertion key cannot be used")]
+    Key(#[from] jose::Error),
+    /// The client has no purpose of that name.
+    #[error("client has no purpose named {0}")]
+    PurposeUnknown(String),
+    /// A key or certificate cannot be read.
+    #[error(transparent)]
+    Secret(#[from] secret::Error),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// The gateway's address cannot be used.
+    #[error("gateway address cannot be used")]
+    Transport(#[from] tonic::transport::Error),
+    /// The token endpoint refused.
+    #[error("voucher refused: {reason}: {description}")]
+    VoucherRefused {
+        /// Stable reason.
+        reason: String,
+        /// Text for people.
+        description: String,
+    },
+}
+
+impl Gateway {
+    /// Reads a client's folder (`client.json`, `tls.pem`, `tls.key`, `assertion.key`).
+    ///
+    /// Nothing is asked of the network yet.
+    ///
+    /// # Errors
+    ///
+    /// When a file is missing or does not parse.
+    pub fn open(folder: &Path, ca: &Path, clock: &Clock) -> Result<Self, Error> {
+        let file = read_client_file(folder)?;
+        let identity = tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"))?;
+        let https = Https::new(tls::client(Some(&identity), &tls::roots(ca)?, &[])?);
+        let key = PrivateKey::from_pem(&secret::read(&folder.join("assertion.key"))?)?;
+        let channel = channel(&file.gateway, folder, ca)?;
+        let file = Arc::new(file);
+        let source = |name: &String, entry: &PurposeEntry| {
+            let purpose_id = entry.purpose_id.clone();
+            let source = Source::new(&file, purpose_id, key.clone(), https.clone(), clock.clone());
+            (name.clone(), source)
+        };
+        let sources = file.purposes.iter().map(|(name, entry)| source(name, entry)).collect();
+        Ok(Self { channel, sources: Arc::new(sources), file })
+    }
+
+    /// The client's own file.
+    #[must_use]
+    pub fn file(&self) -> &ClientFile {
+        &self.file
+    }
+
+    /// A channel for one purpose, by its name in `client.json`.
+    ///
+    /// # Errors
+    ///
+    /// When the client has no such purpose.
+    pub fn purpose(&self, name: &str) -> Result<Authorized, Error> {
+        Ok(Authorized { channel: self.channel.clone(), source: self.source(name)?.clone() })
+    }
+
+    /// A voucher for one purpose.
+    ///
+    /// # Errors
+    ///
+    /// When the purpose is unknown or the token endpoint refuses.
+    pub async fn voucher(&self, name: &str) -> Result<Voucher, Error> {
+        self.source(name)?.voucher().await
+    }
+
+    /// The channel without any voucher.
+    #[must_use]
+    pub fn bare(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    fn source(&self, name: &str) -> Result<&Source, Error> {
+        self.sources.get(name).ok_or_else(|| Error::PurposeUnknown(name.to_owned()))
+    }
+}
+
+impl Service<Request<Body>> for Authorized {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let (channel, source) = (self.channel.clone(), self.source.clone());
+        Box::pin(async move {
+            let voucher = source.voucher().await.map_err(|error| error.to_status())?;
+            let bearer = HeaderValue::try_from(format!("Bearer {}", voucher.token))
+                .map_err(|_| Status::internal("voucher is no header value"))?;
+            request.headers_mut().insert("authorization", bearer);
+            insert_trace(&mut request);
+            let response = channel.oneshot(request).await.map_err(unreachable)?;
+            if response.headers().get("grpc-status").is_some_and(|code| code == "16") {
+                source.forget(&voucher).await;
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// Reads a client's `client.json`.
+///
+/// # Errors
+///
+/// When it is missing or does not parse.
+pub fn read_client_file(folder: &Path) -> Result<ClientFile, Error> {
+    let path = folder.join("client.json");
+    let text = secret::read(&path)?;
+    serde_json::from_str(&text).map_err(|error| Error::File(path.display().to_string(), error))
+}
+
+/// Opens a channel with the certificate of a folder; it connects when it is first used.
+///
+/// # Errors
+///
+/// When a file is missing or the address makes no sense.
+pub fn channel(address: &str, folder: &Path, ca: &Path) -> Result<Channel, Error> {
+    let certificate = secret::read(&folder.join("tls.pem"))?;
+    let key = secret::read(&folder.join("tls.key"))?;
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(secret::read(ca)?.as_bytes()))
+        .identity(Identity::from_pem(certificate.as_bytes(), key.as_bytes()));
+    let endpoint = Endpoint::from_shared(address.to_owned())?
+        .tls_config(tls)?
+        .connect_timeout(Duration::from_secs(5))
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_while_idle(true)
+        .tcp_nodelay(true);
+    Ok(endpoint.connect_lazy())
+}
+
+/// Repeats a call that the gateway says it did not process, at most three times in all.
+///
+/// # Errors
+///
+/// The last refusal.
+pub async fn retrying<T, F>(mut call: impl FnMut() -> F) -> Result<T, Status>
+where
+    F: Future<Output = Result<T, Status>>,
+{
+    for pause in [50, 250] {
+        match call().await {
+            Err(status) if safe_to_repeat(&status) => {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+    call().await
+}
+
+/// Whether a refusal says that nothing was processed, or that a new voucher helps.
+fn safe_to_repeat(status: &Status) -> bool {
+    match (status.code(), reason(status).as_deref()) {
+        (
+            Code::Unavailable,
+            Some(
+                "UPSTREAM_UNAVAILABLE" | "AUDIT_UNAVAILABLE" | "SNAPSHOT_STALE" | "DRAINING"
+                | "TOKEN_UNAVAILABLE",
+            ),
+        ) => true,
+        (Code::Unauthenticated, Some("VOUCHER_EXPIRED")) => true,
+        _ => false,
+    }
+}
+
+impl Error {
+    /// The status that a caller inside the process sees.
+    #[must_use]
+    pub fn to_status(&self) -> Status {
+        match self {
+            Self::VoucherRefused { reason, .. } => Problem::new(
+                Code::PermissionDenied,
+                "VOUCHER_REFUSED",
+                self.to_string(),
+                "il varco non ha rilasciato il voucher",
+            )
+            .with("token_reason", reason.clone())
+            .into_status("varco"),
+            Self::Https(_) => Problem::unavailable(
+                "TOKEN_UNAVAILABLE",
+                "token endpoint cannot be asked",
+                "il punto di rilascio dei voucher non risponde",
+            )
+            .into_status("varco"),
+            other => Status::internal(other.to_string()),
+        }
+    }
+}
+
+fn insert_trace(request: &mut Request<Body>) {
+    if request.headers().contains_key("traceparent") {
+        return;
+    }
+    let context = TraceContext::current().map_or_else(TraceContext::start, |here| here.child());
+    if let Ok(value) = HeaderValue::try_from(context.header()) {
+        request.headers_mut().insert("traceparent", value);
+    }
+}
+
+fn unreachable(error: tonic::transport::Error) -> Status {
+    Status::from_error(Box::new(error))
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Gateway({} as {})", self.file.gateway, self.file.client_id)
+    }
+}

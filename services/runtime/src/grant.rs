@@ -1,0 +1,225 @@
+//! The grant: the gateway's word that one call may be served, verified by the service again.
+//!
+//! Reachable is not authorised. A service takes a call only from the gateway's certificate, with a
+//! grant signed by the gateway for this service, this method and this half minute.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use tonic::{Code, Status};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::jose;
+use crate::jwks::Jwks;
+use crate::problem::Problem;
+use crate::server::Connection;
+
+/// Header type of a grant.
+pub const TYP: &str = "varco-grant+jwt";
+
+/// Claims of a grant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claims {
+    /// The gateway.
+    pub iss: String,
+    /// The audience of the e-service.
+    pub aud: String,
+    /// The client that calls.
+    pub sub: String,
+    /// The office that it belongs to.
+    #[serde(rename = "consumerId")]
+    pub consumer_id: String,
+    /// What it calls for.
+    #[serde(rename = "purposeId")]
+    pub purpose_id: String,
+    /// `pkg.Service/Method`.
+    pub method: String,
+    /// The call's id in the register of accesses.
+    pub txn: Uuid,
+    /// Issued at, seconds.
+    pub iat: i64,
+    /// Expires at, seconds.
+    pub exp: i64,
+    /// Unique.
+    pub jti: Uuid,
+}
+
+/// A verified grant, as a service's methods see it.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The call's id in the register of accesses.
+    pub audit_id: Uuid,
+    /// The client that calls.
+    pub client_id: String,
+    /// The office that it belongs to.
+    pub consumer_id: String,
+    /// What it calls for.
+    pub purpose_id: String,
+    /// `pkg.Service/Method`.
+    pub method: String,
+}
+
+/// What a service checks grants with.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// The gateway's keys.
+    pub jwks: Jwks,
+    /// The gateway's name as an issuer.
+    pub issuer: String,
+    /// The service's own audience.
+    pub audience: String,
+    /// URI in the gateway's certificate.
+    pub gateway: String,
+    /// The service's name in refusals, such as `anagrafe.varco`.
+    pub domain: String,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Grant {
+    /// The grant of a call that the guard let through.
+    ///
+    /// # Errors
+    ///
+    /// `UNAUTHENTICATED` when there is none, which the guard makes impossible.
+    pub fn of<T>(request: &tonic::Request<T>) -> Result<&Self, Status> {
+        request.extensions().get().ok_or_else(|| Status::unauthenticated("grant is missing"))
+    }
+}
+
+/// Lets a call through only with a valid grant, and hands the grant on.
+pub async fn require(
+    State(guard): State<Arc<Guard>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let verified = match guard.token(&request) {
+        Ok((token, method)) => guard.verify(&token, &method).await,
+        Err(refused) => Err(refused),
+    };
+    match verified {
+        Ok(grant) => {
+            request.headers_mut().remove("varco-grant");
+            request.extensions_mut().insert(grant);
+            next.run(request).await
+        }
+        Err(refused) => refused.into_status(&guard.domain).into_http(),
+    }
+}
+
+impl Guard {
+    /// The grant's token and the method of a call, when it came from the gateway.
+    fn token(&self, request: &Request) -> Result<(String, String), Problem> {
+        let connection = request.extensions().get::<Connection>();
+        let peer = connection.and_then(|connection| connection.peer.as_ref());
+        if !peer.is_some_and(|peer| peer.uris.contains(&self.gateway)) {
+            return Err(refusal("PEER_NOT_GATEWAY", "only the gateway may call"));
+        }
+        let token = request
+            .headers()
+            .get("varco-grant")
+            .and_then(|value| value.to_str().ok())
+            .ok_or_else(|| refusal("GRANT_MISSING", "grant is missing"))?;
+        let method = request.uri().path().trim_start_matches('/');
+        Ok((token.to_owned(), method.to_owned()))
+    }
+
+    async fn verify(&self, token: &str, method: &str) -> Result<Grant, Problem> {
+        let invalid = || refusal("GRANT_INVALID", "grant does not verify");
+        let header = jose::header(token).map_err(|_| invalid())?;
+        if header.typ.as_deref() != Some(TYP) {
+            return Err(invalid());
+        }
+        let kid = header.kid.ok_or_else(invalid)?;
+        let key = self.jwks.key(&kid).await.ok_or_else(invalid)?;
+        let claims: Claims = key.verify(token).map_err(|_| invalid())?;
+        self.accept(claims, method)
+    }
+
+    fn accept(&self, claims: Claims, method: &str) -> Result<Grant, Problem> {
+        let now = self.clock.unix();
+        if claims.iss != self.issuer || claims.aud != self.audience {
+            return Err(refusal("GRANT_AUDIENCE", "grant is for another service"));
+        }
+        if claims.method != method {
+            return Err(refusal("GRANT_METHOD", "grant is for another method"));
+        }
+        let live = claims.iat <= now + SKEW && now < claims.exp + SKEW;
+        if !live || claims.exp - claims.iat > MAX_LIFE {
+            return Err(refusal("GRANT_EXPIRED", "grant is not valid now: compare the clocks"));
+        }
+        Ok(Grant {
+            audit_id: claims.txn,
+            client_id: claims.sub,
+            consumer_id: claims.consumer_id,
+            purpose_id: claims.purpose_id,
+            method: claims.method,
+        })
+    }
+}
+
+fn refusal(reason: &'static str, english: &str) -> Problem {
+    Problem::new(Code::Unauthenticated, reason, english, "chiamata non autorizzata dal varco")
+}
+
+/// Longest life of a grant, seconds.
+pub const MAX_LIFE: i64 = 30;
+const SKEW: i64 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::https::Https;
+
+    fn guard() -> Guard {
+        let roots = Arc::new(rustls::RootCertStore::empty());
+        let https = Https::new(crate::tls::client(None, &roots, &[]).unwrap());
+        Guard {
+            jwks: Jwks::new(https, "https://localhost:1/jwks".to_owned()),
+            issuer: "https://localhost:7444".to_owned(),
+            audience: "https://anagrafe.example/v1".to_owned(),
+            gateway: "spiffe://c/gateway".to_owned(),
+            domain: "anagrafe.varco".to_owned(),
+            clock: Clock::fixed("2026-11-22T10:00:00Z".parse().unwrap()),
+        }
+    }
+
+    fn claims(guard: &Guard) -> Claims {
+        Claims {
+            iss: guard.issuer.clone(),
+            aud: guard.audience.clone(),
+            sub: "client".to_owned(),
+            consumer_id: "office".to_owned(),
+            purpose_id: "purpose".to_owned(),
+            method: "pkg.S/M".to_owned(),
+            txn: Uuid::nil(),
+            iat: guard.clock.unix(),
+            exp: guard.clock.unix() + MAX_LIFE,
+            jti: Uuid::nil(),
+        }
+    }
+
+    #[test]
+    fn grant_serves_one_method_of_one_service_for_half_a_minute() {
+        let guard = guard();
+        let good = claims(&guard);
+        let bent: [(fn(&mut Claims), &str); 5] = [
+            (|c| "https://albo.example/v1".clone_into(&mut c.aud), "GRANT_AUDIENCE"),
+            (|c| "https://elsewhere".clone_into(&mut c.iss), "GRANT_AUDIENCE"),
+            (|c| "pkg.S/Other".clone_into(&mut c.method), "GRANT_METHOD"),
+            (|c| c.exp = c.iat - 60, "GRANT_EXPIRED"),
+            (|c| c.exp = c.iat + 3600, "GRANT_EXPIRED"),
+        ];
+
+        assert!(guard.accept(good.clone(), "pkg.S/M").is_ok());
+        for (bend, reason) in bent {
+            let mut bad = good.clone();
+            bend(&mut bad);
+            assert_eq!(guard.accept(bad, "pkg.S/M").unwrap_err().reason(), reason);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What every role of Varco stands on: configuration, servers, clients, storage, time.
+//!
+//! It knows no office and no rule of the gateway. A role takes from here how it listens, how it
+//! calls, how it stores and how it refuses, so that each of these is done in one way.
+
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod grant;
+pub mod idempotency;
+pub mod jose;
+pub mod jwks;
+pub mod pki;
+pub mod problem;
+pub mod https;
+pub mod secret;
+pub mod server;
+pub mod service;
+pub mod store;
+pub mod tasks;
+pub mod telemetry;
+pub mod tls;
+pub mod trace;

@@ -1,0 +1,71 @@
+//! The layers around an office service, outermost first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use tower::ServiceBuilder;
+
+use crate::grant::{self, Guard};
+use crate::telemetry;
+
+/// Puts an office's methods behind the grant; health stands beside, for the gateway's checks.
+pub async fn router(routes: tonic::service::Routes, guard: Guard) -> Router {
+    let (health, answers) = tonic_health::server::health_reporter();
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let layers = ServiceBuilder::new()
+        .layer(from_fn(telemetry::server_span))
+        .layer(from_fn(deadline))
+        .layer(from_fn_with_state(Arc::new(guard), grant::require));
+    let guarded = routes.into_axum_router().layer(layers);
+    tonic::service::Routes::new(answers).into_axum_router().fallback_service(guarded)
+}
+
+/// Ends a call whose time is up before its answer begins.
+async fn deadline(request: Request, next: Next) -> Response {
+    let asked = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
+    let limit = asked.and_then(parse_timeout).unwrap_or(CAP).min(CAP);
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => tonic::Status::deadline_exceeded("deadline exceeded").into_http(),
+    }
+}
+
+/// Parses a `grpc-timeout` value: at most eight digits and a unit.
+#[must_use]
+pub fn parse_timeout(text: &str) -> Option<Duration> {
+    let split = text.len().checked_sub(1)?;
+    let (digits, unit) = (text.get(..split)?, text.get(split..)?);
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let amount: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(amount * 3600),
+        "M" => Duration::from_secs(amount * 60),
+        "S" => Duration::from_secs(amount),
+        "m" => Duration::from_millis(amount),
+        "u" => Duration::from_micros(amount),
+        "n" => Duration::from_nanos(amount),
+        _ => return None,
+    })
+}
+
+const CAP: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_follow_the_grpc_text_form() {
+        assert_eq!(parse_timeout("150m"), Some(Duration::from_millis(150)));
+        assert_eq!(parse_timeout("2S"), Some(Duration::from_secs(2)));
+        for bad in ["", "S", "123456789S", "-1S", "1.5S", "1", "1é"] {
+            assert_eq!(parse_timeout(bad), None, "{bad}");
+        }
+    }
+}

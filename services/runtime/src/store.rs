@@ -1,0 +1,285 @@
+//! One storage for two databases: SQLite by default, PostgreSQL in production.
+//!
+//! A query's text, its binds and its row type stand once in the source; the macro [`on!`] compiles
+//! the same body for either pool. Only the DDL is written twice. Time, identifiers and randomness
+//! come in as values, never from the database.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+#[cfg(feature = "testing")]
+pub mod testing;
+
+/// A role's database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// One file, one writer, several readers.
+    Sqlite {
+        /// Connections that only read.
+        read: SqlitePool,
+        /// The one connection that writes.
+        write: SqlitePool,
+    },
+    /// A PostgreSQL database.
+    Postgres(PgPool),
+}
+
+/// A transaction on either database; dropped without [`Tx::commit`], it is rolled back.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On PostgreSQL.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// The DDL of a role, oldest first, in both dialects.
+#[derive(Clone, Copy, Debug)]
+pub struct Migrations {
+    /// For SQLite.
+    pub sqlite: &'static [&'static str],
+    /// For PostgreSQL.
+    pub postgres: &'static [&'static str],
+}
+
+/// Ways that storage fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is damaged, or is no database.
+    #[error("database {0} is damaged: move it aside and restore it from a backup")]
+    Corrupt(PathBuf),
+    /// The address of the database makes no sense.
+    #[error("database address must be sqlite:FILE or postgres://…")]
+    Address,
+    /// The schema could not be brought up to date.
+    #[error("database {0} cannot be brought up to date")]
+    Migrate(String, #[source] sqlx::migrate::MigrateError),
+    /// The file cannot be opened or made.
+    #[error("database {0} cannot be opened: check that the folder exists and is writable")]
+    Open(PathBuf, #[source] sqlx::Error),
+    /// The server cannot be reached.
+    #[error("postgresql cannot be reached: check the address and that it runs")]
+    Unreachable(#[source] sqlx::Error),
+    /// A statement failed.
+    #[error("statement failed")]
+    Statement(#[from] sqlx::Error),
+}
+
+impl Error {
+    /// Whether a row with the same key already stands there.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Statement(sqlx::Error::Database(error)) => error.is_unique_violation(),
+            _ => false,
+        }
+    }
+}
+
+/// Runs a query body on whichever database a transaction stands on.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, |$db:ident| $body:expr) => {
+        match $tx {
+            $crate::store::Tx::Sqlite(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+            $crate::store::Tx::Postgres(tx) => {
+                let $db = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+impl Db {
+    /// Opens a database by its address and brings its schema up to date.
+    ///
+    /// `sqlite:FILE` is made when it does not exist; a relative file stands in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; nothing is changed in a file that is no database.
+    pub async fn open(address: &str, folder: &Path, schema: Migrations) -> Result<Self, Error> {
+        if let Some(file) = address.strip_prefix("sqlite:") {
+            return Self::open_sqlite(&folder.join(file), schema).await;
+        }
+        if address.starts_with("postgres://") || address.starts_with("postgresql://") {
+            return Self::open_postgres(address, schema).await;
+        }
+        Err(Error::Address)
+    }
+
+    async fn open_sqlite(file: &Path, schema: Migrations) -> Result<Self, Error> {
+        let options = sqlite_options(file);
+        let failed = |error| sqlite_failure(file, error);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone().create_if_missing(true))
+            .await
+            .map_err(failed)?;
+        check_file(&write, file).await?;
+        migrator(schema.sqlite)
+            .run(&write)
+            .await
+            .map_err(|error| Error::Migrate(file.display().to_string(), error))?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .min_connections(1)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(failed)?;
+        Ok(Self::Sqlite { read, write })
+    }
+
+    async fn open_postgres(address: &str, schema: Migrations) -> Result<Self, Error> {
+        let options: PgConnectOptions = address.parse().map_err(|_| Error::Address)?;
+        // Migrations run before the pool opens: 0.9 keeps stale plans after a change of schema.
+        let first = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options.clone())
+            .await
+            .map_err(Error::Unreachable)?;
+        migrator(schema.postgres)
+            .run(&first)
+            .await
+            .map_err(|error| Error::Migrate("postgresql".to_owned(), error))?;
+        first.close().await;
+        PgPoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(options)
+            .await
+            .map(Self::Postgres)
+            .map_err(Error::Unreachable)
+    }
+
+    /// Opens an existing SQLite file to read it beside the process that writes it.
+    ///
+    /// # Errors
+    ///
+    /// When the file does not exist or is damaged.
+    pub async fn open_to_read(file: &Path) -> Result<Self, Error> {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE)
+            .connect_with(sqlite_options(file).read_only(true))
+            .await
+            .map_err(|error| sqlite_failure(file, error))?;
+        check_file(&pool, file).await?;
+        Ok(Self::Sqlite { read: pool.clone(), write: pool })
+    }
+
+    /// Begins a transaction that writes; on SQLite it waits for the writer before it.
+    ///
+    /// # Errors
+    ///
+    /// When no connection is free in time or the database is unreachable.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that only reads, beside the writer.
+    ///
+    /// # Errors
+    ///
+    /// When no connection is free in time or the database is unreachable.
+    pub async fn read(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Closes every connection, after what they do.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes what was done durable.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot; then nothing was done.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+fn sqlite_options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("trusted_schema", "OFF")
+        .pragma("cache_size", "-512")
+        .statement_cache_capacity(64)
+}
+
+fn sqlite_failure(file: &Path, error: sqlx::Error) -> Error {
+    let code = match &error {
+        sqlx::Error::Database(inner) => inner.code().map(std::borrow::Cow::into_owned),
+        _ => None,
+    };
+    match code.as_deref() {
+        // SQLITE_CORRUPT and SQLITE_NOTADB.
+        Some("11" | "26") => Error::Corrupt(file.to_owned()),
+        _ => Error::Open(file.to_owned(), error),
+    }
+}
+
+/// Reads every page of a small file; a large one is checked by `varco doctor`.
+async fn check_file(pool: &SqlitePool, file: &Path) -> Result<(), Error> {
+    let size = std::fs::metadata(file).map_or(0, |found| found.len());
+    if size > CHECKED_AT_OPEN {
+        return Ok(());
+    }
+    let answer: Result<(String,), _> =
+        sqlx::query_as("PRAGMA quick_check(1)").fetch_one(pool).await;
+    match answer {
+        Ok((text,)) if text == "ok" => Ok(()),
+        Ok(_) => Err(Error::Corrupt(file.to_owned())),
+        Err(error) => Err(sqlite_failure(file, error)),
+    }
+}
+
+fn migrator(steps: &'static [&'static str]) -> Migrator {
+    let migrations = steps.iter().zip(1_i64..).map(|(sql, version)| {
+        let sql = sqlx::SqlStr::from_static(sql);
+        Migration::new(version, "step".into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+const ACQUIRE: Duration = Duration::from_secs(5);
+const CHECKED_AT_OPEN: u64 = 32 * 1024 * 1024;
