@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=varco");
     let files = contracts(Path::new("varco"))?;
@@ -15,13 +16,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     // The pool's own encoding keeps the options of Varco; prost-types would drop extensions.
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("varco.binpb"), compiler.encode_file_descriptor_set())?;
+    std::fs::write(
+        out.join("varco.binpb"),
+        compiler.encode_file_descriptor_set(),
+    )?;
 
     compiler.include_source_info(true);
     let set = prost_types::FileDescriptorSet::decode(&*compiler.encode_file_descriptor_set())?;
-    tonic_prost_build::configure()
-        .bytes(".")
-        .compile_fds(set)?;
+    tonic_prost_build::configure().bytes(".").compile_fds(set)?;
     Ok(())
 }
 

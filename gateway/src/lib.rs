@@ -1,1 +1,280 @@
-//! placeholder
+//! The gate: vouchers, data plane, registry, register of accesses.
+//!
+//! Everything that gives authority stands here. [`Gateway::routers`] holds the life of one call as
+//! a list of layers, to be read from the top. The crate knows services only as contracts and
+//! method paths.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower::{ServiceBuilder, service_fn};
+use varco_runtime::clock::Clock;
+use varco_runtime::config::Config;
+use varco_runtime::store::{Db, Migrations};
+use varco_runtime::tasks::Tasks;
+use varco_runtime::{jose, pki, secret, store, telemetry};
+
+pub mod audit;
+pub mod authenticate;
+pub mod authorize;
+pub mod call;
+pub mod control;
+pub mod deadline;
+pub mod forward;
+pub mod gate;
+pub mod intent;
+pub mod keys;
+pub mod limit;
+pub mod minimise;
+pub mod probes;
+pub mod record;
+pub mod refusal;
+pub mod registry;
+pub mod token;
+pub mod voucher;
+
+use audit::committer::{self, Register, Run};
+use authenticate::authenticate;
+use authorize::authorize;
+use deadline::deadline;
+use forward::forward;
+use gate::Gate;
+use intent::intent;
+use limit::limit;
+use minimise::minimise;
+use record::record;
+use registry::Registry;
+use voucher::Vouchers;
+
+/// The schema of the registry.
+pub const REGISTRY_MIGRATIONS: Migrations = Migrations {
+    sqlite: &[include_str!("../migrations/registry/sqlite/0001_init.sql")],
+    postgres: &[include_str!(
+        "../migrations/registry/postgres/0001_init.sql"
+    )],
+};
+
+/// A gateway, opened on its databases and keys.
+#[derive(Debug)]
+pub struct Gateway {
+    gate: Arc<Gate>,
+    keys: keys::Keys,
+    assertion_audience: String,
+}
+
+/// What a gateway serves, each on a port of its own.
+#[derive(Debug)]
+pub struct Routers {
+    /// gRPC over mTLS for clients.
+    pub data_plane: Router,
+    /// HTTPS for vouchers and keys.
+    pub token: Router,
+    /// gRPC over mTLS for operators.
+    pub control: Router,
+    /// HTTP probes.
+    pub probes: Router,
+}
+
+/// Ways that a gateway cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The register of accesses refuses.
+    #[error(transparent)]
+    Audit(#[from] audit::Error),
+    /// A certificate or key cannot be made.
+    #[error(transparent)]
+    Certificate(#[from] pki::Error),
+    /// A key is no key.
+    #[error(transparent)]
+    Key(#[from] jose::Error),
+    /// A key stands there already.
+    #[error("{0} stands there already: keys are never overwritten")]
+    KeyExists(PathBuf),
+    /// The key of the log is no Ed25519 key.
+    #[error("{0} is no Ed25519 key in PKCS#8 PEM: restore it from a backup")]
+    LogKey(PathBuf),
+    /// A record cannot be made durable.
+    #[error(transparent)]
+    Record(#[from] committer::Unavailable),
+    /// The registry cannot be read.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Secret(#[from] secret::Error),
+    /// A database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The log refuses its key.
+    #[error(transparent)]
+    Tlog(#[from] varco_tlog::error::Error),
+    /// An upstream cannot be used.
+    #[error("upstream cannot be used")]
+    Upstream(#[source] tonic::transport::Error),
+}
+
+impl Gateway {
+    /// Opens databases, keys and log, and closes what a process before left open.
+    ///
+    /// # Errors
+    ///
+    /// Says which part cannot be opened; nothing is changed then.
+    pub async fn open(config: &Config, clock: Clock, tasks: Tasks) -> Result<Self, Error> {
+        let gateway = &config.gateway;
+        let path = |path: &PathBuf| config.path(path);
+        let keys = keys::Keys::load(&path(&gateway.keys))?;
+        let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
+        let registry = Registry::open(db.clone(), clock.clone()).await?;
+        let register = register(config, &clock, &tasks).await?;
+        let limits = gateway.limits;
+        let limiter = limit::Limiter::new(
+            db,
+            clock.clone(),
+            limits.calls_per_second,
+            limits.streams_per_client,
+        );
+        let upstreams = forward::Upstreams::new(
+            &path(&gateway.certificate),
+            &path(&gateway.key),
+            &path(&config.comune.ca),
+        )?;
+        tasks.spawn_until_stop(registry.clone().follow());
+        committer::close_dangling(&register).await?;
+        let epoch = registry.snapshot().epoch;
+        register
+            .commit(audit::record::start(clock.uuid(), epoch))
+            .await?;
+        let gate = Gate {
+            vouchers: Vouchers::new(keys.voucher.clone(), config.issuer()),
+            grant_key: keys.grant.clone(),
+            budget: record::budget::Budget::new(limits.answer_bytes),
+            trust_domain: config.trust_domain(),
+            registry,
+            register,
+            upstreams,
+            limiter,
+            limits,
+            clock,
+            tasks,
+        };
+        let assertion_audience = gateway.assertion_audience.clone();
+        Ok(Self {
+            gate: Arc::new(gate),
+            keys,
+            assertion_audience,
+        })
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.gate.registry
+    }
+
+    /// What the gateway serves. The first list is the life of one call, outermost layer first.
+    pub fn routers(&self) -> Routers {
+        let gate = &self.gate;
+        let onward = Arc::clone(gate);
+        let call = ServiceBuilder::new()
+            .layer(from_fn(telemetry::server_span)) // span for every call, refused ones included
+            .layer(from_fn_with_state(Arc::clone(gate), record)) // durable before the answer
+            .layer(from_fn_with_state(Arc::clone(gate), deadline)) // the caller's, capped
+            .layer(from_fn_with_state(Arc::clone(gate), authenticate)) // peer and voucher
+            .layer(from_fn_with_state(Arc::clone(gate), authorize)) // allow, or a reason
+            .layer(from_fn_with_state(Arc::clone(gate), limit)) // rate, open calls, quota
+            .layer(from_fn_with_state(Arc::clone(gate), intent)) // before any side effect
+            .layer(from_fn_with_state(Arc::clone(gate), minimise)) // only what the purpose allows
+            .service(service_fn(move |request: Request| {
+                let gate = Arc::clone(&onward);
+                async move { Ok::<_, std::convert::Infallible>(forward(gate, request).await) }
+            })); // bytes to the office
+        let jwks = self.keys.jwks();
+        let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience, jwks);
+        Routers {
+            data_plane: Router::new().fallback_service(call),
+            token: endpoint.router(),
+            control: control::routes(gate).into_axum_router(),
+            probes: probes::router(Arc::clone(gate)),
+        }
+    }
+
+    /// A voucher that was valid a day ago, for whoever wants to see it refused.
+    ///
+    /// # Errors
+    ///
+    /// When the client or the purpose is not live.
+    pub fn voucher_in_the_past(&self, client_id: &str, purpose_id: &str) -> Result<String, Error> {
+        let unknown = || registry::Error::NotFound("purpose", purpose_id.to_owned());
+        let client = client_id.parse().map_err(|_| unknown())?;
+        let purpose = purpose_id.parse().map_err(|_| unknown())?;
+        let snapshot = self.gate.registry.snapshot();
+        let kid = snapshot
+            .clients
+            .get(&client)
+            .and_then(|client| client.body.keys.first())
+            .ok_or_else(unknown)?;
+        let found =
+            authorize::eligible(client, &kid.kid, purpose, &snapshot).map_err(|_| unknown())?;
+        let descriptor = &found.descriptor.entry;
+        let then = self.gate.clock.unix() - DAY;
+        let claims = voucher::Claims {
+            iss: self.gate.vouchers.issuer().to_owned(),
+            sub: client.to_string(),
+            client_id: client,
+            aud: descriptor.body.audience.clone(),
+            jti: self.gate.clock.uuid(),
+            iat: then,
+            nbf: then,
+            exp: then + i64::from(descriptor.body.voucher_lifespan),
+            purpose_id: purpose,
+            producer_id: found.producer,
+            consumer_id: found.purpose.body.consumer,
+            eservice_id: descriptor.body.eservice,
+            descriptor_id: descriptor.id,
+            client_kid: kid.kid.clone(),
+            epoch: snapshot.epoch,
+            cnf: None,
+            digest: None,
+        };
+        Ok(self.gate.vouchers.sign(&claims)?)
+    }
+
+    /// Leaves the STOP record, after the servers have drained.
+    pub async fn close(self) {
+        let epoch = self.gate.registry.snapshot().epoch;
+        let stop = audit::record::stop(self.gate.clock.uuid(), epoch);
+        if self.gate.register.commit(stop).await.is_err() {
+            tracing::error!("the stop could not be recorded");
+        }
+        self.gate.register.db().close().await;
+        self.gate.registry.db().close().await;
+    }
+}
+
+async fn register(config: &Config, clock: &Clock, tasks: &Tasks) -> Result<Register, Error> {
+    let gateway = &config.gateway;
+    let db = Db::open(&gateway.audit_database, &config.folder, audit::MIGRATIONS).await?;
+    let year = clock.today().year();
+    let origin = format!("{}.audit/{}/{year}", config.comune.ipa, gateway.instance);
+    let run = Run {
+        instance: gateway.instance.clone(),
+        boot_id: clock.uuid(),
+        started: Instant::now(),
+        clock: clock.clone(),
+    };
+    let folder = config.path(&gateway.keys);
+    Register::open(
+        db,
+        run,
+        &origin,
+        |origin| keys::log_signer(&folder, origin),
+        tasks,
+    )
+    .await
+}
+
+const DAY: i64 = 24 * 3600;

@@ -128,8 +128,16 @@ impl Gateway {
             let source = Source::new(&file, purpose_id, key.clone(), https.clone(), clock.clone());
             (name.clone(), source)
         };
-        let sources = file.purposes.iter().map(|(name, entry)| source(name, entry)).collect();
-        Ok(Self { channel, sources: Arc::new(sources), file })
+        let sources = file
+            .purposes
+            .iter()
+            .map(|(name, entry)| source(name, entry))
+            .collect();
+        Ok(Self {
+            channel,
+            sources: Arc::new(sources),
+            file,
+        })
     }
 
     /// The client's own file.
@@ -144,7 +152,10 @@ impl Gateway {
     ///
     /// When the client has no such purpose.
     pub fn purpose(&self, name: &str) -> Result<Authorized, Error> {
-        Ok(Authorized { channel: self.channel.clone(), source: self.source(name)?.clone() })
+        Ok(Authorized {
+            channel: self.channel.clone(),
+            source: self.source(name)?.clone(),
+        })
     }
 
     /// A voucher for one purpose.
@@ -163,7 +174,9 @@ impl Gateway {
     }
 
     fn source(&self, name: &str) -> Result<&Source, Error> {
-        self.sources.get(name).ok_or_else(|| Error::PurposeUnknown(name.to_owned()))
+        self.sources
+            .get(name)
+            .ok_or_else(|| Error::PurposeUnknown(name.to_owned()))
     }
 }
 
@@ -185,7 +198,11 @@ impl Service<Request<Body>> for Authorized {
             request.headers_mut().insert("authorization", bearer);
             insert_trace(&mut request);
             let response = channel.oneshot(request).await.map_err(unreachable)?;
-            if response.headers().get("grpc-status").is_some_and(|code| code == "16") {
+            if response
+                .headers()
+                .get("grpc-status")
+                .is_some_and(|code| code == "16")
+            {
                 source.forget(&voucher).await;
             }
             Ok(response)
@@ -250,7 +267,10 @@ fn safe_to_repeat(status: &Status) -> bool {
         (
             Code::Unavailable,
             Some(
-                "UPSTREAM_UNAVAILABLE" | "AUDIT_UNAVAILABLE" | "SNAPSHOT_STALE" | "DRAINING"
+                "UPSTREAM_UNAVAILABLE"
+                | "AUDIT_UNAVAILABLE"
+                | "SNAPSHOT_STALE"
+                | "DRAINING"
                 | "TOKEN_UNAVAILABLE",
             ),
         ) => true,
@@ -299,6 +319,10 @@ fn unreachable(error: tonic::transport::Error) -> Status {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Gateway({} as {})", self.file.gateway, self.file.client_id)
+        write!(
+            f,
+            "Gateway({} as {})",
+            self.file.gateway, self.file.client_id
+        )
     }
 }

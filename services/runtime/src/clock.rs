@@ -28,7 +28,9 @@ impl Clock {
     /// Stands still at `now` until it is moved.
     #[must_use]
     pub fn fixed(now: Timestamp) -> Self {
-        Self { held: Some(Arc::new(AtomicI64::new(now.as_microsecond()))) }
+        Self {
+            held: Some(Arc::new(AtomicI64::new(now.as_microsecond()))),
+        }
     }
 
     /// Moves a fixed clock; a system clock stays as it is.
@@ -40,7 +42,10 @@ impl Clock {
 
     /// The current instant.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
     pub fn now(&self) -> Timestamp {
         match &self.held {
             Some(held) => Timestamp::from_microsecond(held.load(Ordering::SeqCst))
@@ -63,7 +68,10 @@ impl Clock {
 
     /// A new identifier that sorts by time (RFC 9562 §5.7).
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that makes identifiers")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that makes identifiers"
+    )]
     pub fn uuid(&self) -> Uuid {
         match &self.held {
             None => Uuid::now_v7(),
@@ -93,7 +101,8 @@ pub fn rome(instant: Timestamp) -> Zoned {
 #[must_use]
 pub fn midnight(day: Date) -> Timestamp {
     let zone = TimeZone::get("Europe/Rome").unwrap_or(TimeZone::UTC);
-    day.to_zoned(zone).map_or(Timestamp::MIN, |zoned| zoned.timestamp())
+    day.to_zoned(zone)
+        .map_or(Timestamp::MIN, |zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

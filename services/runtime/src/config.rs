@@ -165,8 +165,8 @@ impl Config {
         defaults: &str,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Error::Read(file.to_owned(), error))?;
+        let text =
+            std::fs::read_to_string(file).map_err(|error| Error::Read(file.to_owned(), error))?;
         let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
         let name = file.display().to_string();
         Self::parse(&text, &name, defaults, environment).map(|config| Self { folder, ..config })
@@ -187,9 +187,9 @@ impl Config {
         for (key, value) in environment {
             set(&mut table, &key, &value);
         }
-        table
-            .try_into()
-            .map_err(|error: toml::de::Error| Error::Invalid(name.to_owned(), error.message().to_owned()))
+        table.try_into().map_err(|error: toml::de::Error| {
+            Error::Invalid(name.to_owned(), error.message().to_owned())
+        })
     }
 
     /// A path of the configuration, from the folder of the file.
@@ -201,19 +201,31 @@ impl Config {
     /// The gateway's name as an issuer: the origin of the token address.
     #[must_use]
     pub fn issuer(&self) -> String {
-        format!("https://{}:{}", self.gateway.host, self.gateway.token.port())
+        format!(
+            "https://{}:{}",
+            self.gateway.host,
+            self.gateway.token.port()
+        )
     }
 
     /// The address of the data plane, as clients use it.
     #[must_use]
     pub fn gateway_address(&self) -> String {
-        format!("https://{}:{}", self.gateway.host, self.gateway.data_plane.port())
+        format!(
+            "https://{}:{}",
+            self.gateway.host,
+            self.gateway.data_plane.port()
+        )
     }
 
     /// The address of the control plane, as operators use it.
     #[must_use]
     pub fn control_address(&self) -> String {
-        format!("https://{}:{}", self.gateway.host, self.gateway.control.port())
+        format!(
+            "https://{}:{}",
+            self.gateway.host,
+            self.gateway.control.port()
+        )
     }
 
     /// The start of every URI in certificates of this comune.
@@ -236,7 +248,10 @@ fn merge(under: &mut Table, over: Table) {
 
 /// `VARCO_GATEWAY__DATA_PLANE=…` sets `gateway.data_plane`; other variables are not ours.
 fn set(table: &mut Table, variable: &str, text: &str) {
-    let Some(path) = variable.strip_prefix("VARCO_").filter(|path| path.contains("__")) else {
+    let Some(path) = variable
+        .strip_prefix("VARCO_")
+        .filter(|path| path.contains("__"))
+    else {
         return;
     };
     let path = path.to_ascii_lowercase();
@@ -244,12 +259,20 @@ fn set(table: &mut Table, variable: &str, text: &str) {
     let Some(last) = steps.pop() else { return };
     let mut place = table;
     for step in steps {
-        let next = place.entry(step).or_insert_with(|| Value::Table(Table::new()));
+        let next = place
+            .entry(step)
+            .or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(next) = next else { return };
         place = next;
     }
-    let parsed = format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
-    place.insert(last.to_owned(), parsed.unwrap_or_else(|| Value::String(text.to_owned())));
+    let parsed = format!("v = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("v"));
+    place.insert(
+        last.to_owned(),
+        parsed.unwrap_or_else(|| Value::String(text.to_owned())),
+    );
 }
 
 fn one_line(text: &str) -> String {
@@ -263,8 +286,9 @@ mod tests {
     const DEFAULTS: &str = include_str!("../../../deploy/varco.toml");
 
     fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, Error> {
-        let environment =
-            environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let environment = environment
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         Config::parse(text, "varco.toml", DEFAULTS, environment)
     }
 
@@ -278,7 +302,9 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_by_name() {
-        let refused = parse("[gateway]\nporta = 7\n", &[]).unwrap_err().to_string();
+        let refused = parse("[gateway]\nporta = 7\n", &[])
+            .unwrap_err()
+            .to_string();
 
         assert!(refused.contains("porta"), "{refused}");
     }
@@ -287,7 +313,10 @@ mod tests {
     fn environment_wins_over_the_file() {
         let config = parse(
             "[gateway]\nhost = \"from-file\"\n",
-            &[("VARCO_GATEWAY__HOST", "gate"), ("VARCO_TEST_POSTGRES", "ignored")],
+            &[
+                ("VARCO_GATEWAY__HOST", "gate"),
+                ("VARCO_TEST_POSTGRES", "ignored"),
+            ],
         )
         .unwrap();
 

@@ -87,7 +87,10 @@ impl Grant {
     ///
     /// `UNAUTHENTICATED` when there is none, which the guard makes impossible.
     pub fn of<T>(request: &tonic::Request<T>) -> Result<&Self, Status> {
-        request.extensions().get().ok_or_else(|| Status::unauthenticated("grant is missing"))
+        request
+            .extensions()
+            .get()
+            .ok_or_else(|| Status::unauthenticated("grant is missing"))
     }
 }
 
@@ -150,7 +153,10 @@ impl Guard {
         }
         let live = claims.iat <= now + SKEW && now < claims.exp + SKEW;
         if !live || claims.exp - claims.iat > MAX_LIFE {
-            return Err(refusal("GRANT_EXPIRED", "grant is not valid now: compare the clocks"));
+            return Err(refusal(
+                "GRANT_EXPIRED",
+                "grant is not valid now: compare the clocks",
+            ));
         }
         Ok(Grant {
             audit_id: claims.txn,
@@ -163,7 +169,12 @@ impl Guard {
 }
 
 fn refusal(reason: &'static str, english: &str) -> Problem {
-    Problem::new(Code::Unauthenticated, reason, english, "chiamata non autorizzata dal varco")
+    Problem::new(
+        Code::Unauthenticated,
+        reason,
+        english,
+        "chiamata non autorizzata dal varco",
+    )
 }
 
 /// Longest life of a grant, seconds.
@@ -208,8 +219,14 @@ mod tests {
         let guard = guard();
         let good = claims(&guard);
         let bent: [(fn(&mut Claims), &str); 5] = [
-            (|c| "https://albo.example/v1".clone_into(&mut c.aud), "GRANT_AUDIENCE"),
-            (|c| "https://elsewhere".clone_into(&mut c.iss), "GRANT_AUDIENCE"),
+            (
+                |c| "https://albo.example/v1".clone_into(&mut c.aud),
+                "GRANT_AUDIENCE",
+            ),
+            (
+                |c| "https://elsewhere".clone_into(&mut c.iss),
+                "GRANT_AUDIENCE",
+            ),
             (|c| "pkg.S/Other".clone_into(&mut c.method), "GRANT_METHOD"),
             (|c| c.exp = c.iat - 60, "GRANT_EXPIRED"),
             (|c| c.exp = c.iat + 3600, "GRANT_EXPIRED"),

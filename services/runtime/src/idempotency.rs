@@ -29,11 +29,17 @@ impl IdempotencyKey {
             .to_str()
             .map_err(|_| Problem::invalid("idempotency-key", "must be printable ASCII"))?;
         if key.is_empty() || key.len() > MAX_KEY {
-            return Err(Problem::invalid("idempotency-key", "must have 1 to 128 characters"));
+            return Err(Problem::invalid(
+                "idempotency-key",
+                "must have 1 to 128 characters",
+            ));
         }
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, content).as_ref());
-        Ok(Self { key: key.to_owned(), digest: bytes })
+        Ok(Self {
+            key: key.to_owned(),
+            digest: bytes,
+        })
     }
 
     /// The key as the caller sent it.
@@ -87,6 +93,9 @@ mod tests {
         let second = IdempotencyKey::parse(&metadata, b"two").unwrap();
 
         assert!(first.check(first.digest()).is_ok());
-        assert_eq!(second.check(first.digest()).unwrap_err().reason(), "IDEMPOTENCY_KEY_REUSED");
+        assert_eq!(
+            second.check(first.digest()).unwrap_err().reason(),
+            "IDEMPOTENCY_KEY_REUSED"
+        );
     }
 }

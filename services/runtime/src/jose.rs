@@ -80,13 +80,19 @@ impl PublicKey {
     }
 
     fn new(decoding: DecodingKey, algorithm: Algorithm) -> Result<Self, Error> {
-        let mut jwk =
-            Jwk::from_decoding_key(&decoding, Some(algorithm)).map_err(|_| Error::Key)?;
+        let mut jwk = Jwk::from_decoding_key(&decoding, Some(algorithm)).map_err(|_| Error::Key)?;
         check_strength(&jwk)?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| Error::Key)?;
+        let kid = jwk
+            .thumbprint(ThumbprintHash::SHA256)
+            .map_err(|_| Error::Key)?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
-        Ok(Self { decoding, algorithm, jwk, kid })
+        Ok(Self {
+            decoding,
+            algorithm,
+            jwk,
+            kid,
+        })
     }
 
     /// RFC 7638 thumbprint, base64url.
@@ -112,7 +118,10 @@ impl PublicKey {
     /// # Errors
     ///
     /// [`Error::Signature`] when it was not signed by this key with its algorithm.
-    #[expect(clippy::disallowed_methods, reason = "the one place that verifies signatures")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that verifies signatures"
+    )]
     pub fn verify<T: DeserializeOwned + Clone>(&self, token: &str) -> Result<T, Error> {
         let mut validation = Validation::new(self.algorithm);
         validation.required_spec_claims.clear();
@@ -225,12 +234,17 @@ mod tests {
     fn every_kind_of_key_signs_and_verifies() {
         for kind in [KeyKind::EcP256, KeyKind::Ed25519, KeyKind::Rsa2048] {
             let key = PrivateKey::from_pem(&generate_key(kind).unwrap()).unwrap();
-            let claims = Claims { sub: "x".to_owned() };
+            let claims = Claims {
+                sub: "x".to_owned(),
+            };
 
             let token = key.sign("JWT", &claims).unwrap();
 
             assert_eq!(key.public().verify::<Claims>(&token).unwrap(), claims);
-            assert_eq!(header(&token).unwrap().kid.as_deref(), Some(key.public().kid()));
+            assert_eq!(
+                header(&token).unwrap().kid.as_deref(),
+                Some(key.public().kid())
+            );
         }
     }
 
@@ -238,7 +252,14 @@ mod tests {
     fn token_of_another_key_does_not_verify() {
         let one = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
         let two = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
-        let token = one.sign("JWT", &Claims { sub: "x".to_owned() }).unwrap();
+        let token = one
+            .sign(
+                "JWT",
+                &Claims {
+                    sub: "x".to_owned(),
+                },
+            )
+            .unwrap();
 
         let refused = two.public().verify::<Claims>(&token).unwrap_err();
 

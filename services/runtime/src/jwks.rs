@@ -32,7 +32,14 @@ impl Jwks {
     #[must_use]
     pub fn new(https: Https, address: String) -> Self {
         let keys = ArcSwap::from_pointee(HashMap::new());
-        Self { inner: Arc::new(Inner { https, address, keys, last: Mutex::new(None) }) }
+        Self {
+            inner: Arc::new(Inner {
+                https,
+                address,
+                keys,
+                last: Mutex::new(None),
+            }),
+        }
     }
 
     /// The key of that name, if the gateway publishes it.
@@ -59,7 +66,10 @@ impl Jwks {
     async fn read(&self) -> Option<HashMap<String, PublicKey>> {
         let answer = self.inner.https.fetch(&self.inner.address).await.ok()?;
         let set: JwkSet = serde_json::from_slice(&answer.body).ok()?;
-        let keys = set.keys.iter().filter_map(|jwk| PublicKey::from_jwk(jwk).ok());
+        let keys = set
+            .keys
+            .iter()
+            .filter_map(|jwk| PublicKey::from_jwk(jwk).ok());
         Some(keys.map(|key| (key.kid().to_owned(), key)).collect())
     }
 }

@@ -122,20 +122,34 @@ impl Ca {
     pub fn issue(&self, holder: &Holder, now: Timestamp) -> Result<Leaf, Error> {
         let key = generate_key(KeyKind::EcP256)?;
         let mut params = params(&holder.name, now, LEAF_LIFE)?;
-        params.subject_alt_names.push(SanType::URI(holder.uri.as_str().try_into()?));
+        params
+            .subject_alt_names
+            .push(SanType::URI(holder.uri.as_str().try_into()?));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.use_authority_key_identifier_extension = true;
         if let Some(names) = &holder.serves {
-            params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
-            for name in ["localhost"].into_iter().chain(names.iter().map(String::as_str)) {
-                params.subject_alt_names.push(SanType::DnsName(name.try_into()?));
+            params
+                .extended_key_usages
+                .push(ExtendedKeyUsagePurpose::ServerAuth);
+            for name in ["localhost"]
+                .into_iter()
+                .chain(names.iter().map(String::as_str))
+            {
+                params
+                    .subject_alt_names
+                    .push(SanType::DnsName(name.try_into()?));
             }
-            for address in ["127.0.0.1", "::1"].iter().filter_map(|a| a.parse::<IpAddr>().ok()) {
+            for address in ["127.0.0.1", "::1"]
+                .iter()
+                .filter_map(|a| a.parse::<IpAddr>().ok())
+            {
                 params.subject_alt_names.push(SanType::IpAddress(address));
             }
         }
-        let certificate = params.signed_by(&KeyPair::from_pem(&key)?, &self.issuer)?.pem();
+        let certificate = params
+            .signed_by(&KeyPair::from_pem(&key)?, &self.issuer)?
+            .pem();
         Ok(Leaf { certificate, key })
     }
 }

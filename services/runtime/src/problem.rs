@@ -76,7 +76,12 @@ impl Problem {
     /// Something failed that the caller cannot mend. Logs the cause, once, here.
     pub fn internal(cause: &(dyn StdError + 'static)) -> Self {
         tracing::error!(cause = chain(cause), "unexpected failure");
-        Self::new(Code::Internal, "INTERNAL", "internal error", "errore interno")
+        Self::new(
+            Code::Internal,
+            "INTERNAL",
+            "internal error",
+            "errore interno",
+        )
     }
 
     /// Something that is needed cannot be reached, and nothing was done: asking again is safe.
@@ -117,7 +122,8 @@ impl Problem {
     /// The status that goes over the wire; `domain` says who refuses.
     #[must_use]
     pub fn into_status(mut self, domain: &str) -> Status {
-        self.details.set_error_info(self.reason, domain, self.metadata);
+        self.details
+            .set_error_info(self.reason, domain, self.metadata);
         self.details.set_localized_message("it", self.italian);
         Status::with_error_details(self.code, self.english, self.details)
     }
@@ -156,7 +162,10 @@ mod tests {
         let status = problem.into_status("albo.varco");
 
         let info = status.get_details_error_info().unwrap();
-        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("NOTICE_EXPIRED", "albo.varco"));
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("NOTICE_EXPIRED", "albo.varco")
+        );
         assert_eq!(status.get_details_localized_message().unwrap().locale, "it");
         assert_eq!(status.code(), Code::FailedPrecondition);
     }

@@ -62,5 +62,7 @@ fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> 
     file.sync_all().map_err(failed)?;
     std::fs::rename(&fresh, path).map_err(failed)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    std::fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
 }

@@ -67,7 +67,11 @@ pub enum Error {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, requests: 1024, drain: Duration::from_secs(10) }
+        Self {
+            connections: 1024,
+            requests: 1024,
+            drain: Duration::from_secs(10),
+        }
     }
 }
 
@@ -78,11 +82,16 @@ impl Listener {
     ///
     /// When the port is taken or the address is not ours.
     pub async fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Self, Error> {
-        let tcp = TcpListener::bind(address).await.map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => Error::PortTaken(address),
-            _ => Error::Bind(address, error),
-        })?;
-        Ok(Self { tcp, tls: tls.map(TlsAcceptor::from) })
+        let tcp = TcpListener::bind(address)
+            .await
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AddrInUse => Error::PortTaken(address),
+                _ => Error::Bind(address, error),
+            })?;
+        Ok(Self {
+            tcp,
+            tls: tls.map(TlsAcceptor::from),
+        })
     }
 
     /// The bound address, with the port that the system chose.
@@ -156,13 +165,26 @@ async fn converse(
     // Small frames must not wait for acknowledgements.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return speak(stream, Connection { peer: None, address }, answering, stop).await;
+        return speak(
+            stream,
+            Connection {
+                peer: None,
+                address,
+            },
+            answering,
+            stop,
+        )
+        .await;
     };
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else {
         tracing::debug!("a TLS handshake failed");
         return;
     };
-    let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let leaf = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(<[_]>::first);
     let peer = leaf.map(|leaf| Arc::new(Peer::of(leaf)));
     speak(stream, Connection { peer, address }, answering, stop).await;
 }

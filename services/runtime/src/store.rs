@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 #[cfg(feature = "testing")]
@@ -180,7 +178,10 @@ impl Db {
             .await
             .map_err(|error| sqlite_failure(file, error))?;
         check_file(&pool, file).await?;
-        Ok(Self::Sqlite { read: pool.clone(), write: pool })
+        Ok(Self::Sqlite {
+            read: pool.clone(),
+            write: pool,
+        })
     }
 
     /// Begins a transaction that writes; on SQLite it waits for the writer before it.
@@ -264,8 +265,9 @@ async fn check_file(pool: &SqlitePool, file: &Path) -> Result<(), Error> {
     if size > CHECKED_AT_OPEN {
         return Ok(());
     }
-    let answer: Result<(String,), _> =
-        sqlx::query_as("PRAGMA quick_check(1)").fetch_one(pool).await;
+    let answer: Result<(String,), _> = sqlx::query_as("PRAGMA quick_check(1)")
+        .fetch_one(pool)
+        .await;
     match answer {
         Ok((text,)) if text == "ok" => Ok(()),
         Ok(_) => Err(Error::Corrupt(file.to_owned())),

@@ -46,8 +46,14 @@ impl Tasks {
     pub async fn drain(&self, patience: Duration) {
         self.stop.cancel();
         self.tracker.close();
-        if tokio::time::timeout(patience, self.tracker.wait()).await.is_err() {
-            tracing::warn!(left = self.tracker.len(), "tasks were still running at the deadline");
+        if tokio::time::timeout(patience, self.tracker.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                left = self.tracker.len(),
+                "tasks were still running at the deadline"
+            );
         }
     }
 }

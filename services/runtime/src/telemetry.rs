@@ -50,14 +50,22 @@ pub fn start(config: &Telemetry, instance: &str) -> Result<Guard, Error> {
         LogFormat::Json => logs.json().boxed(),
         LogFormat::Text => logs.boxed(),
     };
-    let provider = config.otlp.as_deref().map(|to| provider(to, instance)).transpose()?;
+    let provider = config
+        .otlp
+        .as_deref()
+        .map(|to| provider(to, instance))
+        .transpose()?;
     let spans = provider.as_ref().map(|provider| {
         // The exporter's own traffic must not trace itself.
         let quiet: EnvFilter = SPANS.parse().unwrap_or_default();
-        tracing_opentelemetry::layer().with_tracer(provider.tracer("varco")).with_filter(quiet)
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("varco"))
+            .with_filter(quiet)
     });
-    let started =
-        tracing_subscriber::registry().with(spans).with(logs.with_filter(filter)).try_init();
+    let started = tracing_subscriber::registry()
+        .with(spans)
+        .with(logs.with_filter(filter))
+        .try_init();
     if started.is_err() {
         return Ok(Guard::default());
     }
@@ -89,7 +97,10 @@ pub async fn server_span(mut request: Request, next: Next) -> Response {
     let here = context_of(&span).unwrap_or_else(|| caller.child());
     request.extensions_mut().insert(here);
     let response = here.scope(next.run(request)).instrument(span.clone()).await;
-    let code = response.headers().get("grpc-status").and_then(|value| value.to_str().ok());
+    let code = response
+        .headers()
+        .get("grpc-status")
+        .and_then(|value| value.to_str().ok());
     span.record("rpc.status_code", code.unwrap_or("0"));
     response
 }
@@ -106,9 +117,15 @@ fn context_of(span: &tracing::Span) -> Option<TraceContext> {
 }
 
 fn remote(caller: TraceContext) -> SpanContext {
-    let flags = if caller.sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
-    let (trace, span) =
-        (TraceId::from_bytes(caller.trace_id), SpanId::from_bytes(caller.span_id));
+    let flags = if caller.sampled {
+        TraceFlags::SAMPLED
+    } else {
+        TraceFlags::default()
+    };
+    let (trace, span) = (
+        TraceId::from_bytes(caller.trace_id),
+        SpanId::from_bytes(caller.span_id),
+    );
     SpanContext::new(trace, span, flags, true, TraceState::default())
 }
 
@@ -121,9 +138,15 @@ fn provider(collector: &str, instance: &str) -> Result<SdkTracerProvider, Error>
         .map_err(Error::Collector)?;
     let resource = opentelemetry_sdk::Resource::builder()
         .with_service_name("varco")
-        .with_attribute(opentelemetry::KeyValue::new("service.namespace", instance.to_owned()))
+        .with_attribute(opentelemetry::KeyValue::new(
+            "service.namespace",
+            instance.to_owned(),
+        ))
         .build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource)
+        .build())
 }
 
 const SPANS: &str =

@@ -63,7 +63,10 @@ impl Identity {
     ///
     /// When a file cannot be read or holds no PEM of its kind.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, Error> {
-        let chain = certificates(&secret::read(certificate)?, &certificate.display().to_string())?;
+        let chain = certificates(
+            &secret::read(certificate)?,
+            &certificate.display().to_string(),
+        )?;
         let key = PrivateKeyDer::from_pem_slice(secret::read(key)?.as_bytes())
             .map_err(|_| Error::Pem(key.display().to_string(), "private key"))?;
         Ok(Self { chain, key })
@@ -80,7 +83,10 @@ impl Peer {
     /// Reads the peer out of its leaf certificate, whose chain has been verified already.
     #[must_use]
     pub fn of(leaf: &CertificateDer<'_>) -> Self {
-        Self { thumbprint: sha256(leaf), uris: uris(leaf) }
+        Self {
+            thumbprint: sha256(leaf),
+            uris: uris(leaf),
+        }
     }
 
     /// The rest of a URI of the peer after `prefix`.
@@ -133,7 +139,10 @@ pub fn server(
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(verifier)
         .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
-    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     Ok(Arc::new(config))
 }
 
@@ -156,7 +165,10 @@ pub fn client(
         }
         None => config.with_no_client_auth(),
     };
-    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     Ok(config)
 }
 
@@ -171,7 +183,9 @@ pub fn not_after(pem: &str) -> Option<i64> {
 /// SHA-256 of the first certificate of a PEM text.
 #[must_use]
 pub fn thumbprint(pem: &str) -> Option<[u8; 32]> {
-    CertificateDer::from_pem_slice(pem.as_bytes()).ok().map(|leaf| sha256(&leaf))
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .ok()
+        .map(|leaf| sha256(&leaf))
 }
 
 fn provider() -> rustls::crypto::CryptoProvider {
@@ -193,8 +207,12 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn uris(leaf: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, parsed)) = X509Certificate::from_der(leaf) else { return Vec::new() };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else { return Vec::new() };
+    let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
+        return Vec::new();
+    };
+    let Ok(Some(names)) = parsed.subject_alternative_name() else {
+        return Vec::new();
+    };
     let uri = |name: &GeneralName<'_>| match name {
         GeneralName::URI(uri) => Some((*uri).to_owned()),
         _ => None,

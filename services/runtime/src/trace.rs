@@ -27,19 +27,30 @@ impl TraceContext {
     /// Starts a new journey.
     #[must_use]
     pub fn start() -> Self {
-        Self { trace_id: random(), span_id: random(), sampled: true }
+        Self {
+            trace_id: random(),
+            span_id: random(),
+            sampled: true,
+        }
     }
 
     /// A new step in the same journey.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { span_id: random(), ..*self }
+        Self {
+            span_id: random(),
+            ..*self
+        }
     }
 
     /// The context in a `traceparent` header, when it is well formed.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        headers.get("traceparent")?.to_str().ok().and_then(Self::parse)
+        headers
+            .get("traceparent")?
+            .to_str()
+            .ok()
+            .and_then(Self::parse)
     }
 
     /// Parses the text form, version 00.
@@ -51,7 +62,11 @@ impl TraceContext {
         if version != "00" || parts.next().is_some() || flags.len() != 2 {
             return None;
         }
-        let mut context = Self { trace_id: [0; 16], span_id: [0; 8], sampled: false };
+        let mut context = Self {
+            trace_id: [0; 16],
+            span_id: [0; 8],
+            sampled: false,
+        };
         hex::decode_to_slice(trace, &mut context.trace_id).ok()?;
         hex::decode_to_slice(span, &mut context.span_id).ok()?;
         context.sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
@@ -84,7 +99,10 @@ impl TraceContext {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a machine without randomness cannot run at all")]
+#[expect(
+    clippy::expect_used,
+    reason = "a machine without randomness cannot run at all"
+)]
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).expect("system randomness");

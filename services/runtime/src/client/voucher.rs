@@ -76,7 +76,16 @@ impl Source {
         clock: Clock,
     ) -> Self {
         let (client, held) = (Arc::clone(client), Mutex::new(None));
-        Self { inner: Arc::new(Inner { client, purpose_id, key, https, clock, held }) }
+        Self {
+            inner: Arc::new(Inner {
+                client,
+                purpose_id,
+                key,
+                https,
+                clock,
+                held,
+            }),
+        }
     }
 
     /// A good voucher: the held one, or a new one.
@@ -124,7 +133,11 @@ impl Inner {
             if let Ok(issued) = serde_json::from_slice::<Issued>(&answer.body) {
                 let life = Duration::from_secs(issued.expires_in);
                 let (renew, end) = (asked + life.mul_f64(0.8), asked + life);
-                return Ok(Voucher { token: issued.access_token, renew, end });
+                return Ok(Voucher {
+                    token: issued.access_token,
+                    renew,
+                    end,
+                });
             }
         }
         Err(match serde_json::from_slice::<Refused>(&answer.body) {

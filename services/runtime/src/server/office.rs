@@ -15,18 +15,25 @@ use crate::telemetry;
 /// Puts an office's methods behind the grant; health stands beside, for the gateway's checks.
 pub async fn router(routes: tonic::service::Routes, guard: Guard) -> Router {
     let (health, answers) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    health
+        .set_service_status("", tonic_health::ServingStatus::Serving)
+        .await;
     let layers = ServiceBuilder::new()
         .layer(from_fn(telemetry::server_span))
         .layer(from_fn(deadline))
         .layer(from_fn_with_state(Arc::new(guard), grant::require));
     let guarded = routes.into_axum_router().layer(layers);
-    tonic::service::Routes::new(answers).into_axum_router().fallback_service(guarded)
+    tonic::service::Routes::new(answers)
+        .into_axum_router()
+        .fallback_service(guarded)
 }
 
 /// Ends a call whose time is up before its answer begins.
 async fn deadline(request: Request, next: Next) -> Response {
-    let asked = request.headers().get("grpc-timeout").and_then(|value| value.to_str().ok());
+    let asked = request
+        .headers()
+        .get("grpc-timeout")
+        .and_then(|value| value.to_str().ok());
     let limit = asked.and_then(parse_timeout).unwrap_or(CAP).min(CAP);
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,

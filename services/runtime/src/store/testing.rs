@@ -44,11 +44,18 @@ pub fn server() -> Option<String> {
 ///
 /// When the server refuses.
 #[expect(clippy::disallowed_types, reason = "a database's name cannot be bound")]
-#[expect(clippy::disallowed_methods, reason = "names of test databases are random")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names of test databases are random"
+)]
 pub async fn empty_postgres(server: &str) -> Result<String, Error> {
     let name = format!("t_{}", uuid::Uuid::new_v4().simple());
-    let pool = sqlx::PgPool::connect(server).await.map_err(Error::Unreachable)?;
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await?;
+    let pool = sqlx::PgPool::connect(server)
+        .await
+        .map_err(Error::Unreachable)?;
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&pool)
+        .await?;
     pool.close().await;
     let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
     Ok(format!("{base}/{name}"))
@@ -57,12 +64,20 @@ pub async fn empty_postgres(server: &str) -> Result<String, Error> {
 async fn sqlite(schema: Migrations) -> Result<Fresh, Error> {
     let folder = TempDir::new().map_err(|error| Error::Statement(sqlx::Error::Io(error)))?;
     let db = Db::open("sqlite:test.db", folder.path(), schema).await?;
-    Ok(Fresh { db, name: "sqlite", _folder: folder })
+    Ok(Fresh {
+        db,
+        name: "sqlite",
+        _folder: folder,
+    })
 }
 
 async fn postgres(server: &str, schema: Migrations) -> Result<Fresh, Error> {
     let folder = TempDir::new().map_err(|error| Error::Statement(sqlx::Error::Io(error)))?;
     let address = empty_postgres(server).await?;
     let db = Db::open(&address, folder.path(), schema).await?;
-    Ok(Fresh { db, name: "postgres", _folder: folder })
+    Ok(Fresh {
+        db,
+        name: "postgres",
+        _folder: folder,
+    })
 }

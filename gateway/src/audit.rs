@@ -1,0 +1,57 @@
+//! The register of accesses: the record that every exchange leaves before its answer.
+//!
+//! Records are leaves of a Merkle log (RFC 6962) in C2SP formats. They are committed in natural
+//! groups: one transaction writes whatever waited during the one before, with the tree and a signed
+//! checkpoint. What cannot be made durable is not answered.
+
+use varco_runtime::store::Migrations;
+
+pub mod committer;
+pub mod export;
+pub mod proofs;
+pub mod record;
+pub mod search;
+pub mod store_log;
+pub mod verify;
+
+/// The schema of the register of accesses.
+pub const MIGRATIONS: Migrations = Migrations {
+    sqlite: &[include_str!("../migrations/audit/sqlite/0001_init.sql")],
+    postgres: &[include_str!("../migrations/audit/postgres/0001_init.sql")],
+};
+
+/// Ways that the register of accesses fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The stored log does not agree with itself.
+    #[error(
+        "the register of accesses is damaged at index {index}: {what}; keep the files as they are and restore a backup beside them"
+    )]
+    Damaged {
+        /// First index that is wrong.
+        index: u64,
+        /// What is wrong there.
+        what: &'static str,
+    },
+    /// A file of an export cannot be written.
+    #[error(transparent)]
+    File(#[from] varco_runtime::secret::Error),
+    /// The folder of an export cannot be made.
+    #[error("folder {0} cannot be made")]
+    Folder(std::path::PathBuf, #[source] std::io::Error),
+    /// The key of the log is not the one that it was begun with.
+    #[error("audit.key is not the key of log {0}: put the right key back")]
+    Key(String),
+    /// No log of that name is stored.
+    #[error("there is no log {0} in this database")]
+    NoLog(String),
+    /// The index or the size lies outside the log.
+    #[error("index or size lies outside the log")]
+    OutOfRange,
+    /// Storage failed.
+    #[error("register of accesses cannot be stored")]
+    Store(#[from] varco_runtime::store::Error),
+    /// The log's formats were violated.
+    #[error("log is malformed")]
+    Tlog(#[from] varco_tlog::error::Error),
+}

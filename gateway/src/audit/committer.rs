@@ -1,0 +1,350 @@
+//! The one writer of a log: groups what waits, makes it durable, hands out receipts.
+//!
+//! There is no timer: while one group is being flushed the next gathers. A group that cannot be
+//! committed is refused whole and the tree goes back to where it was. A caller waits at most two
+//! seconds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use prost::Message as _;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+use varco_proto::audit::v1::{Record, RecordKind};
+use varco_runtime::clock::Clock;
+use varco_runtime::problem::chain;
+use varco_runtime::store::Db;
+use varco_runtime::tasks::Tasks;
+use varco_tlog::checkpoint::Checkpoint;
+use varco_tlog::hash::Hash;
+use varco_tlog::note::Signer;
+use varco_tlog::tile::Tiles;
+
+use super::Error;
+use super::store_log::{self, Head, Keys, Leaf, Log};
+
+/// Proof that a record is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Index in the log.
+    pub index: u64,
+    /// Signed checkpoint that covers it.
+    pub checkpoint: Arc<str>,
+}
+
+/// The record could not be made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the register of accesses cannot be written")]
+pub struct Unavailable;
+
+/// The way to the committer.
+#[derive(Clone, Debug)]
+pub struct Register {
+    queue: mpsc::Sender<Waiting>,
+    log: Log,
+    db: Db,
+    last: Arc<ArcSwapOption<Receipt>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    record: Record,
+    receipt: Option<oneshot::Sender<Receipt>>,
+}
+
+/// What is the same in every record of this run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Name of the gateway instance.
+    pub instance: String,
+    /// UUID of this run.
+    pub boot_id: Uuid,
+    /// When it began.
+    pub started: Instant,
+    /// The time.
+    pub clock: Clock,
+}
+
+struct Committer {
+    db: Db,
+    log: Log,
+    run: Run,
+    signer: Signer,
+    tiles: Tiles,
+    boot_seq: u64,
+    last: Arc<ArcSwapOption<Receipt>>,
+}
+
+impl Register {
+    /// Opens the log of a gateway instance, or begins it, and starts its writer.
+    ///
+    /// # Errors
+    ///
+    /// When the stored log does not agree with its signed head, or the key is another.
+    pub async fn open(
+        db: Db,
+        run: Run,
+        origin: &str,
+        signer: impl Fn(&str) -> Result<Signer, crate::Error>,
+        tasks: &Tasks,
+    ) -> Result<Self, crate::Error> {
+        let (log, signer) = open_log(&db, &run, origin, signer).await?;
+        let tiles = load(&db, &log).await?;
+        let last = Arc::new(ArcSwapOption::empty());
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let register = Self {
+            queue,
+            log: log.clone(),
+            db: db.clone(),
+            last: Arc::clone(&last),
+        };
+        let committer = Committer {
+            db,
+            log,
+            run,
+            signer,
+            tiles,
+            boot_seq: 0,
+            last,
+        };
+        tasks.spawn(committer.work(waiting));
+        Ok(register)
+    }
+
+    /// Makes a record durable and gives its receipt.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] when it is not durable within two seconds.
+    pub async fn commit(&self, record: Record) -> Result<Receipt, Unavailable> {
+        let (receipt, answer) = oneshot::channel();
+        let waiting = Waiting {
+            record,
+            receipt: Some(receipt),
+        };
+        let committed = async {
+            self.queue.send(waiting).await.map_err(|_| Unavailable)?;
+            answer.await.map_err(|_| Unavailable)
+        };
+        tokio::time::timeout(DEADLINE, committed)
+            .await
+            .unwrap_or(Err(Unavailable))
+    }
+
+    /// Leaves a record that nobody waits for, where the call itself is already gone.
+    pub fn leave(&self, record: Record) {
+        if self
+            .queue
+            .try_send(Waiting {
+                record,
+                receipt: None,
+            })
+            .is_err()
+        {
+            tracing::error!("a record of an abandoned call found no place in the queue");
+        }
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The database of the log.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The receipt of the newest record of this run.
+    #[must_use]
+    pub fn last(&self) -> Option<Arc<Receipt>> {
+        self.last.load_full()
+    }
+}
+
+impl Committer {
+    async fn work(mut self, mut queue: mpsc::Receiver<Waiting>) {
+        let mut group = Vec::with_capacity(GROUP);
+        while queue.recv_many(&mut group, GROUP).await > 0 {
+            let before = (self.tiles.clone(), self.boot_seq);
+            let records: Vec<Waiting> = std::mem::take(&mut group);
+            match self.flush(&records).await {
+                Ok((first, checkpoint)) => {
+                    for (waiting, index) in records.into_iter().zip(first..) {
+                        let receipt = Receipt {
+                            index,
+                            checkpoint: Arc::clone(&checkpoint),
+                        };
+                        self.last.store(Some(Arc::new(receipt.clone())));
+                        // A caller that went away leaves its record all the same.
+                        let _ = waiting.receipt.map(|to| to.send(receipt));
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(cause = chain(&error), "records could not be made durable");
+                    (self.tiles, self.boot_seq) = before;
+                }
+            }
+        }
+    }
+
+    /// Commits a group; gives the index of its first record and the signed checkpoint.
+    async fn flush(&mut self, group: &[Waiting]) -> Result<(u64, Arc<str>), Error> {
+        let first = self.tiles.size();
+        let mut tx = self.db.begin().await?;
+        for waiting in group {
+            let record = self.complete(&waiting.record);
+            let body = record.encode_to_vec();
+            let hash = Hash::leaf(&body);
+            let leaf = Leaf {
+                index: self.tiles.size(),
+                body,
+                hash: hash.as_bytes().to_vec(),
+            };
+            store_log::append(&mut tx, &self.log.origin, &leaf, &keys(&record)).await?;
+            self.tiles.push(hash);
+        }
+        for (tile, hashes) in self.tiles.take_changed() {
+            store_log::keep_tile(&mut tx, &self.log.origin, tile, &hashes).await?;
+        }
+        let (size, root) = (self.tiles.size(), self.tiles.root());
+        let checkpoint = Checkpoint {
+            origin: self.log.origin.clone(),
+            size,
+            root,
+        };
+        let note = checkpoint.sign(&self.signer)?;
+        let head = Head {
+            size,
+            root: root.as_bytes().to_vec(),
+            note: note.clone(),
+        };
+        store_log::keep_head(&mut tx, &self.log.origin, &head).await?;
+        tx.commit().await?;
+        Ok((first, note.into()))
+    }
+
+    /// Adds what only the writer knows: run, number within it, time.
+    fn complete(&mut self, record: &Record) -> Record {
+        self.boot_seq += 1;
+        let now = self.run.clock.now();
+        Record {
+            schema: 1,
+            ts_unix_ns: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
+            mono_ns: i64::try_from(self.run.started.elapsed().as_nanos()).unwrap_or(i64::MAX),
+            boot_id: self.run.boot_id.as_bytes().to_vec().into(),
+            instance: self.run.instance.clone(),
+            boot_seq: self.boot_seq,
+            ..record.clone()
+        }
+    }
+}
+
+async fn open_log(
+    db: &Db,
+    run: &Run,
+    origin: &str,
+    signer: impl Fn(&str) -> Result<Signer, crate::Error>,
+) -> Result<(Log, Signer), crate::Error> {
+    let mut tx = db.begin().await?;
+    let known = store_log::log_of(&mut tx, &run.instance).await?;
+    let signer = signer(known.as_ref().map_or(origin, |log| &log.origin))?;
+    if let Some(log) = known {
+        if log.vkey != signer.vkey() {
+            return Err(Error::Key(log.origin).into());
+        }
+        return Ok((log, signer));
+    }
+    let log = Log {
+        origin: origin.to_owned(),
+        vkey: signer.vkey(),
+    };
+    let created = run.clock.now().as_microsecond();
+    store_log::begin(&mut tx, &log, &run.instance, created).await?;
+    tx.commit().await?;
+    Ok((log, signer))
+}
+
+/// Rebuilds the right edge of the tree and checks it against the signed head.
+async fn load(db: &Db, log: &Log) -> Result<Tiles, Error> {
+    let mut tx = db.read().await?;
+    let (head, size) = (
+        store_log::head(&mut tx, &log.origin).await?,
+        store_log::size(&mut tx, &log.origin).await?,
+    );
+    drop(tx);
+    let Some(head) = head else {
+        return match size {
+            0 => Ok(Tiles::new()),
+            _ => Err(Error::Damaged {
+                index: 0,
+                what: "records stand without a signed head",
+            }),
+        };
+    };
+    let signed = Checkpoint::open(&head.note, &log.vkey.parse()?)?;
+    if signed.size != size {
+        let index = signed.size.min(size);
+        return Err(Error::Damaged {
+            index,
+            what: "the signed head counts other records",
+        });
+    }
+    let tiles = store_log::over_tiles(db, &log.origin, |read| Tiles::load(size, read)).await?;
+    if tiles.root() != signed.root {
+        return Err(Error::Damaged {
+            index: 0,
+            what: "the tree is not the one that was signed",
+        });
+    }
+    Ok(tiles)
+}
+
+fn keys(record: &Record) -> Keys {
+    Keys {
+        audit_id: record.audit_id.to_vec(),
+        kind: record.kind,
+        trace_id: record.trace_id.to_vec(),
+        client_id: record.client_id.clone(),
+        purpose_id: record.purpose_id.clone(),
+        method: record.method.clone(),
+    }
+}
+
+/// Closes the calls that the process before this one left open.
+///
+/// # Errors
+///
+/// When the log cannot be read or written.
+pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
+    let mut tx = register.db.read().await?;
+    let open = store_log::dangling(&mut tx, &register.log.origin).await?;
+    drop(tx);
+    let mut closed = 0;
+    for body in open {
+        let Ok(intent) = Record::decode(body.as_slice()) else {
+            continue;
+        };
+        let outcome = Record {
+            kind: RecordKind::Outcome.into(),
+            ref_audit_id: intent.audit_id.clone(),
+            outcome: "UNKNOWN".to_owned(),
+            detail: "the gateway stopped before the call ended".to_owned(),
+            grpc_status: 2,
+            ..intent
+        };
+        register.commit(outcome).await?;
+        closed += 1;
+    }
+    Ok(closed)
+}
+
+const DEADLINE: Duration = Duration::from_secs(2);
+const GROUP: usize = 512;
+const QUEUE: usize = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+use std::collections::HashSet;
+
+use varco_runtime::on;
+use varco_runtime::store::testing::each_db;
+
+use super::*;
+use crate::audit::{proofs, verify};
+
+fn signer(origin: &str) -> Result<Signer, crate::Error> {
+    Ok(Signer::from_seed(origin, &[7; 32])?)
+}
+
+fn run() -> Run {
+    Run {
+        instance: "gw1".to_owned(),
+        boot_id: Uuid::from_u128(1),
+        started: Instant::now(),
+        clock: Clock::fixed("2026-11-22T10:00:00Z".parse().unwrap()),
+    }
+}
+
+async fn open(db: &Db, tasks: &Tasks) -> Result<Register, crate::Error> {
+    Register::open(db.clone(), run(), "c_z999.audit/gw1/2026", signer, tasks).await
+}
+
+fn record(n: u128) -> Record {
+    Record {
+        kind: RecordKind::Outcome.into(),
+        audit_id: Uuid::from_u128(n).as_bytes().to_vec().into(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn concurrent_records_get_contiguous_indices_and_verify() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+
+        let commits = (0..600).map(|n| register.commit(record(n)));
+        let receipts = futures_util::future::join_all(commits).await;
+
+        let indices: HashSet<u64> = receipts.iter().map(|r| r.as_ref().unwrap().index).collect();
+        assert_eq!(indices, (0..600).collect(), "{}", fresh.name);
+        let report = verify::verify_log(&fresh.db, register.log()).await.unwrap();
+        assert_eq!(report.size, 600);
+    }
+}
+
+#[tokio::test]
+async fn reopened_log_goes_on_where_it_was() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let first = open(&fresh.db, &Tasks::default()).await.unwrap();
+        for n in 0..300 {
+            first.commit(record(n)).await.unwrap();
+        }
+        drop(first);
+
+        let second = open(&fresh.db, &Tasks::default()).await.unwrap();
+        let receipt = second.commit(record(300)).await.unwrap();
+
+        assert_eq!(receipt.index, 300);
+        assert_eq!(
+            verify::verify_log(&fresh.db, second.log())
+                .await
+                .unwrap()
+                .size,
+            301
+        );
+    }
+}
+
+#[tokio::test]
+async fn receipt_is_provable_under_its_checkpoint() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+        register.commit(record(1)).await.unwrap();
+        let receipt = register.commit(record(2)).await.unwrap();
+        let verifier = register.log().vkey.parse().unwrap();
+
+        let signed = Checkpoint::open(&receipt.checkpoint, &verifier).unwrap();
+        let proof = proofs::inclusion(&fresh.db, register.log(), receipt.index, signed.size);
+
+        let mut tx = fresh.db.read().await.unwrap();
+        let origin = &register.log().origin;
+        let leaves = store_log::leaves(&mut tx, origin, receipt.index, 1)
+            .await
+            .unwrap();
+        let leaf = Hash::leaf(&leaves[0].body);
+        let proof = proof.await.unwrap();
+        varco_tlog::proof::verify_inclusion(
+            &leaf,
+            receipt.index,
+            signed.size,
+            &proof,
+            &signed.root,
+        )
+        .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn open_calls_of_a_dead_process_are_closed_once() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+        let intent = Record {
+            kind: RecordKind::Intent.into(),
+            ..record(5)
+        };
+        register.commit(intent).await.unwrap();
+
+        assert_eq!(close_dangling(&register).await.unwrap(), 1);
+        assert_eq!(close_dangling(&register).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn records_cannot_be_changed_or_deleted() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+        register.commit(record(1)).await.unwrap();
+
+        for attack in ["UPDATE entry SET method = 'x'", "DELETE FROM entry"] {
+            let mut tx = fresh.db.begin().await.unwrap();
+            let done = on!(&mut tx, |db| sqlx::query(attack)
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected()));
+            assert!(done.is_err(), "{} let through: {attack}", fresh.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn altered_database_is_found_with_its_index() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+        for n in 0..10 {
+            register.commit(record(n)).await.unwrap();
+        }
+        let drop_guard = match fresh.name {
+            "sqlite" => "DROP TRIGGER entry_no_update",
+            _ => "DROP TRIGGER entry_append_only ON entry",
+        };
+        let mut tx = fresh.db.begin().await.unwrap();
+        for sql in [drop_guard, "UPDATE entry SET body = leaf WHERE idx = 4"] {
+            on!(&mut tx, |db| sqlx::query(sql)
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected()))
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        let found = verify::verify_log(&fresh.db, register.log())
+            .await
+            .unwrap_err();
+
+        assert!(matches!(found, Error::Damaged { index: 4, .. }), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn key_of_another_log_is_refused() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        drop(open(&fresh.db, &Tasks::default()).await.unwrap());
+        let other = |origin: &str| Ok(Signer::from_seed(origin, &[8; 32])?);
+
+        let refused = Register::open(fresh.db, run(), "x", other, &Tasks::default()).await;
+
+        assert!(refused.unwrap_err().to_string().contains("audit.key"));
+    }
+}

@@ -1,0 +1,87 @@
+//! Who calls: the TLS peer is a registered client, and the voucher is its own.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
+use uuid::Uuid;
+use varco_runtime::tls::Peer;
+
+use crate::call::Call;
+use crate::gate::Gate;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::snapshot::Snapshot;
+use crate::voucher::{Claims, Confirmation};
+
+/// Lets a call on only when its peer and its voucher are known and belong together.
+pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let call = Call::of(&request, &gate.clock);
+    match check(&gate, &call, request.headers()) {
+        Ok(claims) => {
+            call.vouch(claims);
+            next.run(request).await
+        }
+        Err(reason) => Refusal::from(reason).into_response(),
+    }
+}
+
+/// The client of a verified certificate: by its URI, or by its thumbprint in the registry.
+#[must_use]
+pub fn client_of(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Option<Uuid> {
+    let named = peer
+        .named(&format!("{trust_domain}/client/"))
+        .and_then(|id| id.parse().ok());
+    named
+        .or_else(|| snapshot.certificates.get(&peer.thumbprint).copied())
+        .filter(|id| snapshot.clients.contains_key(id))
+}
+
+fn check(gate: &Gate, call: &Call, headers: &HeaderMap) -> Result<Arc<Claims>, Reason> {
+    if metadata_size(headers) > MAX_METADATA {
+        return Err(Reason::MetadataTooLarge);
+    }
+    let peer = call.peer().ok_or(Reason::ClientUnknown)?;
+    let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot())
+        .ok_or(Reason::ClientUnknown)?;
+    call.identify(client);
+    let claims = gate.vouchers.judge(bearer(headers)?, gate.clock.unix())?;
+    if claims.client_id != client {
+        return Err(Reason::VoucherClient);
+    }
+    let bound_elsewhere = claims
+        .cnf
+        .as_ref()
+        .is_some_and(|cnf| *cnf != Confirmation::to(&peer.thumbprint));
+    if bound_elsewhere {
+        return Err(Reason::VoucherBinding);
+    }
+    Ok(claims)
+}
+
+/// The voucher of an `authorization: Bearer` (RFC 6750 §2.1).
+fn bearer(headers: &HeaderMap) -> Result<&str, Reason> {
+    let mut values = headers.get_all("authorization").iter();
+    let value = values.next().ok_or(Reason::VoucherMissing)?;
+    if values.next().is_some() {
+        return Err(Reason::VoucherMalformed);
+    }
+    let text = value.to_str().map_err(|_| Reason::VoucherMalformed)?;
+    let (scheme, token) = text.split_once(' ').ok_or(Reason::VoucherMalformed)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token)
+    } else {
+        Err(Reason::VoucherMalformed)
+    }
+}
+
+/// Size of the metadata as HTTP/2 counts it (RFC 9113 §6.5.2).
+fn metadata_size(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 32)
+        .sum()
+}
+
+const MAX_METADATA: usize = 16 * 1024;

@@ -1,0 +1,271 @@
+//! One call on its way through the layers: what is known of it so far.
+//!
+//! The layers share it by the request's extensions. The outermost one turns it into records.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use axum::extract::Request;
+use uuid::Uuid;
+use varco_proto::audit::v1::{Decision, Record, RecordKind};
+use varco_runtime::clock::Clock;
+use varco_runtime::server::Connection;
+use varco_runtime::tls::Peer;
+use varco_runtime::trace::TraceContext;
+
+use crate::authorize::Permit;
+use crate::refusal::Refusal;
+use crate::voucher::Claims;
+
+/// One call.
+#[derive(Clone, Debug)]
+pub struct Call(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    audit_id: Uuid,
+    method: String,
+    arrived: Instant,
+    trace: TraceContext,
+    peer: Option<Arc<Peer>>,
+    zone: &'static str,
+    client: OnceLock<Uuid>,
+    claims: OnceLock<Arc<Claims>>,
+    permit: OnceLock<Arc<Permit>>,
+    deadline: Mutex<Option<Instant>>,
+    quota: OnceLock<Quota>,
+    intended: AtomicBool,
+    tally: Tally,
+}
+
+/// What a caller is told of its quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Calls a day.
+    pub limit: u64,
+    /// Calls that surely remain.
+    pub remaining: u64,
+    /// Seconds until midnight in Europe/Rome.
+    pub reset: u64,
+}
+
+/// What has passed so far.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Classes of data that left.
+    pub delivered: AtomicU64,
+    /// Classes of data that were held back.
+    pub withheld: AtomicU64,
+    /// Messages that left.
+    pub messages: AtomicU64,
+    /// Bytes of messages that left.
+    pub bytes: AtomicU64,
+    /// Why the request may not go on.
+    pub violation: OnceLock<Refusal>,
+}
+
+impl Call {
+    /// Begins a call with what its request shows.
+    #[must_use]
+    pub fn begin(request: &Request, clock: &Clock) -> Self {
+        let connection = request.extensions().get::<Connection>();
+        let trace = request.extensions().get::<TraceContext>().copied();
+        Self(Arc::new(Inner {
+            audit_id: clock.uuid(),
+            method: request.uri().path().trim_start_matches('/').to_owned(),
+            arrived: Instant::now(),
+            trace: trace.unwrap_or_else(TraceContext::start),
+            peer: connection.and_then(|connection| connection.peer.clone()),
+            zone: connection.map_or("unknown", |connection| zone(connection.address.ip())),
+            client: OnceLock::new(),
+            claims: OnceLock::new(),
+            permit: OnceLock::new(),
+            deadline: Mutex::new(None),
+            quota: OnceLock::new(),
+            intended: AtomicBool::new(false),
+            tally: Tally::default(),
+        }))
+    }
+
+    /// The call of a request; the outermost layer has put it there.
+    #[must_use]
+    pub fn of(request: &Request, clock: &Clock) -> Self {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(|| Self::begin(request, clock))
+    }
+
+    /// The call's id in the register of accesses.
+    #[must_use]
+    pub fn audit_id(&self) -> Uuid {
+        self.0.audit_id
+    }
+
+    /// `pkg.Service/Method`, as it was called.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.0.method
+    }
+
+    /// The place in the trace.
+    #[must_use]
+    pub fn trace(&self) -> TraceContext {
+        self.0.trace
+    }
+
+    /// Who presented a verified certificate.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        self.0.peer.as_deref()
+    }
+
+    /// Notes the client of the TLS connection.
+    pub fn identify(&self, client: Uuid) {
+        let _ = self.0.client.set(client);
+    }
+
+    /// Notes the verified voucher.
+    pub fn vouch(&self, claims: Arc<Claims>) {
+        let _ = self.0.claims.set(claims);
+    }
+
+    /// The verified voucher.
+    #[must_use]
+    pub fn claims(&self) -> Option<&Arc<Claims>> {
+        self.0.claims.get()
+    }
+
+    /// Notes the permit.
+    pub fn permit(&self, permit: Arc<Permit>) {
+        let _ = self.0.permit.set(permit);
+    }
+
+    /// The permit, once the call is authorised.
+    #[must_use]
+    pub fn permitted(&self) -> Option<&Arc<Permit>> {
+        self.0.permit.get()
+    }
+
+    /// Brings the end of the call forward, never back.
+    pub fn end_by(&self, end: Instant) {
+        let mut held = self
+            .0
+            .deadline
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *held = Some(held.map_or(end, |held| held.min(end)));
+    }
+
+    /// When the call must have ended.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        *self
+            .0
+            .deadline
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the state of the quota.
+    pub fn count(&self, quota: Quota) {
+        let _ = self.0.quota.set(quota);
+    }
+
+    /// The state of the quota.
+    #[must_use]
+    pub fn quota(&self) -> Option<Quota> {
+        self.0.quota.get().copied()
+    }
+
+    /// Notes that the INTENT is durable.
+    pub fn intend(&self) {
+        self.0.intended.store(true, Ordering::Relaxed);
+    }
+
+    /// What has passed so far.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.0.tally
+    }
+
+    /// A record of this call as it stands.
+    #[must_use]
+    pub fn record(&self, kind: RecordKind) -> Record {
+        let call = &*self.0;
+        let latency = u64::try_from(call.arrived.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let id = call.audit_id.as_bytes().to_vec();
+        let mut record = Record {
+            kind: kind.into(),
+            audit_id: id.clone().into(),
+            trace_id: call.trace.trace_id.to_vec().into(),
+            span_id: call.trace.span_id.to_vec().into(),
+            method: call.method.chars().take(MAX_METHOD).collect(),
+            peer_ip_class: call.zone.to_owned(),
+            latency_us: latency,
+            decision: Decision::Permit.into(),
+            records_count: call.tally.messages.load(Ordering::Relaxed),
+            bytes_out: call.tally.bytes.load(Ordering::Relaxed),
+            ..Default::default()
+        };
+        if call.intended.load(Ordering::Relaxed) && kind != RecordKind::Intent {
+            record.ref_audit_id = id.into();
+        }
+        self.describe_caller(&mut record);
+        self.describe_permit(&mut record);
+        record
+    }
+
+    fn describe_caller(&self, record: &mut Record) {
+        if let Some(peer) = self.peer() {
+            record.client_cert_sha256 = peer.thumbprint.to_vec().into();
+        }
+        if let Some(client) = self.0.client.get() {
+            record.client_id = client.to_string();
+        }
+        if let Some(claims) = self.claims() {
+            record.purpose_id = claims.purpose_id.to_string();
+            record.eservice_id = claims.eservice_id.to_string();
+            record.producer_id = claims.producer_id.to_string();
+            record.voucher_jti = claims.jti.to_string();
+            record.voucher_iss.clone_from(&claims.iss);
+            record.voucher_exp = claims.exp;
+        }
+    }
+
+    fn describe_permit(&self, record: &mut Record) {
+        let Some(permit) = self.permitted() else {
+            return;
+        };
+        record.legal_basis.clone_from(&permit.legal_basis);
+        record.agreement_id = permit.agreement_id.to_string();
+        record.policy_epoch = permit.epoch;
+        record.office_code.clone_from(&permit.office);
+        let tally = self.tally();
+        record.data_classes_delivered = permit
+            .contract
+            .names(tally.delivered.load(Ordering::Relaxed));
+        record.data_classes_withheld = permit
+            .contract
+            .names(tally.withheld.load(Ordering::Relaxed));
+    }
+}
+
+/// The zone of an address, in place of the address itself.
+#[must_use]
+pub fn zone(address: std::net::IpAddr) -> &'static str {
+    let address = address.to_canonical();
+    let private = match address {
+        std::net::IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+        std::net::IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    };
+    match (address.is_loopback(), private) {
+        (true, _) => "loopback",
+        (_, true) => "private",
+        _ => "public",
+    }
+}
+
+const MAX_METHOD: usize = 200;

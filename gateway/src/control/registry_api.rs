@@ -1,0 +1,257 @@
+//! `varco.registry.v1` for operators.
+
+use std::sync::Arc;
+
+use tonic::{Code, Request, Response, Status};
+use varco_proto::audit::v1::RecordKind;
+use varco_proto::registry::v1::registry_service_server::RegistryService;
+use varco_proto::registry::v1::{
+    ApplyDocumentRequest, ApplyDocumentResponse, ArchiveEntryRequest, ArchiveEntryResponse, Entry,
+    GetEntryRequest, GetEntryResponse, Kind as ProtoKind, ListEntriesRequest, ListEntriesResponse,
+    SuspendEntryRequest, SuspendEntryResponse, UnsuspendEntryRequest, UnsuspendEntryResponse,
+};
+use varco_runtime::problem::{Problem, ToStatus};
+
+use super::{Need, Operator, action, admit, note, status};
+use crate::gate::Gate;
+use crate::registry::Error;
+use crate::registry::apply::proto_kind;
+use crate::registry::entry::{Kind, State};
+use crate::registry::store_entries::Row;
+
+/// The registry for operators.
+#[derive(Debug)]
+pub struct RegistryApi {
+    gate: Arc<Gate>,
+}
+
+impl RegistryApi {
+    /// Serves the registry of a gateway.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>) -> Self {
+        Self { gate }
+    }
+
+    /// Moves an entry to another state, with its record, and gives it as it stands then.
+    async fn transition<T>(
+        &self,
+        request: &Request<T>,
+        (kind, name): (i32, &str),
+        to: State,
+        reason: &str,
+    ) -> Result<(Entry, u64), Status> {
+        let who = admit(&self.gate, request, Need::Change).map_err(status)?;
+        let kind = parse(kind).map_err(status)?;
+        // The intention is recorded first: a change without its record cannot be.
+        let detail = describe(kind, name, to.participle(), reason);
+        self.note(&who, "TransitionEntry", detail).await?;
+        let moved = self
+            .gate
+            .registry
+            .transition(kind, name, to, &who.name)
+            .await;
+        let row = moved.map_err(|error| status(error.to_problem()))?;
+        Ok((entry(&row), self.gate.registry.snapshot().epoch))
+    }
+
+    async fn note(&self, who: &Operator, method: &str, detail: String) -> Result<(), Status> {
+        let method = format!("varco.registry.v1.RegistryService/{method}");
+        let record = action(&self.gate, RecordKind::PolicyChange, &method, who, detail);
+        note(&self.gate, record).await.map_err(status)
+    }
+}
+
+#[tonic::async_trait]
+impl RegistryService for RegistryApi {
+    async fn apply_document(
+        &self,
+        request: Request<ApplyDocumentRequest>,
+    ) -> Result<Response<ApplyDocumentResponse>, Status> {
+        let who = admit(&self.gate, &request, Need::Change).map_err(status)?;
+        let ApplyDocumentRequest { document, dry_run } = request.into_inner();
+        let document =
+            document.ok_or_else(|| status(Problem::invalid("document", "is required")))?;
+        if !dry_run {
+            let parts = [
+                ("tenants", document.tenants.len()),
+                ("eservices", document.eservices.len()),
+                ("clients", document.clients.len()),
+                ("agreements", document.agreements.len()),
+                ("purposes", document.purposes.len()),
+                ("operators", document.operators.len()),
+            ];
+            let said: Vec<String> = parts
+                .iter()
+                .map(|(what, n)| format!("{n} {what}"))
+                .collect();
+            self.note(&who, "ApplyDocument", format!("apply {}", said.join(", ")))
+                .await?;
+        }
+        let changes = self
+            .gate
+            .registry
+            .apply(&document, dry_run, &who.name)
+            .await;
+        let changes = changes.map_err(|error| status(error.to_problem()))?;
+        let epoch = self.gate.registry.snapshot().epoch;
+        Ok(Response::new(ApplyDocumentResponse { changes, epoch }))
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<ListEntriesRequest>,
+    ) -> Result<Response<ListEntriesResponse>, Status> {
+        admit(&self.gate, &request, Need::Read).map_err(status)?;
+        let asked = request.into_inner();
+        let kind = parse(asked.kind).map_err(status)?;
+        let size = match asked.page_size {
+            0 => 100,
+            size => usize::try_from(size.min(500)).unwrap_or(500),
+        };
+        let snapshot = self.gate.registry.snapshot();
+        let mut entries: Vec<Entry> = snapshot
+            .rows(kind)
+            .into_iter()
+            .filter(|row| row.name > asked.page_token)
+            .take(size + 1)
+            .map(entry)
+            .collect();
+        let more = entries.len() > size;
+        entries.truncate(size);
+        let next_page_token = entries
+            .last()
+            .filter(|_| more)
+            .map(|last| last.name.clone())
+            .unwrap_or_default();
+        Ok(Response::new(ListEntriesResponse {
+            entries,
+            next_page_token,
+        }))
+    }
+
+    async fn get_entry(
+        &self,
+        request: Request<GetEntryRequest>,
+    ) -> Result<Response<GetEntryResponse>, Status> {
+        admit(&self.gate, &request, Need::Read).map_err(status)?;
+        let asked = request.into_inner();
+        let kind = parse(asked.kind).map_err(status)?;
+        let found = self.gate.registry.find(kind, &asked.entry);
+        let row = found.map_err(|error| status(error.to_problem()))?;
+        Ok(Response::new(GetEntryResponse {
+            entry: Some(entry(&row)),
+        }))
+    }
+
+    async fn suspend_entry(
+        &self,
+        request: Request<SuspendEntryRequest>,
+    ) -> Result<Response<SuspendEntryResponse>, Status> {
+        let asked = request.get_ref().clone();
+        if asked.reason.len() > 500 {
+            return Err(status(Problem::invalid(
+                "reason",
+                "must have at most 500 bytes",
+            )));
+        }
+        let what = (asked.kind, asked.entry.as_str());
+        let (entry, epoch) = self
+            .transition(&request, what, State::Suspended, &asked.reason)
+            .await?;
+        Ok(Response::new(SuspendEntryResponse {
+            entry: Some(entry),
+            epoch,
+        }))
+    }
+
+    async fn unsuspend_entry(
+        &self,
+        request: Request<UnsuspendEntryRequest>,
+    ) -> Result<Response<UnsuspendEntryResponse>, Status> {
+        let asked = request.get_ref().clone();
+        let what = (asked.kind, asked.entry.as_str());
+        let (entry, epoch) = self.transition(&request, what, State::Active, "").await?;
+        Ok(Response::new(UnsuspendEntryResponse {
+            entry: Some(entry),
+            epoch,
+        }))
+    }
+
+    async fn archive_entry(
+        &self,
+        request: Request<ArchiveEntryRequest>,
+    ) -> Result<Response<ArchiveEntryResponse>, Status> {
+        let asked = request.get_ref().clone();
+        let what = (asked.kind, asked.entry.as_str());
+        let (entry, epoch) = self.transition(&request, what, State::Archived, "").await?;
+        Ok(Response::new(ArchiveEntryResponse {
+            entry: Some(entry),
+            epoch,
+        }))
+    }
+}
+
+impl ToStatus for Error {
+    fn to_problem(&self) -> Problem {
+        match self {
+            Self::Archived(_) => {
+                Problem::precondition("ARCHIVED", self.to_string(), "voce archiviata")
+            }
+            Self::Document(problems) => Problem::new(
+                Code::InvalidArgument,
+                "DOCUMENT_INVALID",
+                shortened(problems),
+                "il documento non può essere applicato",
+            ),
+            Self::NotFound(kind, name) => Problem::not_found("ENTRY_UNKNOWN", kind, name),
+            Self::Ambiguous(..) => Problem::invalid("entry", self.to_string()),
+            Self::Transition(..) => Problem::precondition(
+                "TRANSITION",
+                self.to_string(),
+                "passaggio di stato non ammesso",
+            ),
+            Self::Inconsistent(_) | Self::Store(_) => Problem::internal(self),
+        }
+    }
+}
+
+/// As many problems as fit into a status of 4 KiB.
+fn shortened(problems: &[String]) -> String {
+    let mut text = String::new();
+    for (place, problem) in problems.iter().enumerate() {
+        if text.len() + problem.len() > 3000 {
+            text.push_str(&format!("; and {} more", problems.len() - place));
+            break;
+        }
+        if place > 0 {
+            text.push_str("; ");
+        }
+        text.push_str(problem);
+    }
+    text
+}
+
+fn parse(kind: i32) -> Result<Kind, Problem> {
+    Kind::ALL
+        .into_iter()
+        .find(|known| ProtoKind::try_from(kind) == Ok(proto_kind(*known)))
+        .ok_or_else(|| Problem::invalid("kind", "names no kind of entry"))
+}
+
+fn entry(row: &Row) -> Entry {
+    Entry {
+        kind: proto_kind(row.kind).into(),
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        state: row.state.name().to_owned(),
+        json: row.body.to_string(),
+    }
+}
+
+fn describe(kind: Kind, name: &str, done: &str, reason: &str) -> String {
+    let name: String = name.chars().take(100).collect();
+    match reason {
+        "" => format!("{} {name} {done}", kind.name()),
+        reason => format!("{} {name} {done}: {reason}", kind.name()),
+    }
+}

@@ -1,0 +1,221 @@
+//! The last step: the call goes to its service with a grant, byte for byte.
+//!
+//! What gives authority here (`authorization`, `dpop`, inbound `varco-*`) never reaches a service;
+//! all other metadata does.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tower::ServiceExt as _;
+use varco_runtime::{grant, secret};
+use zeroize::Zeroizing;
+
+use crate::Error;
+use crate::authorize::Permit;
+use crate::call::Call;
+use crate::gate::Gate;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::contract::Effect;
+use crate::registry::entry::Upstream;
+
+/// Channels to the services, opened when they are first needed.
+pub struct Upstreams {
+    certificate: String,
+    key: Zeroizing<String>,
+    ca: String,
+    open: Mutex<HashMap<Upstream, Channel>>,
+}
+
+impl Upstreams {
+    /// Channels that present the gateway's certificate and trust the comune's CA.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read.
+    pub fn new(certificate: &PathBuf, key: &PathBuf, ca: &PathBuf) -> Result<Self, secret::Error> {
+        Ok(Self {
+            certificate: secret::read(certificate)?.to_string(),
+            key: secret::read(key)?,
+            ca: secret::read(ca)?.to_string(),
+            open: Mutex::default(),
+        })
+    }
+
+    /// The channel to a service.
+    ///
+    /// # Errors
+    ///
+    /// When its address or its CA cannot be used.
+    pub fn channel(&self, to: &Upstream) -> Result<Channel, tonic::transport::Error> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(channel) = open.get(to) {
+            return Ok(channel.clone());
+        }
+        let channel = self.endpoint(to)?.connect_lazy();
+        open.insert(to.clone(), channel.clone());
+        Ok(channel)
+    }
+
+    fn endpoint(&self, to: &Upstream) -> Result<Endpoint, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(to.address.clone())?
+            .connect_timeout(Duration::from_secs(2))
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .keep_alive_while_idle(true)
+            // Calls that clients cancel count here for the life of the connection: one client
+            // must not bring it down for the others (hyperium/h2#856).
+            .http2_max_local_error_reset_streams(Some(1 << 20));
+        if to.address.starts_with("http://") {
+            return Ok(endpoint);
+        }
+        let ca = if to.ca_pem.is_empty() {
+            &self.ca
+        } else {
+            &to.ca_pem
+        };
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(ca))
+            .domain_name(&to.server_name)
+            .identity(Identity::from_pem(&self.certificate, self.key.as_str()));
+        endpoint.tls_config(tls)
+    }
+}
+
+/// Forwards an authorised call and gives the service's answer as it comes.
+pub async fn forward(gate: Arc<Gate>, request: Request) -> Response {
+    let call = Call::of(&request, &gate.clock);
+    let Some(permit) = call.permitted().cloned() else {
+        return Refusal::from(Reason::VoucherMissing).into_response();
+    };
+    match send(&gate, &call, &permit, request).await {
+        Ok(response) => response,
+        Err(reason) => Refusal::from(reason).into_response(),
+    }
+}
+
+async fn send(
+    gate: &Gate,
+    call: &Call,
+    permit: &Permit,
+    request: Request,
+) -> Result<Response, Reason> {
+    let channel = gate.upstreams.channel(&permit.upstream).map_err(|error| {
+        tracing::error!(%error, "upstream cannot be used");
+        Reason::UpstreamUnavailable
+    })?;
+    let grant = grant(gate, call, permit).ok_or(Reason::UpstreamUnavailable)?;
+    let (parts, body) = request.into_parts();
+    let mut onward = http::Request::new(tonic::body::Body::new(body));
+    *onward.method_mut() = parts.method;
+    *onward.uri_mut() = parts.uri;
+    *onward.version_mut() = http::Version::HTTP_2;
+    *onward.headers_mut() = onward_headers(parts.headers, call, grant);
+    let response = channel
+        .oneshot(onward)
+        .await
+        .map_err(|error| failure(&error, permit))?;
+    let mut response = response.map(Body::new);
+    strip(response.headers_mut(), |name| name.starts_with("varco-"));
+    Ok(response)
+}
+
+/// After a write may have been processed, the caller is never told that it was not.
+fn failure(error: &tonic::transport::Error, permit: &Permit) -> Reason {
+    tracing::warn!(
+        cause = varco_runtime::problem::chain(error),
+        "a service did not answer"
+    );
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<tonic::ConnectError>() {
+            return Reason::UpstreamUnavailable;
+        }
+        cause = inner.source();
+    }
+    match permit.method.effect {
+        Effect::Read => Reason::UpstreamUnavailable,
+        Effect::Write => Reason::OutcomeUnknown,
+    }
+}
+
+fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
+    let now = gate.clock.unix();
+    let claims = grant::Claims {
+        iss: gate.vouchers.issuer().to_owned(),
+        aud: permit.audience.clone(),
+        sub: permit.client_id.to_string(),
+        consumer_id: permit.consumer_id.to_string(),
+        purpose_id: permit.purpose_id.to_string(),
+        method: call.method().to_owned(),
+        txn: call.audit_id(),
+        iat: now,
+        exp: now + grant::MAX_LIFE,
+        jti: gate.clock.uuid(),
+    };
+    let token = gate.grant_key.sign(grant::TYP, &claims).ok()?;
+    HeaderValue::try_from(token).ok()
+}
+
+fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> HeaderMap {
+    strip(&mut headers, |name| {
+        matches!(
+            name,
+            "authorization"
+                | "dpop"
+                | "connection"
+                | "keep-alive"
+                | "proxy-connection"
+                | "transfer-encoding"
+                | "upgrade"
+                | "host"
+                | "grpc-timeout"
+                | "baggage"
+                | "grpc-accept-encoding"
+        ) || name.starts_with("varco-")
+    });
+    headers.insert("varco-grant", grant);
+    if let Ok(trace) = HeaderValue::try_from(call.trace().header()) {
+        headers.insert("traceparent", trace);
+    }
+    if let Some(end) = call.deadline() {
+        let left = end
+            .saturating_duration_since(Instant::now())
+            .as_millis()
+            .min(99_999_999);
+        if let Ok(value) = HeaderValue::try_from(format!("{left}m")) {
+            headers.insert("grpc-timeout", value);
+        }
+    }
+    headers
+}
+
+fn strip(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+    let names: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| unwanted(name.as_str()))
+        .cloned()
+        .collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+impl std::fmt::Debug for Upstreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Upstreams")
+    }
+}
+
+impl From<tonic::transport::Error> for Error {
+    fn from(error: tonic::transport::Error) -> Self {
+        Self::Upstream(error)
+    }
+}

@@ -1,0 +1,42 @@
+//! What every layer of the data plane holds: the shared parts of one gateway.
+
+use std::sync::Arc;
+
+use varco_runtime::clock::Clock;
+use varco_runtime::config::Limits;
+use varco_runtime::jose::PrivateKey;
+use varco_runtime::tasks::Tasks;
+
+use crate::audit::committer::Register;
+use crate::forward::Upstreams;
+use crate::limit::Limiter;
+use crate::record::budget::Budget;
+use crate::registry::Registry;
+use crate::voucher::Vouchers;
+
+/// The shared parts of one gateway.
+#[derive(Debug)]
+pub struct Gate {
+    /// The registry.
+    pub registry: Registry,
+    /// The register of accesses.
+    pub register: Register,
+    /// Vouchers.
+    pub vouchers: Vouchers,
+    /// Signs grants.
+    pub grant_key: PrivateKey,
+    /// Channels to the services.
+    pub upstreams: Upstreams,
+    /// Rates, open calls and quotas.
+    pub limiter: Limiter,
+    /// Bytes of answers held at once.
+    pub budget: Arc<Budget>,
+    /// Limits of the configuration.
+    pub limits: Limits,
+    /// Start of every URI in certificates of this comune.
+    pub trust_domain: String,
+    /// The time.
+    pub clock: Clock,
+    /// Where calls leave what outlives them.
+    pub tasks: Tasks,
+}

@@ -1,0 +1,35 @@
+//! Nothing with side effects, and no stream, is forwarded before its INTENT is durable.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use varco_proto::audit::v1::RecordKind;
+
+use crate::call::Call;
+use crate::gate::Gate;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::contract::Effect;
+
+/// Writes the INTENT of a call that needs one.
+pub async fn intent(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let call = Call::of(&request, &gate.clock);
+    let needed = call.permitted().is_some_and(|permit| {
+        permit.method.effect == Effect::Write
+            || permit.method.client_streaming
+            || permit.method.server_streaming
+    });
+    if needed {
+        if gate
+            .register
+            .commit(call.record(RecordKind::Intent))
+            .await
+            .is_err()
+        {
+            return Refusal::from(Reason::AuditUnavailable).into_response();
+        }
+        call.intend();
+    }
+    next.run(request).await
+}

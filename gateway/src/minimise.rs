@@ -1,0 +1,89 @@
+//! Only the fields that the purpose allows: requests are checked, answers are reduced.
+//!
+//! Messages are walked on the wire, one by one as they pass; nothing is decoded into structs. A
+//! request that sets a field outside the purpose is refused, because dropping a filter silently
+//! would widen the question.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::authorize::Permit;
+use crate::call::Call;
+use crate::gate::Gate;
+use crate::refusal::{Reason, Refusal};
+
+pub mod frames;
+pub mod walk;
+pub mod walked;
+
+use walked::{Direction, Walked};
+
+/// Checks the request's messages and reduces those of the answer.
+pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let call = Call::of(&request, &gate.clock);
+    let Some(permit) = call.permitted().cloned() else {
+        return Refusal::from(Reason::VoucherMissing).into_response();
+    };
+    if is_compressed(request.headers()) {
+        return Refusal::from(Reason::EncodingUnsupported).into_response();
+    }
+    let request = match check_request(&gate, &call, &permit, request).await {
+        Ok(request) => request,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let response = next.run(request).await;
+    // A stream that broke the rule on its way was cut off; the caller is told why.
+    if let Some(refusal) = call.tally().violation.get() {
+        return refusal.clone().into_response();
+    }
+    if response.extensions().get::<Refusal>().is_some() {
+        return response;
+    }
+    if is_compressed(response.headers()) {
+        return Refusal::from(Reason::EncodingUnsupported).into_response();
+    }
+    response.map(|body| walk_body(&gate, &call, &permit, body, Direction::Answer))
+}
+
+/// A single message is read and checked before anything is forwarded; a stream as it passes.
+async fn check_request(
+    gate: &Gate,
+    call: &Call,
+    permit: &Arc<Permit>,
+    request: Request,
+) -> Result<Request, Refusal> {
+    let (parts, body) = request.into_parts();
+    let walked = walk_body(gate, call, permit, body, Direction::Request);
+    if permit.method.client_streaming {
+        return Ok(Request::from_parts(parts, walked));
+    }
+    let read = axum::body::to_bytes(walked, gate.limits.message_bytes + FRAME_HEADER).await;
+    match (read, call.tally().violation.get()) {
+        (_, Some(refusal)) => Err(refusal.clone()),
+        (Ok(bytes), None) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        (Err(_), None) => Err(Reason::MessageTooLarge.into()),
+    }
+}
+
+fn walk_body(gate: &Gate, call: &Call, permit: &Arc<Permit>, body: Body, way: Direction) -> Body {
+    let largest = gate.limits.message_bytes;
+    Body::new(Walked::new(
+        body,
+        call.clone(),
+        Arc::clone(permit),
+        way,
+        largest,
+    ))
+}
+
+fn is_compressed(headers: &http::HeaderMap) -> bool {
+    headers
+        .get("grpc-encoding")
+        .is_some_and(|encoding| encoding != "identity")
+}
+
+const FRAME_HEADER: usize = 5;

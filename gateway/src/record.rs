@@ -1,0 +1,177 @@
+//! The outermost layer of decisions: every call leaves its record before its answer.
+//!
+//! It stands outside the checks, so that refusals are recorded too. A unary answer is held until
+//! its OUTCOME is durable; of a stream nothing is released that a durable record does not cover.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue};
+use varco_proto::audit::v1::{Decision, Record, RecordKind};
+
+use crate::audit::committer::Receipt;
+use crate::call::Call;
+use crate::gate::Gate;
+use crate::refusal::{Reason, Refusal};
+
+pub mod budget;
+mod stream;
+mod unary;
+
+/// Records a call, whatever becomes of it, before its answer leaves.
+pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let call = Call::begin(&request, &gate.clock);
+    request.extensions_mut().insert(call.clone());
+    let abandoned = Abandoned::watch(&gate, &call);
+    let mut response = next.run(request).await;
+    let response = if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+        refuse(&gate, &call, refusal).await
+    } else if is_open_stream(&call, &response) {
+        stream::release(&gate, &call, response)
+    } else {
+        unary::release(&gate, &call, response).await
+    };
+    abandoned.forget();
+    response
+}
+
+/// Whether messages follow; an answer of trailers alone is as a unary one.
+fn is_open_stream(call: &Call, response: &Response) -> bool {
+    let streaming = call
+        .permitted()
+        .is_some_and(|permit| permit.method.server_streaming);
+    streaming && grpc_status(response.headers()).is_none()
+}
+
+/// Answers a refusal after its record is durable; without the record, only that is said.
+async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
+    let record = denial(call, &refusal);
+    match gate.register.commit(record).await {
+        Ok(receipt) => {
+            let mut response = refusal.into_status(call.audit_id()).into_http();
+            stamp(response.headers_mut(), call, Some(&receipt));
+            response
+        }
+        Err(_) => unrecorded(call),
+    }
+}
+
+/// The record of a refusal: a DENY, or the OUTCOME of a call that had begun.
+fn denial(call: &Call, refusal: &Refusal) -> Record {
+    let begun = call.record(RecordKind::Outcome);
+    let kind = if begun.ref_audit_id.is_empty() {
+        RecordKind::Deny
+    } else {
+        RecordKind::Outcome
+    };
+    Record {
+        kind: kind.into(),
+        decision: Decision::Deny.into(),
+        deny_reason: refusal.reason.name().to_owned(),
+        grpc_status: status_number(refusal.reason.code()),
+        outcome: "REFUSED".to_owned(),
+        ..begun
+    }
+}
+
+/// The answer when the record could not be made durable: nothing of the call leaves.
+fn unrecorded(call: &Call) -> Response {
+    let wrote = call
+        .permitted()
+        .is_some_and(|permit| permit.method.effect == crate::registry::contract::Effect::Write);
+    let begun = !call.record(RecordKind::Outcome).ref_audit_id.is_empty();
+    let reason = if wrote && begun {
+        Reason::OutcomeUnknown
+    } else {
+        Reason::AuditUnavailable
+    };
+    let mut response = Refusal::from(reason)
+        .into_status(call.audit_id())
+        .into_http();
+    stamp(response.headers_mut(), call, None);
+    response
+}
+
+/// Puts the receipt and the state of the quota into an answer's metadata.
+fn stamp(headers: &mut HeaderMap, call: &Call, receipt: Option<&Receipt>) {
+    let mut put = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    put("varco-audit-id", call.audit_id().to_string());
+    if let Some(receipt) = receipt {
+        use base64::Engine as _;
+        let note = base64::engine::general_purpose::STANDARD_NO_PAD;
+        put("varco-audit-index", receipt.index.to_string());
+        put(
+            "varco-audit-checkpoint-bin",
+            note.encode(receipt.checkpoint.as_bytes()),
+        );
+    }
+    if let Some(quota) = call.quota() {
+        put("x-ratelimit-limit", quota.limit.to_string());
+        put("x-ratelimit-remaining", quota.remaining.to_string());
+        put("x-ratelimit-reset", quota.reset.to_string());
+    }
+    if let Some(permit) = call.permitted() {
+        let withheld = call
+            .tally()
+            .withheld
+            .load(std::sync::atomic::Ordering::Relaxed);
+        if withheld != 0 {
+            put("varco-withheld", permit.contract.names(withheld).join(","));
+        }
+    }
+}
+
+/// The number of a gRPC code (0 to 16).
+fn status_number(code: tonic::Code) -> u32 {
+    i32::from(code).unsigned_abs()
+}
+
+/// The `grpc-status` of headers or trailers.
+fn grpc_status(headers: &HeaderMap) -> Option<u32> {
+    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+/// Leaves an OUTCOME when the caller goes away before the answer.
+struct Abandoned {
+    watched: Option<(Arc<Gate>, Call)>,
+}
+
+impl Abandoned {
+    fn watch(gate: &Arc<Gate>, call: &Call) -> Self {
+        Self {
+            watched: Some((Arc::clone(gate), call.clone())),
+        }
+    }
+
+    fn forget(mut self) {
+        self.watched = None;
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some((gate, call)) = self.watched.take() {
+            gate.register.leave(Record {
+                grpc_status: status_number(tonic::Code::Cancelled),
+                outcome: "CANCELLED".to_owned(),
+                ..call.record(RecordKind::Outcome)
+            });
+        }
+    }
+}
+
+/// A body that carries trailers after one piece of data.
+fn whole(data: bytes::Bytes, trailers: HeaderMap) -> Body {
+    use futures_util::stream;
+    use http_body::Frame;
+    let frames = [Frame::data(data), Frame::trailers(trailers)];
+    let frames = stream::iter(frames.map(Ok::<_, std::convert::Infallible>));
+    Body::new(http_body_util::StreamBody::new(frames))
+}

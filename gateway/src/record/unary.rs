@@ -1,0 +1,106 @@
+//! A unary answer: held whole until its OUTCOME is durable, then released with its receipt.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body_util::BodyExt as _;
+use varco_proto::audit::v1::{Record, RecordKind};
+
+use super::{budget::Share, grpc_status, refuse, stamp, unrecorded, whole};
+use crate::call::Call;
+use crate::gate::Gate;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::contract::Effect;
+
+/// Holds an answer until its OUTCOME is durable.
+pub(super) async fn release(gate: &Gate, call: &Call, response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let mut share = gate.budget.share();
+    let held = match hold(call, body, &mut share).await {
+        Ok(held) => held,
+        Err(refusal) => return refuse(gate, call, refusal).await,
+    };
+    let status = grpc_status(&held.trailers)
+        .or_else(|| grpc_status(&parts.headers))
+        .unwrap_or(2);
+    let tally = call.tally();
+    tally
+        .messages
+        .store(u64::from(!held.data.is_empty()), Ordering::Relaxed);
+    tally.bytes.store(
+        u64::try_from(held.data.len()).unwrap_or(u64::MAX),
+        Ordering::Relaxed,
+    );
+    let outcome = Record {
+        grpc_status: status,
+        outcome: if status == 0 { "OK" } else { "ERROR" }.to_owned(),
+        ..call.record(RecordKind::Outcome)
+    };
+    let Ok(receipt) = gate.register.commit(outcome).await else {
+        return unrecorded(call);
+    };
+    let mut parts = parts;
+    stamp(&mut parts.headers, call, Some(&receipt));
+    Response::from_parts(parts, whole_answer(held))
+}
+
+struct Held {
+    data: Bytes,
+    trailers: HeaderMap,
+}
+
+async fn hold(call: &Call, mut body: Body, share: &mut Share) -> Result<Held, Refusal> {
+    let end = call
+        .deadline()
+        .unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+    let mut held = BytesMut::new();
+    let mut trailers = HeaderMap::new();
+    loop {
+        let Ok(next) = tokio::time::timeout_at(end.into(), body.frame()).await else {
+            return Err(Reason::UpstreamSlow.into());
+        };
+        let Some(frame) = next else {
+            return Ok(Held {
+                data: held.freeze(),
+                trailers,
+            });
+        };
+        let frame = frame.map_err(|_| broken(call))?;
+        match frame.into_data() {
+            Ok(data) if share.take(data.len()) => held.extend_from_slice(&data),
+            Ok(_) => return Err(after_effect(call, Reason::Overloaded)),
+            Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
+        }
+    }
+}
+
+/// The answer broke off: for a reason of our own, or because the service went away.
+fn broken(call: &Call) -> Refusal {
+    match call.tally().violation.get() {
+        Some(refusal) => refusal.clone(),
+        None => after_effect(call, Reason::UpstreamUnavailable),
+    }
+}
+
+/// A write that was forwarded may have taken effect: its caller must ask again.
+fn after_effect(call: &Call, reason: Reason) -> Refusal {
+    let wrote = call
+        .permitted()
+        .is_some_and(|permit| permit.method.effect == Effect::Write);
+    if wrote {
+        Reason::OutcomeUnknown.into()
+    } else {
+        reason.into()
+    }
+}
+
+fn whole_answer(held: Held) -> Body {
+    if held.data.is_empty() && held.trailers.is_empty() {
+        return Body::empty();
+    }
+    whole(held.data, held.trailers)
+}

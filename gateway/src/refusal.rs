@@ -1,0 +1,185 @@
+//! Every reason for which the data plane refuses a call, with its code and its words.
+//!
+//! Clients branch on the reason; the table is a contract and changes only by a new version. What
+//! each code asks of the caller: UNAUTHENTICATED, get a new voucher; `PERMISSION_DENIED`, a person
+//! must act; UNAVAILABLE, nothing was processed, so asking again is safe.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use tonic::Code;
+use uuid::Uuid;
+use varco_runtime::problem::Problem;
+
+/// Declares the reasons with name, code, English and Italian text.
+macro_rules! reasons {
+    ($($variant:ident $name:literal $code:ident $english:literal $italian:literal)*) => {
+        /// A reason for refusing a call.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $(#[doc = $english] $variant,)* }
+
+        impl Reason {
+            /// All of them, for the documentation and its test.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The gRPC code.
+            #[must_use]
+            pub fn code(self) -> Code {
+                match self { $(Self::$variant => Code::$code,)* }
+            }
+
+            fn texts(self) -> (&'static str, &'static str) {
+                match self { $(Self::$variant => ($english, $italian),)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    AgreementSuspended "AGREEMENT_SUSPENDED" PermissionDenied
+        "the agreement with the e-service is not active" "la richiesta di fruizione non è attiva"
+    AuditUnavailable "AUDIT_UNAVAILABLE" Unavailable
+        "the register of accesses cannot be written, so nothing is answered"
+        "il registro degli accessi non è scrivibile: nessun dato può uscire"
+    ClientSuspended "CLIENT_SUSPENDED" PermissionDenied
+        "the client is suspended" "il client è sospeso"
+    ClientUnknown "CLIENT_UNKNOWN" Unauthenticated
+        "the TLS certificate belongs to no registered client"
+        "il certificato TLS non appartiene a un client registrato"
+    Draining "DRAINING" Unavailable
+        "the gateway is stopping" "il varco si sta fermando"
+    EncodingUnsupported "ENCODING_UNSUPPORTED" Unimplemented
+        "compressed messages are not accepted: send them as they are"
+        "i messaggi compressi non sono accettati"
+    EserviceSuspended "ESERVICE_SUSPENDED" PermissionDenied
+        "the e-service is not active" "l'e-service non è attivo"
+    FieldNotInPurpose "FIELD_NOT_IN_PURPOSE" PermissionDenied
+        "the request sets a field whose data class the purpose does not allow"
+        "la richiesta usa un campo che la finalità non consente"
+    KeyRevoked "KEY_REVOKED" PermissionDenied
+        "the key that asked for the voucher is no longer registered"
+        "la chiave che ha chiesto il voucher non è più registrata"
+    MessageMalformed "MESSAGE_MALFORMED" InvalidArgument
+        "a message is no protobuf of its contract" "un messaggio non rispetta il contratto"
+    MessageTooLarge "MESSAGE_TOO_LARGE" ResourceExhausted
+        "a message is larger than allowed" "un messaggio supera la dimensione consentita"
+    MetadataTooLarge "METADATA_TOO_LARGE" ResourceExhausted
+        "the metadata is larger than 16 KiB" "i metadati superano i 16 KiB"
+    MethodNotInPurpose "METHOD_NOT_IN_PURPOSE" PermissionDenied
+        "the purpose does not include this method" "la finalità non comprende questo metodo"
+    MethodUnknown "METHOD_UNKNOWN" Unimplemented
+        "no registered e-service has this method" "nessun e-service registrato ha questo metodo"
+    OutcomeUnknown "OUTCOME_UNKNOWN" Unknown
+        "the call was forwarded but its outcome could not be recorded: ask again with the same idempotency-key"
+        "la chiamata è stata inoltrata ma l'esito non è stato registrato: ripetere con la stessa chiave di idempotenza"
+    Overloaded "OVERLOADED" ResourceExhausted
+        "the gateway holds too many answers at once" "il varco è sovraccarico"
+    PurposeExpired "PURPOSE_EXPIRED" PermissionDenied
+        "the purpose has ended" "la finalità è conclusa"
+    PurposeSuspended "PURPOSE_SUSPENDED" PermissionDenied
+        "the purpose is suspended" "la finalità è sospesa"
+    QuotaDaily "QUOTA_DAILY" ResourceExhausted
+        "the purpose has used its calls of today" "la finalità ha esaurito le chiamate di oggi"
+    RateClient "RATE_CLIENT" ResourceExhausted
+        "the client calls too often" "il client chiama troppo spesso"
+    SnapshotStale "SNAPSHOT_STALE" Unavailable
+        "the registry could not be read for too long" "il registro dei soggetti non è aggiornato"
+    StreamsClient "STREAMS_CLIENT" ResourceExhausted
+        "the client has too many open calls" "il client ha troppe chiamate aperte"
+    UpstreamSlow "UPSTREAM_SLOW" DeadlineExceeded
+        "the service did not answer in time" "il servizio non ha risposto in tempo"
+    UpstreamUnavailable "UPSTREAM_UNAVAILABLE" Unavailable
+        "the service cannot be reached" "il servizio non è raggiungibile"
+    VoucherAudience "VOUCHER_AUDIENCE" Unauthenticated
+        "the voucher is for another e-service" "il voucher è per un altro e-service"
+    VoucherBinding "VOUCHER_BINDING" Unauthenticated
+        "the voucher is bound to another certificate" "il voucher è legato a un altro certificato"
+    VoucherClient "VOUCHER_CLIENT" Unauthenticated
+        "the voucher belongs to another client than this TLS connection"
+        "il voucher appartiene a un client diverso da quello di questa connessione TLS"
+    VoucherExpired "VOUCHER_EXPIRED" Unauthenticated
+        "the voucher has expired" "il voucher è scaduto"
+    VoucherMalformed "VOUCHER_MALFORMED" Unauthenticated
+        "the voucher is malformed" "il voucher è malformato"
+    VoucherMissing "VOUCHER_MISSING" Unauthenticated
+        "the call carries no voucher" "la chiamata non porta un voucher"
+    VoucherNotYetValid "VOUCHER_NOT_YET_VALID" Unauthenticated
+        "the voucher is not valid yet: compare the clocks"
+        "il voucher non è ancora valido: verificare gli orologi"
+    VoucherSignature "VOUCHER_SIGNATURE" Unauthenticated
+        "the voucher was not signed by this gateway" "il voucher non è firmato da questo varco"
+}
+
+/// A refusal with what the caller may need beside the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// When asking again makes sense.
+    pub retry: Option<Duration>,
+    /// A machine-readable fact, such as the field that is not allowed.
+    pub fact: Option<(&'static str, String)>,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        let retry = match reason.code() {
+            Code::Unavailable => Some(Duration::from_secs(1)),
+            _ => None,
+        };
+        Self {
+            reason,
+            retry,
+            fact: None,
+        }
+    }
+}
+
+impl Refusal {
+    /// Adds a machine-readable fact.
+    #[must_use]
+    pub fn with(self, key: &'static str, value: impl Into<String>) -> Self {
+        Self {
+            fact: Some((key, value.into())),
+            ..self
+        }
+    }
+
+    /// Adds when asking again makes sense.
+    #[must_use]
+    pub fn retry_after(self, delay: Duration) -> Self {
+        Self {
+            retry: Some(delay),
+            ..self
+        }
+    }
+
+    /// The gRPC answer, trailers only, which the `record` layer completes.
+    #[must_use]
+    pub fn into_response(self) -> Response {
+        let mut response = Response::default();
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The status of this refusal for the call of that id.
+    #[must_use]
+    pub fn into_status(self, audit_id: Uuid) -> tonic::Status {
+        let (english, italian) = self.reason.texts();
+        let mut problem = Problem::new(self.reason.code(), self.reason.name(), english, italian)
+            .with("audit_id", audit_id.to_string());
+        if let Some((key, value)) = self.fact {
+            problem = problem.with(key, value);
+        }
+        if let Some(delay) = self.retry {
+            problem = problem.retry_after(delay);
+        }
+        problem.into_status("varco")
+    }
+}

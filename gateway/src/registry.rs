@@ -1,0 +1,215 @@
+//! The registry: the single source of who may ask whom for what.
+//!
+//! It lives in the database as entries with an append-only history; every gateway reads it as an
+//! immutable [`snapshot::Snapshot`] with a monotonic epoch. A change is one transaction, and the
+//! snapshot is rebuilt before the change is answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use varco_proto::registry::v1::{Change, Document};
+use varco_runtime::clock::Clock;
+use varco_runtime::store::{self, Db};
+
+pub mod apply;
+pub mod contract;
+pub mod entry;
+pub mod snapshot;
+pub mod store_entries;
+
+use contract::Contracts;
+use entry::{Kind, State};
+use snapshot::Snapshot;
+use store_entries::{Row, Written};
+
+/// The registry of one installation.
+#[derive(Clone)]
+pub struct Registry {
+    db: Db,
+    clock: Clock,
+    contracts: Arc<Contracts>,
+    current: Arc<ArcSwap<Snapshot>>,
+}
+
+/// Ways that the registry refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Archiving is final.
+    #[error("{0} is archived, which is final: use another name")]
+    Archived(String),
+    /// The document cannot stand; every problem at once.
+    #[error("{}", .0.join("; "))]
+    Document(Vec<String>),
+    /// A stored entry does not parse.
+    #[error("registry entry {0} does not parse: restore the database from a backup")]
+    Inconsistent(String),
+    /// No such entry.
+    #[error("{0} {1} does not exist")]
+    NotFound(&'static str, String),
+    /// Several entries bear that name.
+    #[error("{0} {1} is ambiguous: write consumer/name or the id")]
+    Ambiguous(&'static str, String),
+    /// The entry is not in a state from which this can be done.
+    #[error("{0} is {1}, so it cannot be {2}")]
+    Transition(String, State, &'static str),
+    /// Storage failed.
+    #[error("registry cannot be stored")]
+    Store(#[from] store::Error),
+}
+
+impl Registry {
+    /// Opens the registry on its database and reads the first snapshot.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be read or holds what it should not.
+    pub async fn open(db: Db, clock: Clock) -> Result<Self, Error> {
+        let contracts = Arc::new(Contracts::default());
+        let snapshot = snapshot::read(&db, &contracts).await?;
+        let current = Arc::new(ArcSwap::from_pointee(snapshot));
+        Ok(Self {
+            db,
+            clock,
+            contracts,
+            current,
+        })
+    }
+
+    /// The registry as it stands.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Whether nothing has been declared yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.current.load().is_empty()
+    }
+
+    /// Makes the registry hold what a document declares; with `dry_run` it only says what it would
+    /// do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Document`] with every problem of the document; then nothing was changed.
+    pub async fn apply(
+        &self,
+        document: &Document,
+        dry_run: bool,
+        operator: &str,
+    ) -> Result<Vec<Change>, Error> {
+        let plan = apply::plan(document, &self.snapshot(), &self.contracts, || {
+            self.clock.uuid()
+        })?;
+        if !dry_run && plan.writes() {
+            store_entries::write(&self.db, &plan, operator, self.clock.now()).await?;
+            self.refresh().await?;
+        }
+        Ok(plan.into_changes())
+    }
+
+    /// Moves an entry to another state and gives it back as it stands then.
+    ///
+    /// # Errors
+    ///
+    /// When the entry does not exist or the transition is not one.
+    pub async fn transition(
+        &self,
+        kind: Kind,
+        name: &str,
+        to: State,
+        operator: &str,
+    ) -> Result<Row, Error> {
+        let row = self.find(kind, name)?;
+        let allowed = matches!(
+            (row.state, to),
+            (State::Active, State::Suspended | State::Archived)
+                | (State::Suspended, State::Active | State::Archived)
+        );
+        if row.state == to {
+            return Ok(row);
+        }
+        if !allowed {
+            return Err(Error::Transition(row.name, row.state, to.participle()));
+        }
+        let moved = Row { state: to, ..row };
+        let written = Written {
+            action: to.participle(),
+            row: moved.clone(),
+        };
+        store_entries::write_one(&self.db, written, operator, self.clock.now()).await?;
+        self.refresh().await?;
+        Ok(moved)
+    }
+
+    /// An entry by id, by full name, or by the last part of its name where that is unambiguous.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or more than one.
+    pub fn find(&self, kind: Kind, name: &str) -> Result<Row, Error> {
+        let snapshot = self.snapshot();
+        let rows = snapshot.rows(kind);
+        if let Some(row) = rows
+            .iter()
+            .find(|row| row.name == name || row.id.to_string() == name)
+        {
+            return Ok((*row).clone());
+        }
+        let mut short = rows
+            .iter()
+            .filter(|row| row.name.rsplit('/').next() == Some(name));
+        match (short.next(), short.next()) {
+            (Some(row), None) => Ok((*row).clone()),
+            (Some(_), Some(_)) => Err(Error::Ambiguous(kind.name(), name.to_owned())),
+            _ => Err(Error::NotFound(kind.name(), name.to_owned())),
+        }
+    }
+
+    /// Reads the registry again when its epoch has moved, for ever; another gateway may write.
+    pub async fn follow(self) {
+        loop {
+            tokio::time::sleep(POLL).await;
+            match store_entries::epoch(&self.db).await {
+                Ok(epoch) if epoch == self.current.load().epoch => self.current.load().touch(),
+                Ok(_) => {
+                    if let Err(error) = self.refresh().await {
+                        tracing::error!(%error, "the registry cannot be read");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the registry's epoch cannot be read"),
+            }
+        }
+    }
+
+    /// The database that also holds spent assertion ids and quotas.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    async fn refresh(&self) -> Result<(), Error> {
+        let fresh = Arc::new(snapshot::read(&self.db, &self.contracts).await?);
+        // Two refreshes may race; the older reading must not win.
+        self.current.rcu(|held| {
+            let newer = if held.epoch > fresh.epoch {
+                held
+            } else {
+                &fresh
+            };
+            Arc::clone(newer)
+        });
+        Ok(())
+    }
+}
+
+/// How often another gateway's changes are looked for: well within the second that is promised.
+const POLL: Duration = Duration::from_millis(250);
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Registry(epoch {})", self.current.load().epoch)
+    }
+}

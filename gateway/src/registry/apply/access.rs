@@ -1,0 +1,172 @@
+//! Planning who may use what: clients, agreements, purposes.
+
+use varco_proto::registry::v1 as proto;
+use varco_runtime::jose::PublicKey;
+use varco_runtime::tls;
+
+use super::{Named, Planner};
+use crate::registry::entry::{Agreement, Client, Descriptor, Key, Kind, Purpose};
+use crate::registry::store_entries::Row;
+
+impl Planner<'_> {
+    pub(super) fn clients(&mut self, clients: &[proto::Client]) {
+        for client in clients {
+            let name = Named::new(Kind::Client, client.name.clone(), &client.name);
+            let consumer = self.refer(&name, "consumer", Kind::Tenant, &client.consumer);
+            let keys = self.keys(&name, &client.keys);
+            let certificates = self.certificates(&name, &client.certificates);
+            let Some(consumer) = consumer else { continue };
+            let body = Client {
+                consumer: consumer.id,
+                keys,
+                certificates,
+                legacy: client.legacy,
+            };
+            self.put(name, &body);
+        }
+    }
+
+    pub(super) fn agreements(&mut self, agreements: &[proto::Agreement]) {
+        for agreement in agreements {
+            let full = format!("{}/{}", agreement.consumer, agreement.eservice);
+            let name = Named::new(Kind::Agreement, full.clone(), &full);
+            let consumer = self.refer(&name, "consumer", Kind::Tenant, &agreement.consumer);
+            let eservice = self.refer(&name, "eservice", Kind::Eservice, &agreement.eservice);
+            let (Some(consumer), Some(eservice)) = (consumer, eservice) else {
+                continue;
+            };
+            let Some((descriptor, _)) = self.descriptor_of(&name, &eservice) else {
+                continue;
+            };
+            let body = Agreement {
+                consumer: consumer.id,
+                eservice: eservice.id,
+                descriptor,
+            };
+            self.put(name, &body);
+        }
+    }
+
+    pub(super) fn purposes(&mut self, purposes: &[proto::Purpose]) {
+        for purpose in purposes {
+            let full = format!("{}/{}", purpose.consumer, purpose.name);
+            let name = Named::new(Kind::Purpose, full, &purpose.name);
+            if let Some(body) = self.purpose(&name, purpose) {
+                self.put(name, &body);
+            }
+        }
+    }
+
+    fn purpose(&mut self, name: &Named<'_>, declared: &proto::Purpose) -> Option<Purpose> {
+        let consumer = self.refer(name, "consumer", Kind::Tenant, &declared.consumer);
+        let eservice = self.refer(name, "eservice", Kind::Eservice, &declared.eservice);
+        let clients: Vec<Option<Row>> = declared
+            .clients
+            .iter()
+            .map(|client| self.refer(name, "clients", Kind::Client, client))
+            .collect();
+        self.require(
+            name,
+            "legal_basis",
+            !declared.legal_basis.is_empty(),
+            "is required",
+        );
+        self.require(
+            name,
+            "data_classes",
+            !declared.data_classes.is_empty(),
+            "is required",
+        );
+        let (consumer, eservice) = (consumer?, eservice?);
+        let agreement = format!("{}/{}", declared.consumer, declared.eservice);
+        self.refer(name, "eservice", Kind::Agreement, &agreement);
+        let (_, descriptor) = self.descriptor_of(name, &eservice)?;
+        let methods = self.methods(
+            name,
+            &declared.methods,
+            |method| descriptor.methods.iter().any(|known| known == method),
+            descriptor.methods.iter(),
+        );
+        self.quota(name, declared.daily_calls, &descriptor);
+        let clients: Vec<Row> = clients.into_iter().flatten().collect();
+        let foreign = |client: &Row| client.body["consumer"] != consumer.id.to_string();
+        let own = !clients.iter().any(foreign);
+        self.require(name, "clients", own, "names a client of another tenant");
+        Some(Purpose {
+            consumer: consumer.id,
+            eservice: eservice.id,
+            legal_basis: declared.legal_basis.clone(),
+            methods,
+            data_classes: declared.data_classes.clone(),
+            daily_calls: declared.daily_calls,
+            clients: clients.iter().map(|client| client.id).collect(),
+            chained: declared.chained,
+        })
+    }
+
+    fn quota(&mut self, name: &Named<'_>, daily_calls: u64, descriptor: &Descriptor) {
+        self.require(name, "daily_calls", daily_calls > 0, "is required");
+        let within = daily_calls <= descriptor.daily_per_consumer;
+        let limit = descriptor.daily_per_consumer;
+        let rule = format!("is more than the e-service gives one consumer ({limit})");
+        self.require(name, "daily_calls", within, &rule);
+    }
+
+    /// The newest descriptor of an e-service.
+    fn descriptor_of(
+        &mut self,
+        name: &Named<'_>,
+        eservice: &Row,
+    ) -> Option<(uuid::Uuid, Descriptor)> {
+        let newest = self
+            .rows
+            .values()
+            .filter(|row| row.kind == Kind::Descriptor)
+            .filter_map(|row| {
+                let body: Descriptor = serde_json::from_value(row.body.clone()).ok()?;
+                (body.eservice == eservice.id).then_some((row.id, body))
+            })
+            .max_by_key(|(_, body)| body.version);
+        if newest.is_none() {
+            self.problem(name, "eservice", "has no descriptor");
+        }
+        newest
+    }
+
+    fn keys(&mut self, name: &Named<'_>, pems: &[String]) -> Vec<Key> {
+        self.require(name, "keys", !pems.is_empty(), "is required");
+        let mut keys = Vec::new();
+        for pem in pems {
+            match PublicKey::from_pem(pem) {
+                Ok(key) if self.kid_is_free(&name.full, key.kid()) => {
+                    keys.push(Key {
+                        kid: key.kid().to_owned(),
+                        pem: pem.trim().to_owned(),
+                    });
+                }
+                Ok(_) => self.problem(name, "keys", "holds a key of another client"),
+                Err(error) => self.problem(name, "keys", &error.to_string()),
+            }
+        }
+        keys
+    }
+
+    fn kid_is_free(&self, client: &str, kid: &str) -> bool {
+        !self.rows.values().any(|row| {
+            let keys = row.body["keys"].as_array();
+            let holds = keys.is_some_and(|keys| keys.iter().any(|key| key["kid"] == kid));
+            row.kind == Kind::Client && row.name != client && holds
+        })
+    }
+
+    fn certificates(&mut self, name: &Named<'_>, pems: &[String]) -> Vec<String> {
+        let mut thumbprints = Vec::new();
+        for pem in pems {
+            match tls::thumbprint(pem) {
+                Some(thumbprint) => thumbprints.push(hex::encode(thumbprint)),
+                None => self.problem(name, "certificates", "holds no PEM certificate"),
+            }
+        }
+        thumbprints
+    }
+}

@@ -1,0 +1,419 @@
+//! Contracts as the data plane reads them: methods with their effect, fields with their class.
+//!
+//! A contract is compiled once from its descriptor set. A method without a declared effect is not
+//! callable and a field without a class never passes, unless the registry file declares defaults
+//! for a foreign contract.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use prost_reflect::{
+    DescriptorPool, FieldDescriptor, Kind as FieldKind, MessageDescriptor, MethodDescriptor, Value,
+};
+
+use super::entry::ContractRef;
+
+/// Whether a method changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It does not.
+    Read,
+    /// It does.
+    Write,
+}
+
+/// A contract ready for the data plane.
+#[derive(Debug)]
+pub struct Contract {
+    /// Methods by `pkg.Service/Method`.
+    pub methods: HashMap<String, Method>,
+    /// Messages, named by their place.
+    pub messages: Vec<Message>,
+    /// Names of the data classes, named by their place; at most 64.
+    pub classes: Vec<String>,
+}
+
+/// A callable method.
+#[derive(Clone, Debug)]
+pub struct Method {
+    /// Whether it changes anything.
+    pub effect: Effect,
+    /// Whether the request is a stream.
+    pub client_streaming: bool,
+    /// Whether the response is a stream.
+    pub server_streaming: bool,
+    /// Place of the request message.
+    pub input: usize,
+    /// Place of the response message.
+    pub output: usize,
+}
+
+/// A message's fields by number.
+#[derive(Debug, Default)]
+pub struct Message {
+    /// The fields that have a class, or may hold such.
+    pub fields: HashMap<u32, Field>,
+}
+
+/// A field that may pass.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Name, for refusals.
+    pub name: String,
+    /// Place of its class.
+    pub class: u8,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A value that passes whole.
+    Whole,
+    /// A message whose own fields decide; its place.
+    Message(usize),
+    /// A message in group encoding; its place.
+    Group(usize),
+}
+
+/// Contracts by what they were compiled from.
+#[derive(Debug, Default)]
+pub struct Contracts {
+    compiled: Mutex<HashMap<ContractRef, Arc<Contract>>>,
+}
+
+/// The text that stands for the product's own contracts.
+pub const BUILTIN: &str = "builtin";
+
+impl Contract {
+    /// The classes of a purpose as a mask over this contract's.
+    #[must_use]
+    pub fn mask(&self, allowed: &[String]) -> u64 {
+        let bit = |(place, class): (usize, &String)| match allowed.contains(class) {
+            true => 1_u64 << place,
+            false => 0,
+        };
+        self.classes
+            .iter()
+            .enumerate()
+            .map(bit)
+            .fold(0, |mask, bit| mask | bit)
+    }
+
+    /// Names of the classes in a mask.
+    #[must_use]
+    pub fn names(&self, mask: u64) -> Vec<String> {
+        let held =
+            |(place, class): (usize, &String)| (mask >> place & 1 == 1).then(|| class.clone());
+        self.classes.iter().enumerate().filter_map(held).collect()
+    }
+}
+
+impl Contracts {
+    /// Compiles a contract, or gives the one that was compiled before.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the descriptor set.
+    pub fn compile(&self, of: &ContractRef, set: &[u8]) -> Result<Arc<Contract>, Vec<String>> {
+        if let Some(known) = self.known(of) {
+            return Ok(known);
+        }
+        let compiled = Arc::new(compile(of, set)?);
+        let mut held = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(of.clone(), Arc::clone(&compiled));
+        Ok(compiled)
+    }
+
+    /// The contract, when it was compiled before.
+    #[must_use]
+    pub fn known(&self, of: &ContractRef) -> Option<Arc<Contract>> {
+        self.compiled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(of)
+            .cloned()
+    }
+}
+
+/// SHA-256 of a descriptor set in hexadecimal, by which it is stored.
+#[must_use]
+pub fn hash(set: &[u8]) -> String {
+    hex::encode(digest(&SHA256, set))
+}
+
+fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
+    let pool = DescriptorPool::decode(set)
+        .map_err(|error| vec![format!("descriptor set does not parse: {error}")])?;
+    let mut compiler = Compiler::new(of);
+    for service in pool.services() {
+        for method in service.methods() {
+            compiler.method(&method);
+        }
+    }
+    compiler.finish()
+}
+
+struct Compiler<'a> {
+    defaults: &'a ContractRef,
+    methods: HashMap<String, Method>,
+    messages: Vec<Message>,
+    places: HashMap<String, usize>,
+    classes: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(defaults: &'a ContractRef) -> Self {
+        Self {
+            defaults,
+            methods: HashMap::new(),
+            messages: Vec::new(),
+            places: HashMap::new(),
+            classes: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn method(&mut self, method: &MethodDescriptor) {
+        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
+        // A method that declares no effect is left out: nobody can register or call it.
+        let Some(effect) = self.effect(method) else {
+            return;
+        };
+        let (input, output) = (
+            self.message(&method.input()),
+            self.message(&method.output()),
+        );
+        let compiled = Method {
+            effect,
+            client_streaming: method.is_client_streaming(),
+            server_streaming: method.is_server_streaming(),
+            input,
+            output,
+        };
+        self.methods.insert(path, compiled);
+    }
+
+    fn effect(&self, method: &MethodDescriptor) -> Option<Effect> {
+        use prost_types::method_options::IdempotencyLevel;
+        let proto = method.method_descriptor_proto();
+        let declared = proto
+            .options
+            .as_ref()
+            .map(prost_types::MethodOptions::idempotency_level);
+        match (declared, self.defaults.default_effect.as_deref()) {
+            (Some(IdempotencyLevel::NoSideEffects), _) => Some(Effect::Read),
+            (Some(IdempotencyLevel::Idempotent), _) | (_, Some("write")) => Some(Effect::Write),
+            (_, Some("read")) => Some(Effect::Read),
+            _ => None,
+        }
+    }
+
+    fn message(&mut self, message: &MessageDescriptor) -> usize {
+        if let Some(place) = self.places.get(message.full_name()) {
+            return *place;
+        }
+        let place = self.messages.len();
+        self.messages.push(Message::default());
+        self.places.insert(message.full_name().to_owned(), place);
+        let fields: HashMap<u32, Field> = message
+            .fields()
+            .filter_map(|field| Some((field.number(), self.field(&field)?)))
+            .collect();
+        if let Some(held) = self.messages.get_mut(place) {
+            held.fields = fields;
+        }
+        place
+    }
+
+    fn field(&mut self, field: &FieldDescriptor) -> Option<Field> {
+        let name = data_class(field).or_else(|| self.defaults.default_class.clone())?;
+        let class = self.class(name)?;
+        let content = match field.kind() {
+            FieldKind::Message(entry) if field.is_map() => {
+                Content::Message(self.map(&entry, class))
+            }
+            // Well-known types carry no classes inside: they pass with the field that holds them.
+            FieldKind::Message(inner) if inner.package_name().starts_with("google.protobuf") => {
+                Content::Whole
+            }
+            FieldKind::Message(inner) if field.is_group() => Content::Group(self.message(&inner)),
+            FieldKind::Message(inner) => Content::Message(self.message(&inner)),
+            _ => Content::Whole,
+        };
+        Some(Field {
+            name: field.name().to_owned(),
+            class,
+            content,
+        })
+    }
+
+    /// The entry of a map: its key and its value have the class of the map.
+    fn map(&mut self, entry: &MessageDescriptor, class: u8) -> usize {
+        let place = self.messages.len();
+        self.messages.push(Message::default());
+        let mut fields = HashMap::new();
+        for field in entry.fields() {
+            let content = match field.kind() {
+                FieldKind::Message(inner) => Content::Message(self.message(&inner)),
+                _ => Content::Whole,
+            };
+            let name = field.name().to_owned();
+            fields.insert(
+                field.number(),
+                Field {
+                    name,
+                    class,
+                    content,
+                },
+            );
+        }
+        if let Some(held) = self.messages.get_mut(place) {
+            held.fields = fields;
+        }
+        place
+    }
+
+    fn class(&mut self, name: String) -> Option<u8> {
+        let place = self
+            .classes
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or_else(|| {
+                self.classes.push(name);
+                self.classes.len() - 1
+            });
+        if place >= MAX_CLASSES {
+            self.problems.push(format!(
+                "a contract may name at most {MAX_CLASSES} data classes"
+            ));
+            return None;
+        }
+        u8::try_from(place).ok()
+    }
+
+    fn finish(self) -> Result<Contract, Vec<String>> {
+        let Self {
+            methods,
+            messages,
+            classes,
+            mut problems,
+            ..
+        } = self;
+        problems.dedup();
+        if problems.is_empty() {
+            Ok(Contract {
+                methods,
+                messages,
+                classes,
+            })
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+/// The class that a field's own option names.
+fn data_class(field: &FieldDescriptor) -> Option<String> {
+    let pool = field.parent_message().parent_pool().clone();
+    let option = pool.get_extension_by_name("varco.options.v1.data_class")?;
+    let options = field.options();
+    if !options.has_extension(&option) {
+        return None;
+    }
+    match options.get_extension(&option).as_ref() {
+        Value::String(class) if !class.is_empty() => Some(class.clone()),
+        _ => None,
+    }
+}
+
+const MAX_CLASSES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builtin() -> Arc<Contract> {
+        let of = ContractRef {
+            set: BUILTIN.to_owned(),
+            default_effect: None,
+            default_class: None,
+        };
+        Contracts::default()
+            .compile(&of, varco_proto::DESCRIPTOR_SET)
+            .unwrap()
+    }
+
+    #[test]
+    fn our_contracts_declare_an_effect_on_every_method() {
+        let contract = builtin();
+        let pool = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap();
+        let offices = ["anagrafe", "protocollo", "albo", "documenti"];
+
+        for service in pool.services() {
+            for method in service.methods() {
+                let path = format!("{}/{}", service.full_name(), method.name());
+                assert!(
+                    contract.methods.contains_key(&path),
+                    "{path} declares no effect"
+                );
+            }
+        }
+        assert!(
+            offices
+                .iter()
+                .all(|o| contract.methods.keys().any(|m| m.contains(o)))
+        );
+    }
+
+    #[test]
+    fn every_field_of_the_offices_has_a_class_and_explicit_presence() {
+        let pool = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap();
+        let office = |name: &str| {
+            ["anagrafe", "protocollo", "albo", "documenti"]
+                .iter()
+                .any(|office| name.starts_with(&format!("varco.{office}.")))
+        };
+
+        for message in pool
+            .all_messages()
+            .filter(|message| office(message.full_name()))
+        {
+            for field in message.fields() {
+                assert!(
+                    data_class(&field).is_some(),
+                    "{} has no class",
+                    field.full_name()
+                );
+                assert!(
+                    field.is_list() || field.supports_presence(),
+                    "{} has no explicit presence",
+                    field.full_name()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn method_without_effect_is_left_out() {
+        let contract = builtin();
+
+        assert!(!contract.methods.contains_key("grpc.health.v1.Health/Check"));
+        assert_eq!(
+            contract.methods["varco.documenti.v1.DocumentiService/UploadDocumento"].effect,
+            Effect::Write
+        );
+    }
+
+    #[test]
+    fn mask_holds_only_what_the_purpose_names() {
+        let contract = builtin();
+
+        let mask = contract.mask(&["esito".to_owned(), "invented".to_owned()]);
+
+        assert_eq!(contract.names(mask), ["esito"]);
+    }
+}

@@ -1,0 +1,277 @@
+//! Vouchers: the signed word that one client may call one e-service for one purpose.
+//!
+//! Claims follow PDND. A verdict on a signature is kept for as long as the voucher lives, never
+//! beyond; everything else is decided anew on every call.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use varco_runtime::jose::{self, PrivateKey, PublicKey};
+
+use crate::refusal::Reason;
+
+/// Header type of a voucher (RFC 9068 §2.1).
+pub const TYP: &str = "at+jwt";
+
+/// Claims of a voucher.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claims {
+    /// The gateway.
+    pub iss: String,
+    /// The client.
+    pub sub: String,
+    /// The client.
+    #[serde(rename = "client_id")]
+    pub client_id: Uuid,
+    /// The e-service's own audience.
+    pub aud: String,
+    /// Unique.
+    pub jti: Uuid,
+    /// Issued at, seconds.
+    pub iat: i64,
+    /// Valid from, seconds.
+    pub nbf: i64,
+    /// Valid until, seconds.
+    pub exp: i64,
+    /// What for.
+    pub purpose_id: Uuid,
+    /// Who offers the e-service.
+    pub producer_id: Uuid,
+    /// Who uses it.
+    pub consumer_id: Uuid,
+    /// The e-service.
+    pub eservice_id: Uuid,
+    /// Its version.
+    pub descriptor_id: Uuid,
+    /// The client's key that asked.
+    #[serde(rename = "client_kid")]
+    pub client_kid: String,
+    /// The registry's epoch at issuance.
+    pub epoch: u64,
+    /// What the voucher is bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+    /// Digest that the assertion carried (PDND, `AUDIT_REST_02`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<AssertionDigest>,
+}
+
+/// What a voucher is bound to (RFC 7800).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// SHA-256 of the client's certificate, base64url (RFC 8705 §3.1).
+    #[serde(rename = "x5t#S256")]
+    pub thumbprint: String,
+}
+
+/// A digest as PDND's assertions carry it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssertionDigest {
+    /// `SHA256`.
+    pub alg: String,
+    /// 64 hexadecimal characters.
+    pub value: String,
+}
+
+/// Issues vouchers and judges their signatures.
+#[derive(Clone)]
+pub struct Vouchers {
+    key: PrivateKey,
+    issuer: String,
+    verified: Cache<[u8; 32], Arc<Claims>>,
+}
+
+impl Vouchers {
+    /// Issues and judges with one key, under one name.
+    #[must_use]
+    pub fn new(key: PrivateKey, issuer: String) -> Self {
+        Self {
+            key,
+            issuer,
+            verified: Cache::new(VERDICTS),
+        }
+    }
+
+    /// Signs a voucher.
+    ///
+    /// # Errors
+    ///
+    /// When the key refuses.
+    pub fn sign(&self, claims: &Claims) -> Result<String, jose::Error> {
+        self.key.sign(TYP, claims)
+    }
+
+    /// The gateway's name as an issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The key that verifies vouchers.
+    #[must_use]
+    pub fn public(&self) -> &PublicKey {
+        self.key.public()
+    }
+
+    /// The claims of a voucher that this gateway signed and that is valid at `now`.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which it is refused.
+    pub fn judge(&self, token: &str, now: i64) -> Result<Arc<Claims>, Reason> {
+        let mut name = [0; 32];
+        name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        let claims = match self.verified.get(&name) {
+            Some(claims) => claims,
+            None => {
+                let claims = Arc::new(self.verify(token)?);
+                if now < claims.exp {
+                    self.verified.insert(name, Arc::clone(&claims));
+                }
+                claims
+            }
+        };
+        if claims.exp <= now {
+            self.verified.invalidate(&name);
+            return Err(Reason::VoucherExpired);
+        }
+        if claims.nbf > now + SKEW {
+            return Err(Reason::VoucherNotYetValid);
+        }
+        Ok(claims)
+    }
+
+    fn verify(&self, token: &str) -> Result<Claims, Reason> {
+        let header = jose::header(token).map_err(|_| Reason::VoucherMalformed)?;
+        if header.typ.as_deref() != Some(TYP) {
+            return Err(Reason::VoucherMalformed);
+        }
+        let key = self.key.public();
+        if header.kid.as_deref() != Some(key.kid()) || header.alg != key.algorithm() {
+            return Err(Reason::VoucherSignature);
+        }
+        let claims: Claims = key.verify(token).map_err(|error| match error {
+            jose::Error::Malformed => Reason::VoucherMalformed,
+            _ => Reason::VoucherSignature,
+        })?;
+        if claims.iss != self.issuer {
+            return Err(Reason::VoucherSignature);
+        }
+        Ok(claims)
+    }
+}
+
+impl Confirmation {
+    /// A binding to a certificate.
+    #[must_use]
+    pub fn to(thumbprint: &[u8; 32]) -> Self {
+        Self {
+            thumbprint: URL_SAFE_NO_PAD.encode(thumbprint),
+        }
+    }
+}
+
+impl std::fmt::Debug for Vouchers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vouchers({})", self.issuer)
+    }
+}
+
+/// Tolerance for clocks, seconds.
+const SKEW: i64 = 10;
+/// Signature verdicts kept at once.
+const VERDICTS: u64 = 20_000;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use varco_runtime::pki::{KeyKind, generate_key};
+
+    pub(crate) fn vouchers() -> Vouchers {
+        let key = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
+        Vouchers::new(key, "https://localhost:7444".to_owned())
+    }
+
+    pub(crate) fn claims(now: i64) -> Claims {
+        let id = Uuid::from_u128;
+        Claims {
+            iss: "https://localhost:7444".to_owned(),
+            sub: id(1).to_string(),
+            client_id: id(1),
+            aud: "https://anagrafe.example/v1".to_owned(),
+            jti: id(2),
+            iat: now,
+            nbf: now,
+            exp: now + 300,
+            purpose_id: id(3),
+            producer_id: id(4),
+            consumer_id: id(5),
+            eservice_id: id(6),
+            descriptor_id: id(7),
+            client_kid: "kid".to_owned(),
+            epoch: 1,
+            cnf: None,
+            digest: None,
+        }
+    }
+
+    #[test]
+    fn own_voucher_is_good_until_its_last_second() {
+        let vouchers = vouchers();
+        let token = vouchers.sign(&claims(1000)).unwrap();
+
+        assert_eq!(*vouchers.judge(&token, 1000).unwrap(), claims(1000));
+        assert_eq!(*vouchers.judge(&token, 1299).unwrap(), claims(1000));
+        assert_eq!(vouchers.judge(&token, 1300), Err(Reason::VoucherExpired));
+        assert_eq!(vouchers.judge(&token, 900), Err(Reason::VoucherNotYetValid));
+    }
+
+    #[test]
+    fn voucher_of_another_gateway_is_refused() {
+        let token = vouchers().sign(&claims(1000)).unwrap();
+
+        assert_eq!(
+            vouchers().judge(&token, 1000),
+            Err(Reason::VoucherSignature)
+        );
+    }
+
+    #[test]
+    fn altered_voucher_is_refused_in_every_part() {
+        let vouchers = vouchers();
+        let token = vouchers.sign(&claims(1000)).unwrap();
+        let payload = token.find('.').unwrap() + 10;
+        let altered: String = token
+            .char_indices()
+            .map(|(i, c)| {
+                if i == payload {
+                    if c == 'A' { 'B' } else { 'A' }
+                } else {
+                    c
+                }
+            })
+            .collect();
+
+        assert!(vouchers.judge(&altered, 1000).is_err());
+        assert_eq!(vouchers.judge("x.y", 1000), Err(Reason::VoucherMalformed));
+        assert_eq!(
+            vouchers.judge(&"x".repeat(9000), 1000),
+            Err(Reason::VoucherMalformed)
+        );
+    }
+
+    #[test]
+    fn token_of_another_type_is_no_voucher() {
+        let vouchers = vouchers();
+        let token = vouchers.key.sign("varco-grant+jwt", &claims(1000)).unwrap();
+
+        assert_eq!(vouchers.judge(&token, 1000), Err(Reason::VoucherMalformed));
+    }
+}
