@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ impl Upstreams {
     /// # Errors
     ///
     /// When a file cannot be read.
-    pub fn new(certificate: &PathBuf, key: &PathBuf, ca: &PathBuf) -> Result<Self, secret::Error> {
+    pub fn new(certificate: &Path, key: &Path, ca: &Path) -> Result<Self, secret::Error> {
         Ok(Self {
             certificate: secret::read(certificate)?.to_string(),
             key: secret::read(key)?,

@@ -267,13 +267,13 @@ fn record(asked: &Asked, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Reco
         Ok(_) => {
             record.kind = RecordKind::VoucherIssued.into();
             record.decision = Decision::Permit.into();
-            record.outcome = "OK".to_owned();
+            "OK".clone_into(&mut record.outcome);
             record.http_status = 200;
         }
         Err(refusal) => {
             record.kind = RecordKind::VoucherRefused.into();
             record.decision = Decision::Deny.into();
-            record.outcome = "REFUSED".to_owned();
+            "REFUSED".clone_into(&mut record.outcome);
             refusal.precise.clone_into(&mut record.deny_reason);
             record.http_status = u32::from(refusal.status.as_u16());
         }

@@ -128,15 +128,14 @@ impl Vouchers {
     pub fn judge(&self, token: &str, now: i64) -> Result<Arc<Claims>, Reason> {
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        let claims = match self.verified.get(&name) {
-            Some(claims) => claims,
-            None => {
-                let claims = Arc::new(self.verify(token)?);
-                if now < claims.exp {
-                    self.verified.insert(name, Arc::clone(&claims));
-                }
-                claims
+        let claims = if let Some(claims) = self.verified.get(&name) {
+            claims
+        } else {
+            let claims = Arc::new(self.verify(token)?);
+            if now < claims.exp {
+                self.verified.insert(name, Arc::clone(&claims));
             }
+            claims
         };
         if claims.exp <= now {
             self.verified.invalidate(&name);

@@ -155,7 +155,7 @@ fn each_entry_that_is_not_live_has_its_reason() {
             |s| {
                 s.agreements
                     .values_mut()
-                    .for_each(|a| a.state = Live::Suspended)
+                    .for_each(|a| a.state = Live::Suspended);
             },
             Reason::AgreementSuspended,
         ),

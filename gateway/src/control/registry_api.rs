@@ -1,5 +1,6 @@
 //! `varco.registry.v1` for operators.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tonic::{Code, Request, Response, Status};
@@ -220,7 +221,7 @@ fn shortened(problems: &[String]) -> String {
     let mut text = String::new();
     for (place, problem) in problems.iter().enumerate() {
         if text.len() + problem.len() > 3000 {
-            text.push_str(&format!("; and {} more", problems.len() - place));
+            let _ = write!(text, "; and {} more", problems.len() - place);
             break;
         }
         if place > 0 {

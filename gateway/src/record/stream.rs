@@ -109,7 +109,7 @@ impl Relay {
                 Ok(None) => return End::Refused(self.broken()),
                 Err(end) => return end,
             };
-            let (data, trailers) = gather(first, &mut body).await;
+            let (data, trailers) = gather(first, &mut body);
             if !data.is_empty()
                 && let Err(end) = self.pass(data).await
             {
@@ -186,7 +186,7 @@ impl Relay {
 }
 
 /// Joins what is ready now, at most 256 KiB.
-async fn gather(first: Frame<Bytes>, body: &mut Body) -> (Bytes, Option<HeaderMap>) {
+fn gather(first: Frame<Bytes>, body: &mut Body) -> (Bytes, Option<HeaderMap>) {
     let mut data = BytesMut::new();
     let mut next = Some(first);
     while let Some(frame) = next {
@@ -199,11 +199,12 @@ async fn gather(first: Frame<Bytes>, body: &mut Body) -> (Bytes, Option<HeaderMa
                 );
             }
         }
-        next = match data.len() < GATHERED {
-            true => futures_util::FutureExt::now_or_never(body.frame())
+        next = if data.len() < GATHERED {
+            futures_util::FutureExt::now_or_never(body.frame())
                 .flatten()
-                .and_then(Result::ok),
-            false => None,
+                .and_then(Result::ok)
+        } else {
+            None
         };
     }
     (data.freeze(), None)

@@ -56,7 +56,7 @@ struct Held {
 async fn hold(call: &Call, mut body: Body, share: &mut Share) -> Result<Held, Refusal> {
     let end = call
         .deadline()
-        .unwrap_or_else(|| Instant::now() + Duration::from_secs(60));
+        .unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
     let mut held = BytesMut::new();
     let mut trailers = HeaderMap::new();
     loop {

@@ -91,9 +91,12 @@ impl Contract {
     /// The classes of a purpose as a mask over this contract's.
     #[must_use]
     pub fn mask(&self, allowed: &[String]) -> u64 {
-        let bit = |(place, class): (usize, &String)| match allowed.contains(class) {
-            true => 1_u64 << place,
-            false => 0,
+        let bit = |(place, class): (usize, &String)| {
+            if allowed.contains(class) {
+                1_u64 << place
+            } else {
+                0
+            }
         };
         self.classes
             .iter()

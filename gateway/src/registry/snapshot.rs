@@ -177,17 +177,16 @@ impl Snapshot {
         contracts: &Contracts,
     ) -> Result<(), Error> {
         let of = &entry.body.contract;
-        let contract = match contracts.known(of) {
-            Some(known) => known,
-            None => {
-                let set = match of.set.as_str() {
-                    BUILTIN => varco_proto::DESCRIPTOR_SET.to_vec(),
-                    hash => store_entries::descriptor_set(db, hash).await?,
-                };
-                contracts
-                    .compile(of, &set)
-                    .map_err(|_| Error::Inconsistent(entry.name.clone()))?
-            }
+        let contract = if let Some(known) = contracts.known(of) {
+            known
+        } else {
+            let set = match of.set.as_str() {
+                BUILTIN => varco_proto::DESCRIPTOR_SET.to_vec(),
+                hash => store_entries::descriptor_set(db, hash).await?,
+            };
+            contracts
+                .compile(of, &set)
+                .map_err(|_| Error::Inconsistent(entry.name.clone()))?
         };
         self.methods.extend(entry.body.methods.iter().cloned());
         self.descriptors

@@ -27,6 +27,14 @@ pub struct Row {
     pub body: serde_json::Value,
 }
 
+impl Row {
+    /// A text field of the body.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.body.get(name).and_then(serde_json::Value::as_str)
+    }
+}
+
 /// An entry to be written, with what was done to it.
 #[derive(Clone, Debug)]
 pub struct Written {

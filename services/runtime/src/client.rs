@@ -263,18 +263,10 @@ where
 
 /// Whether a refusal says that nothing was processed, or that a new voucher helps.
 fn safe_to_repeat(status: &Status) -> bool {
-    match (status.code(), reason(status).as_deref()) {
-        (
-            Code::Unavailable,
-            Some(
-                "UPSTREAM_UNAVAILABLE"
-                | "AUDIT_UNAVAILABLE"
-                | "SNAPSHOT_STALE"
-                | "DRAINING"
-                | "TOKEN_UNAVAILABLE",
-            ),
-        ) => true,
-        (Code::Unauthenticated, Some("VOUCHER_EXPIRED")) => true,
+    let reason = reason(status).unwrap_or_default();
+    match status.code() {
+        Code::Unavailable => NOTHING_PROCESSED.contains(&reason.as_str()),
+        Code::Unauthenticated => reason == "VOUCHER_EXPIRED",
         _ => false,
     }
 }
@@ -326,3 +318,12 @@ impl std::fmt::Debug for Gateway {
         )
     }
 }
+
+/// Reasons of the gateway, and of this client, that say that nothing was processed.
+const NOTHING_PROCESSED: [&str; 5] = [
+    "UPSTREAM_UNAVAILABLE",
+    "AUDIT_UNAVAILABLE",
+    "SNAPSHOT_STALE",
+    "DRAINING",
+    "TOKEN_UNAVAILABLE",
+];

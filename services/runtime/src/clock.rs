@@ -73,14 +73,13 @@ impl Clock {
         reason = "the one place that makes identifiers"
     )]
     pub fn uuid(&self) -> Uuid {
-        match &self.held {
-            None => Uuid::now_v7(),
-            Some(_) => {
-                let now = self.now();
-                let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-                let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-                Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos))
-            }
+        if self.held.is_none() {
+            Uuid::now_v7()
+        } else {
+            let now = self.now();
+            let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+            let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
+            Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos))
         }
     }
 }

@@ -57,9 +57,10 @@ impl Jwks {
             return;
         }
         *last = Some(Instant::now());
-        match self.read().await {
-            Some(keys) => self.inner.keys.store(Arc::new(keys)),
-            None => tracing::warn!("the gateway's key set cannot be read"),
+        if let Some(keys) = self.read().await {
+            self.inner.keys.store(Arc::new(keys))
+        } else {
+            tracing::warn!("the gateway's key set cannot be read")
         }
     }
 

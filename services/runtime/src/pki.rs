@@ -169,5 +169,5 @@ fn moment(now: Timestamp, offset: i64) -> Result<time::OffsetDateTime, Error> {
 }
 
 const HOUR: i64 = 3600;
-const LEAF_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
-const TEN_YEARS: Duration = Duration::from_secs(3652 * 24 * 3600);
+const LEAF_LIFE: Duration = Duration::from_hours(2160);
+const TEN_YEARS: Duration = Duration::from_hours(87648);

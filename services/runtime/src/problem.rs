@@ -56,6 +56,7 @@ impl Problem {
     }
 
     /// A thing that the request names does not exist. `name` is a resource name, never a person.
+    #[must_use]
     pub fn not_found(reason: &'static str, kind: &str, name: &str) -> Self {
         let english = format!("{kind} {name} does not exist");
         let italian = format!("{kind} {name} non esiste");

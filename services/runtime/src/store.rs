@@ -1,4 +1,4 @@
-//! One storage for two databases: SQLite by default, PostgreSQL in production.
+//! One storage for two databases: `SQLite` by default, `PostgreSQL` in production.
 //!
 //! A query's text, its binds and its row type stand once in the source; the macro [`on!`] compiles
 //! the same body for either pool. Only the DDL is written twice. Time, identifiers and randomness
@@ -25,25 +25,25 @@ pub enum Db {
         /// The one connection that writes.
         write: SqlitePool,
     },
-    /// A PostgreSQL database.
+    /// A `PostgreSQL` database.
     Postgres(PgPool),
 }
 
 /// A transaction on either database; dropped without [`Tx::commit`], it is rolled back.
 #[derive(Debug)]
 pub enum Tx {
-    /// On SQLite.
+    /// On `SQLite`.
     Sqlite(Transaction<'static, Sqlite>),
-    /// On PostgreSQL.
+    /// On `PostgreSQL`.
     Postgres(Transaction<'static, Postgres>),
 }
 
 /// The DDL of a role, oldest first, in both dialects.
 #[derive(Clone, Copy, Debug)]
 pub struct Migrations {
-    /// For SQLite.
+    /// For `SQLite`.
     pub sqlite: &'static [&'static str],
-    /// For PostgreSQL.
+    /// For `PostgreSQL`.
     pub postgres: &'static [&'static str],
 }
 
@@ -165,7 +165,7 @@ impl Db {
             .map_err(Error::Unreachable)
     }
 
-    /// Opens an existing SQLite file to read it beside the process that writes it.
+    /// Opens an existing `SQLite` file to read it beside the process that writes it.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl Db {
         })
     }
 
-    /// Begins a transaction that writes; on SQLite it waits for the writer before it.
+    /// Begins a transaction that writes; on `SQLite` it waits for the writer before it.
     ///
     /// # Errors
     ///

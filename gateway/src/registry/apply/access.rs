@@ -85,11 +85,12 @@ impl Planner<'_> {
             name,
             &declared.methods,
             |method| descriptor.methods.iter().any(|known| known == method),
-            descriptor.methods.iter(),
+            &descriptor.methods,
         );
         self.quota(name, declared.daily_calls, &descriptor);
         let clients: Vec<Row> = clients.into_iter().flatten().collect();
-        let foreign = |client: &Row| client.body["consumer"] != consumer.id.to_string();
+        let foreign =
+            |client: &Row| client.field("consumer") != Some(consumer.id.to_string().as_str());
         let own = !clients.iter().any(foreign);
         self.require(name, "clients", own, "names a client of another tenant");
         Some(Purpose {
@@ -153,8 +154,11 @@ impl Planner<'_> {
 
     fn kid_is_free(&self, client: &str, kid: &str) -> bool {
         !self.rows.values().any(|row| {
-            let keys = row.body["keys"].as_array();
-            let holds = keys.is_some_and(|keys| keys.iter().any(|key| key["kid"] == kid));
+            let keys = row.body.get("keys").and_then(serde_json::Value::as_array);
+            let holds = keys.is_some_and(|keys| {
+                keys.iter()
+                    .any(|key| key.get("kid").is_some_and(|known| known == kid))
+            });
             row.kind == Kind::Client && row.name != client && holds
         })
     }

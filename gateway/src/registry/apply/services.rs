@@ -37,11 +37,12 @@ impl Planner<'_> {
         let Some((contract, compiled)) = self.contract(&name, declared) else {
             return;
         };
+        let known: Vec<String> = compiled.methods.keys().cloned().collect();
         let methods = self.methods(
             &name,
             &declared.methods,
             |method| compiled.methods.contains_key(method) && in_builtin(declared, method),
-            compiled.methods.keys(),
+            &known,
         );
         let daily = declared.daily_calls.unwrap_or_default();
         let upstream = declared.upstream.clone().unwrap_or_default();
@@ -156,12 +157,12 @@ impl Planner<'_> {
     }
 
     /// Expands `pkg.Service/*` and checks each method; sorted, without doubles.
-    pub(super) fn methods<'m>(
+    pub(super) fn methods(
         &mut self,
         name: &Named<'_>,
         declared: &[String],
         allowed: impl Fn(&str) -> bool,
-        known: impl Iterator<Item = &'m String> + Clone,
+        known: &[String],
     ) -> Vec<String> {
         self.require(name, "methods", !declared.is_empty(), "is required");
         let mut methods = Vec::new();
@@ -170,7 +171,7 @@ impl Planner<'_> {
             match pattern.strip_suffix('*') {
                 Some(prefix) if prefix.ends_with('/') => methods.extend(
                     known
-                        .clone()
+                        .iter()
                         .filter(|m| m.starts_with(prefix) && allowed(m))
                         .cloned(),
                 ),
@@ -189,7 +190,9 @@ impl Planner<'_> {
 
     fn audience_is_free(&self, name: &str, audience: &str) -> bool {
         !self.rows.values().any(|row| {
-            row.kind == Kind::Descriptor && row.name != name && row.body["audience"] == audience
+            row.kind == Kind::Descriptor
+                && row.name != name
+                && row.field("audience") == Some(audience)
         })
     }
 }

@@ -129,16 +129,16 @@ impl Inner {
             self.assertion()?,
         );
         let answer = self.https.post_form(&self.client.token_url, form).await?;
-        if answer.status.is_success() {
-            if let Ok(issued) = serde_json::from_slice::<Issued>(&answer.body) {
-                let life = Duration::from_secs(issued.expires_in);
-                let (renew, end) = (asked + life.mul_f64(0.8), asked + life);
-                return Ok(Voucher {
-                    token: issued.access_token,
-                    renew,
-                    end,
-                });
-            }
+        if answer.status.is_success()
+            && let Ok(issued) = serde_json::from_slice::<Issued>(&answer.body)
+        {
+            let life = Duration::from_secs(issued.expires_in);
+            let (renew, end) = (asked + life.mul_f64(0.8), asked + life);
+            return Ok(Voucher {
+                token: issued.access_token,
+                renew,
+                end,
+            });
         }
         Err(match serde_json::from_slice::<Refused>(&answer.body) {
             Ok(refused) => Error::VoucherRefused {

@@ -61,7 +61,7 @@ pub fn parse_timeout(text: &str) -> Option<Duration> {
     })
 }
 
-const CAP: Duration = Duration::from_secs(60);
+const CAP: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Databases for tests: every store test runs on each of them.
 //!
-//! SQLite always, in a folder of its own; PostgreSQL where `VARCO_TEST_POSTGRES` holds the
+//! `SQLite` always, in a folder of its own; `PostgreSQL` where `VARCO_TEST_POSTGRES` holds the
 //! address of a server on which databases may be made.
 
 use tempfile::TempDir;
@@ -26,12 +26,12 @@ pub async fn each_db(schema: Migrations) -> Result<Vec<Fresh>, Error> {
     let mut fresh = vec![sqlite(schema).await?];
     match server() {
         Some(server) => fresh.push(postgres(&server, schema).await?),
-        None => eprintln!("skipped PostgreSQL: VARCO_TEST_POSTGRES is not set"),
+        None => say_skipped(),
     }
     Ok(fresh)
 }
 
-/// The PostgreSQL server for tests, where there is one.
+/// The `PostgreSQL` server for tests, where there is one.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
 pub fn server() -> Option<String> {
@@ -43,10 +43,9 @@ pub fn server() -> Option<String> {
 /// # Errors
 ///
 /// When the server refuses.
-#[expect(clippy::disallowed_types, reason = "a database's name cannot be bound")]
 #[expect(
     clippy::disallowed_methods,
-    reason = "names of test databases are random"
+    reason = "a test database has a random name, which cannot be bound"
 )]
 pub async fn empty_postgres(server: &str) -> Result<String, Error> {
     let name = format!("t_{}", uuid::Uuid::new_v4().simple());
@@ -59,6 +58,11 @@ pub async fn empty_postgres(server: &str) -> Result<String, Error> {
     pool.close().await;
     let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
     Ok(format!("{base}/{name}"))
+}
+
+#[expect(clippy::print_stderr, reason = "a test says what it skipped")]
+fn say_skipped() {
+    eprintln!("skipped PostgreSQL: VARCO_TEST_POSTGRES is not set");
 }
 
 async fn sqlite(schema: Migrations) -> Result<Fresh, Error> {
