@@ -1,1 +1,7 @@
-//! placeholder
+//! What the end-to-end tests stand on: a whole comune, in this process or in one of its own.
+//!
+//! Each test has its own folder and its own ports; nothing is shared and nothing sleeps.
+
+pub mod calls;
+pub mod comune;
+pub mod process;

@@ -1,0 +1,148 @@
+//! kill -9 at random points: what was acknowledged is there, numbers have no gap, the log verifies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use varco_proto::documenti::v1::GetImprontaRequest;
+use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
+use varco_runtime::client::Gateway;
+use varco_runtime::clock::Clock;
+use varco_runtime::config::Config;
+use varco_runtime::store::Db;
+use varco_tests::calls::{audit_index, register, sha256, store};
+use varco_tests::process::Process;
+
+use crate::PROGRAM;
+
+const KILLS: u64 = 30;
+const CALLERS: u64 = 4;
+
+/// What the town acknowledged.
+#[derive(Default)]
+struct Acknowledged {
+    /// Documents, by the SHA-256 of their content.
+    documents: Vec<(String, Vec<u8>)>,
+    /// Keys of registrations, with their number and their index in the register of accesses.
+    numbers: BTreeMap<String, (u64, u64)>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_by_kill_9() {
+    let mut town = Process::new(PROGRAM);
+    let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
+    let next = Arc::new(AtomicU64::new(0));
+    let mut chance = Chance(0x5eed);
+
+    for _ in 0..KILLS {
+        town.start();
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let desk = desk(&town);
+                tokio::spawn(work(desk, Arc::clone(&next), Arc::clone(&acknowledged)))
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(20 + chance.below(280))).await;
+        town.kill();
+        callers.iter().for_each(tokio::task::JoinHandle::abort);
+        futures_util::future::join_all(callers).await;
+    }
+
+    town.start();
+    let acknowledged = acknowledged.lock().await;
+    assert!(acknowledged.numbers.len() > 30, "only {} registrations", acknowledged.numbers.len());
+    documents_are_there(&town, &acknowledged).await;
+    numbers_are_whole(&town, &acknowledged).await;
+    replays_give_the_same_number(&town, &acknowledged).await;
+    assert_eq!(town.terminate(), Some(0));
+    log_verifies(&town, &acknowledged).await;
+}
+
+/// Stores and registers until the process dies.
+async fn work(desk: Gateway, next: Arc<AtomicU64>, acknowledged: Arc<Mutex<Acknowledged>>) {
+    loop {
+        let key = format!("k{}", next.fetch_add(1, Ordering::Relaxed));
+        let content = format!("istanza {key}").into_bytes();
+        let Ok(documento) = store(&desk, &content, &key).await else { return };
+        acknowledged.lock().await.documents.push((documento.clone(), content.clone()));
+        let Ok(answer) = register(&desk, &documento, &content, &key).await else { return };
+        let index = audit_index(answer.metadata()).unwrap();
+        let made = answer.into_inner().registrazione.unwrap().identificatore.unwrap();
+        acknowledged.lock().await.numbers.insert(key, (made.numero.unwrap(), index));
+    }
+}
+
+async fn documents_are_there(town: &Process, acknowledged: &Acknowledged) {
+    let desk = desk(town);
+    let channel = desk.purpose("istanze-documenti").unwrap();
+    for (documento, content) in &acknowledged.documents {
+        let asked = GetImprontaRequest { documento: Some(documento.clone()) };
+        let answer = DocumentiServiceClient::new(channel.clone()).get_impronta(asked).await;
+        assert_eq!(answer.unwrap().into_inner().sha256, Some(sha256(content)), "{documento}");
+    }
+}
+
+async fn numbers_are_whole(town: &Process, acknowledged: &Acknowledged) {
+    let db = Db::open_to_read(&town.data().join("protocollo.db")).await.unwrap();
+    let mut tx = db.read().await.unwrap();
+    let rows: Vec<(i64,)> = varco_runtime::on!(&mut tx, |db| sqlx::query_as(
+        "SELECT numero FROM registrazione ORDER BY aoo, registro, anno, numero"
+    )
+    .fetch_all(db)
+    .await)
+    .unwrap();
+    let numbers: Vec<u64> = rows.into_iter().map(|(n,)| n.cast_unsigned()).collect();
+
+    let whole: Vec<u64> = (1..).take(numbers.len()).collect();
+    assert_eq!(numbers, whole, "a gap or a duplicate");
+    for (key, (number, _)) in &acknowledged.numbers {
+        assert!(numbers.contains(number), "{key}: number {number} was lost");
+    }
+}
+
+async fn replays_give_the_same_number(town: &Process, acknowledged: &Acknowledged) {
+    let desk = desk(town);
+    for (key, (number, _)) in acknowledged.numbers.iter().take(10) {
+        let content = format!("istanza {key}").into_bytes();
+        let documento = acknowledged.documents.iter().find(|(_, held)| *held == content).unwrap();
+        let again = register(&desk, &documento.0, &content, key).await.unwrap().into_inner();
+        let again = again.registrazione.unwrap().identificatore.unwrap();
+        assert_eq!(again.numero, Some(*number), "{key}");
+    }
+}
+
+async fn log_verifies(town: &Process, acknowledged: &Acknowledged) {
+    let config = config(town);
+    let report = varco_gateway::audit::verify::verify(&config).await.unwrap();
+
+    let indices: Vec<u64> = acknowledged.numbers.values().map(|(_, index)| *index).collect();
+    assert!(indices.iter().all(|index| *index < report.size), "a record was lost");
+    // Each acknowledged answer has its own record.
+    let mut unique = indices.clone();
+    unique.sort_unstable();
+    unique.dedup();
+    assert_eq!(unique.len(), indices.len());
+}
+
+fn desk(town: &Process) -> Gateway {
+    let folder = town.data().join("clients/sportello");
+    Gateway::open(&folder, &town.data().join("ca.pem"), &Clock::system()).unwrap()
+}
+
+fn config(town: &Process) -> Config {
+    varco::configuration::load(&town.data().join("varco.toml")).unwrap()
+}
+
+/// A small generator: the points of the kills are the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+}
