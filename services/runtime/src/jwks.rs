@@ -58,9 +58,9 @@ impl Jwks {
         }
         *last = Some(Instant::now());
         if let Some(keys) = self.read().await {
-            self.inner.keys.store(Arc::new(keys))
+            self.inner.keys.store(Arc::new(keys));
         } else {
-            tracing::warn!("the gateway's key set cannot be read")
+            tracing::warn!("the gateway's key set cannot be read");
         }
     }
 

@@ -1,0 +1,11 @@
+//! The commands, one file each: its arguments and `run`.
+
+pub mod apply;
+pub mod audit;
+pub mod call;
+pub mod demo;
+pub mod doctor;
+pub mod registry;
+pub mod serve;
+pub mod up;
+pub mod voucher;

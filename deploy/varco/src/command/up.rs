@@ -1,0 +1,103 @@
+//! `varco up`: the whole town in one process, until it is told to stop.
+
+use std::net::SocketAddr;
+
+use varco_runtime::clock::Clock;
+use varco_runtime::config::Config;
+use varco_runtime::telemetry;
+
+use crate::cli::Common;
+use crate::command::demo;
+use crate::data_folder::{DataFolder, ports};
+use crate::failure::Failure;
+use crate::output::{self, Table};
+use crate::sample::{MEMBERS, MemberKind};
+use crate::signals::Signals;
+use crate::town::{Town, answering};
+
+/// What `varco up` is told.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// First of the twelve ports that a town takes; 0 finds free ones [default: 7443, or as before]
+    #[arg(long, value_name = "PORT")]
+    pub port_base: Option<u16>,
+    /// Plays the demonstration when the town is ready, and stays up
+    #[arg(long)]
+    pub demo: bool,
+}
+
+/// Runs the town until Ctrl-C or SIGTERM.
+///
+/// # Errors
+///
+/// When the folder cannot be used, a port is taken or a role does not start.
+pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
+    if common.config.is_some() {
+        let why = "it runs a town on a data folder, which holds its own configuration";
+        return Err(Failure::new(
+            "varco up takes no --config",
+            why,
+            "name the folder with --data",
+        ));
+    }
+    let mut signals = Signals::listen()?;
+    let clock = Clock::system();
+    let opening = DataFolder::open(&common.data, args.port_base, &clock);
+    let folder = tokio::select! {
+        opened = opening => opened?,
+        // What was being made is removed by the next start.
+        () = signals.next() => {
+            let why = "it was interrupted before the town was ready";
+            return Err(Failure::new("varco up", why, "start it again"));
+        }
+    };
+    let config = &folder.config;
+    let telemetry = telemetry::start(&config.telemetry, &config.gateway.instance)?;
+    let town = Town::start(config.clone(), clock.clone()).await?;
+    let outcome = tokio::select! {
+        outcome = serve(&args, config, common) => outcome,
+        () = signals.next() => Ok(()),
+    };
+    let stop = async {
+        town.stop().await;
+        telemetry.shutdown().await;
+    };
+    signals.stop_or_abandon(stop).await;
+    outcome
+}
+
+/// Announces the town, plays the demonstration, and stays up.
+async fn serve(args: &Args, config: &Config, common: &Common) -> Result<(), Failure> {
+    answering::wait(config).await?;
+    output::line(announcement(config))?;
+    output::line("varco is ready")?;
+    if args.demo {
+        demo::run(demo::Args {}, common).await?;
+    }
+    std::future::pending().await
+}
+
+fn announcement(config: &Config) -> String {
+    let mut table = Table::new(vec!["ADDRESS", "WHAT"]);
+    for (what, address) in ports::addresses(config) {
+        table.push(vec![url(&what, address, config), what]);
+    }
+    let clients = MEMBERS
+        .iter()
+        .filter(|member| member.kind != MemberKind::Office);
+    let names: Vec<&str> = clients.map(|member| member.name).collect();
+    let folder = config.folder.display();
+    format!(
+        "{}: a sample municipality, nothing in it is real\n\n{table}\n\n\
+         credentials in {folder}/clients/: {}\n\
+         registry in {folder}/registro.toml\n",
+        config.comune.nome,
+        names.join(", "),
+    )
+}
+
+fn url(what: &str, address: SocketAddr, config: &Config) -> String {
+    let plain = what == "probes" || what.ends_with("public");
+    let scheme = if plain { "http" } else { "https" };
+    format!("{scheme}://{}:{}", config.gateway.host, address.port())
+}

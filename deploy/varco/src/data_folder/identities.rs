@@ -1,0 +1,139 @@
+//! Who is who in a data folder: the comune's authority, certificates and assertion keys.
+//!
+//! Only a sample keeps its authority's key here, so only a sample renews certificates by itself.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use varco_runtime::client::read_client_file;
+use varco_runtime::config::Config;
+use varco_runtime::pki::{self, Ca, Holder, KeyKind};
+use varco_runtime::secret;
+
+use crate::certificate;
+use crate::failure::Failure;
+use crate::sample::{MEMBERS, Member, MemberKind};
+
+/// Makes the comune's authority and leaves its certificate and its key.
+///
+/// # Errors
+///
+/// When the folder cannot be written to.
+pub fn create_authority(folder: &Path, name: &str, now: Timestamp) -> Result<Ca, Failure> {
+    let (ca, key) = Ca::generate(name, now)?;
+    secret::write(&folder.join(CA_KEY), key.as_bytes())?;
+    secret::write_public(&folder.join(CA), ca.pem().as_bytes())?;
+    Ok(ca)
+}
+
+/// Makes a member's assertion key, with its public half beside it.
+///
+/// # Errors
+///
+/// When the folder cannot be written to.
+pub fn create_assertion_key(folder: &Path, kind: KeyKind) -> Result<(), Failure> {
+    fs::create_dir_all(folder)?;
+    let key = pki::generate_key(kind)?;
+    secret::write(&folder.join("assertion.key"), key.as_bytes())?;
+    let public = pki::public_key(&key)?;
+    Ok(secret::write_public(
+        &folder.join("assertion.pub.pem"),
+        public.as_bytes(),
+    )?)
+}
+
+/// Issues the gateway's certificate.
+///
+/// # Errors
+///
+/// When the folder cannot be written to.
+pub fn issue_gateway(ca: &Ca, config: &Config, now: Timestamp) -> Result<(), Failure> {
+    let host = config.gateway.host.clone();
+    let names = if host == "localhost" {
+        Vec::new()
+    } else {
+        vec![host]
+    };
+    let uri = format!("{}/gateway", config.trust_domain());
+    let holder = Holder {
+        name: "gateway".to_owned(),
+        uri,
+        serves: Some(names),
+    };
+    issue(
+        ca,
+        &config.path(Path::new("services/gateway")),
+        &holder,
+        now,
+    )
+}
+
+/// Issues the certificate of a member whose id in the registry is known.
+///
+/// # Errors
+///
+/// When the folder cannot be written to.
+pub fn issue_member(
+    ca: &Ca,
+    config: &Config,
+    (member, id): (&Member, &str),
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let domain = config.trust_domain();
+    let (uri, serves) = match member.kind {
+        MemberKind::Client => (format!("{domain}/client/{id}"), None),
+        MemberKind::Office => (format!("{domain}/client/{id}"), Some(Vec::new())),
+        MemberKind::Operator => (format!("{domain}/operator/{id}"), None),
+    };
+    let holder = Holder {
+        name: member.name.to_owned(),
+        uri,
+        serves,
+    };
+    issue(ca, &config.path(Path::new(&member.folder())), &holder, now)
+}
+
+/// Issues again what ends within thirty days.
+///
+/// # Errors
+///
+/// When a file is missing or the folder cannot be written to.
+pub fn renew(config: &Config, now: Timestamp) -> Result<(), Failure> {
+    let pem = secret::read(&config.path(Path::new(CA)))?.to_string();
+    let ca = Ca::load(pem, &secret::read(&config.path(Path::new(CA_KEY)))?)?;
+    if ends_soon(&config.path(Path::new("services/gateway")), now)? {
+        issue_gateway(&ca, config, now)?;
+    }
+    for member in &MEMBERS {
+        let folder = config.path(Path::new(&member.folder()));
+        if ends_soon(&folder, now)? {
+            let id = read_client_file(&folder)?.client_id;
+            issue_member(&ca, config, (member, &id), now)?;
+        }
+    }
+    Ok(())
+}
+
+fn issue(ca: &Ca, folder: &Path, holder: &Holder, now: Timestamp) -> Result<(), Failure> {
+    fs::create_dir_all(folder)?;
+    let leaf = ca.issue(holder, now)?;
+    secret::write(&folder.join("tls.key"), leaf.key.as_bytes())?;
+    Ok(secret::write_public(
+        &folder.join("tls.pem"),
+        leaf.certificate.as_bytes(),
+    )?)
+}
+
+fn ends_soon(folder: &Path, now: Timestamp) -> Result<bool, Failure> {
+    let end = certificate::validity(&folder.join("tls.pem"))?.to;
+    Ok(end.as_second() - now.as_second() < RENEWED_BEFORE)
+}
+
+/// Certificate of the comune's authority, within the folder.
+pub const CA: &str = "ca.pem";
+/// Its key, in a sample.
+pub const CA_KEY: &str = "ca.key";
+
+/// Thirty days, in seconds.
+const RENEWED_BEFORE: i64 = 30 * 24 * 3600;

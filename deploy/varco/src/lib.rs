@@ -1,0 +1,18 @@
+//! Varco in one crate: the composition root, the data folder and the commands.
+//!
+//! Here the crates of the gateway and of the offices meet, and nowhere else. It is a library so
+//! that tests start a whole town in their own process; the program is `main.rs`.
+
+pub mod certificate;
+pub mod cli;
+pub mod clock_check;
+pub mod command;
+pub mod configuration;
+pub mod data_folder;
+pub mod failure;
+pub mod operator;
+pub mod output;
+pub mod registry_file;
+pub mod sample;
+pub mod signals;
+pub mod town;

@@ -1,0 +1,165 @@
+//! The composition root: roles that run in this process, started and stopped together.
+//!
+//! Sockets are bound before anything slow is done, so that a taken port is told at once. When a
+//! town stops, the gateway drains first, then the offices behind it, then what runs beside calls;
+//! the register of accesses is closed last, because everything before may still be recorded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use varco_gateway::Gateway;
+use varco_runtime::clock::Clock;
+use varco_runtime::config::Config;
+use varco_runtime::store::Db;
+use varco_runtime::tasks::Tasks;
+
+use crate::failure::Failure;
+
+pub mod answering;
+pub mod gate;
+pub mod office;
+pub mod roles;
+pub mod running;
+
+use office::Office;
+use roles::{ROLES, Role};
+use running::Servers;
+
+/// Roles that run in this process.
+pub struct Town {
+    gateway: Option<Gateway>,
+    gate: Servers,
+    offices: Servers,
+    gate_tasks: Tasks,
+    office_tasks: Tasks,
+    databases: Vec<Db>,
+    patience: Duration,
+}
+
+impl Town {
+    /// Starts every role of a configuration; it is ready when this returns.
+    ///
+    /// # Errors
+    ///
+    /// When a port is taken, or a role cannot be opened.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, Failure> {
+        let config = Arc::new(config);
+        let mut town = Self::empty(&config);
+        let gate = gate::Sockets::bind(&config).await?;
+        let mut bound = Vec::new();
+        for role in &ROLES {
+            let service = office::section(role.name, &config)?;
+            bound.push((role, office::Sockets::bind(service, &config).await?));
+        }
+        let opened = town.open_all(&config, &clock, gate, bound).await;
+        town.or_stop(opened).await
+    }
+
+    /// Starts the gateway alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Town::start`].
+    pub async fn start_gateway(config: Config, clock: Clock) -> Result<Self, Failure> {
+        let mut town = Self::empty(&config);
+        let sockets = gate::Sockets::bind(&config).await?;
+        let opened = town.open_gateway(sockets, &config, &clock).await;
+        town.or_stop(opened).await
+    }
+
+    /// Starts one office alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Town::start`].
+    pub async fn start_office(
+        role: &'static Role,
+        config: Config,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
+        let config = Arc::new(config);
+        let mut town = Self::empty(&config);
+        let sockets = office::Sockets::bind(office::section(role.name, &config)?, &config).await?;
+        let opened = town.open_office(role, sockets, &config, &clock).await;
+        town.or_stop(opened).await
+    }
+
+    /// Drains and closes everything, in the order of the calls.
+    pub async fn stop(self) {
+        // Open streams are told at once; a call in flight still ends.
+        self.gate_tasks.stopping().cancel();
+        self.gate.drain().await;
+        self.offices.drain().await;
+        self.office_tasks.drain(self.patience).await;
+        if let Some(gateway) = self.gateway {
+            Box::pin(gateway.close()).await;
+        }
+        self.gate_tasks.drain(self.patience).await;
+        for database in &self.databases {
+            database.close().await;
+        }
+    }
+
+    fn empty(config: &Config) -> Self {
+        let patience = Duration::from_secs(config.gateway.limits.drain_seconds);
+        Self {
+            gateway: None,
+            gate: Servers::new(patience),
+            offices: Servers::new(patience),
+            gate_tasks: Tasks::default(),
+            office_tasks: Tasks::default(),
+            databases: Vec::new(),
+            patience,
+        }
+    }
+
+    async fn open_all(
+        &mut self,
+        config: &Arc<Config>,
+        clock: &Clock,
+        gate: gate::Sockets,
+        offices: Vec<(&'static Role, office::Sockets)>,
+    ) -> Result<(), Failure> {
+        self.open_gateway(gate, config, clock).await?;
+        for (role, sockets) in offices {
+            self.open_office(role, sockets, config, clock).await?;
+        }
+        Ok(())
+    }
+
+    async fn open_gateway(
+        &mut self,
+        sockets: gate::Sockets,
+        config: &Config,
+        clock: &Clock,
+    ) -> Result<(), Failure> {
+        let gateway = Gateway::open(config, clock.clone(), self.gate_tasks.clone()).await?;
+        self.gate.serve(sockets.serving(gateway.routers()));
+        self.gateway = Some(gateway);
+        Ok(())
+    }
+
+    async fn open_office(
+        &mut self,
+        role: &'static Role,
+        sockets: office::Sockets,
+        config: &Arc<Config>,
+        clock: &Clock,
+    ) -> Result<(), Failure> {
+        let given = (clock.clone(), self.office_tasks.clone());
+        let office = Office::open(role, sockets, Arc::clone(config), given).await?;
+        self.offices.serve(office.sockets);
+        self.databases.push(office.db);
+        Ok(())
+    }
+
+    async fn or_stop(self, opened: Result<(), Failure>) -> Result<Self, Failure> {
+        match opened {
+            Ok(()) => Ok(self),
+            Err(failure) => {
+                self.stop().await;
+                Err(failure)
+            }
+        }
+    }
+}

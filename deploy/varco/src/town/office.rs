@@ -1,0 +1,162 @@
+//! One office service: its sockets, its database, the service itself behind the guard.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use varco_runtime::client::Gateway;
+use varco_runtime::clock::Clock;
+use varco_runtime::config::{Config, Service};
+use varco_runtime::grant::Guard;
+use varco_runtime::https::Https;
+use varco_runtime::jwks::Jwks;
+use varco_runtime::server::{self, Listener};
+use varco_runtime::service::{Parts, Served};
+use varco_runtime::store::Db;
+use varco_runtime::tasks::Tasks;
+use varco_runtime::tls::{self, ClientCertificate, Identity};
+
+use super::roles::Role;
+use super::running::Socket;
+use crate::failure::Failure;
+
+/// The sockets of an office, bound before anything slow is done.
+#[derive(Debug)]
+pub struct Sockets {
+    grpc: Listener,
+    public: Option<Listener>,
+}
+
+/// An office that is ready to serve.
+pub struct Office {
+    /// What it listens on.
+    pub sockets: Vec<Socket>,
+    /// Its database, to close at the end.
+    pub db: Db,
+}
+
+impl Sockets {
+    /// Binds what the configuration names.
+    ///
+    /// # Errors
+    ///
+    /// When a port is taken or the certificate cannot be used.
+    pub async fn bind(service: &Service, config: &Config) -> Result<Self, Failure> {
+        let identity = Identity::load(
+            &config.path(&service.certificate),
+            &config.path(&service.key),
+        )?;
+        let roots = tls::roots(&config.path(&config.comune.ca))?;
+        let tls = tls::server(&identity, &roots, ClientCertificate::Required, &["h2"])?;
+        let grpc = Listener::bind(service.listen, Some(tls)).await?;
+        let public = match service.public {
+            Some(address) => Some(Listener::bind(address, None).await?),
+            None => None,
+        };
+        Ok(Self { grpc, public })
+    }
+}
+
+impl Office {
+    /// Opens the service of a role.
+    ///
+    /// # Errors
+    ///
+    /// When its database, its folder, its credentials or its settings cannot be used.
+    pub async fn open(
+        role: &'static Role,
+        sockets: Sockets,
+        config: Arc<Config>,
+        (clock, tasks): (Clock, Tasks),
+    ) -> Result<Self, Failure> {
+        let opened = async {
+            let service = section(role.name, &config)?;
+            let db = Db::open(&service.database, &config.folder, role.migrations).await?;
+            let parts = parts(service, &config, db.clone(), (clock.clone(), tasks))?;
+            let served = (role.open)(parts).0.await?;
+            let guard = guard(role.name, service, &config, clock)?;
+            Ok(Self {
+                sockets: sockets.serving(served, guard).await,
+                db,
+            })
+        };
+        opened
+            .await
+            .map_err(|failure: Failure| failure.while_doing(role.name))
+    }
+}
+
+impl Sockets {
+    async fn serving(self, served: Served, guard: Guard) -> Vec<Socket> {
+        let router = server::office::router(served.routes, guard).await;
+        let mut sockets = vec![Socket {
+            listener: self.grpc,
+            router,
+        }];
+        if let Some(listener) = self.public {
+            let router = served.public.unwrap_or_default();
+            sockets.push(Socket { listener, router });
+        }
+        sockets
+    }
+}
+
+/// The section of a service in the configuration.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn section<'a>(name: &str, config: &'a Config) -> Result<&'a Service, Failure> {
+    config.services.get(name).ok_or_else(|| {
+        let what = format!("the configuration has no section [services.{name}]");
+        Failure::new(
+            what,
+            "the role does not know where to listen",
+            "add the section",
+        )
+    })
+}
+
+fn parts(
+    service: &Service,
+    config: &Config,
+    db: Db,
+    (clock, tasks): (Clock, Tasks),
+) -> Result<Parts, Failure> {
+    let ca = config.path(&config.comune.ca);
+    let gateway = Gateway::open(&config.path(&service.client), &ca, &clock)?;
+    let folder = config.path(&service.folder);
+    create_folder(&folder)?;
+    Ok(Parts {
+        db,
+        clock,
+        gateway,
+        tasks,
+        folder,
+        settings: service.settings.clone(),
+    })
+}
+
+fn create_folder(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| {
+        Failure::new(
+            folder.display(),
+            error,
+            "choose a folder that this user may write to",
+        )
+    })
+}
+
+fn guard(name: &str, service: &Service, config: &Config, clock: Clock) -> Result<Guard, Failure> {
+    let roots = tls::roots(&config.path(&config.comune.ca))?;
+    let https = Https::new(tls::client(None, &roots, &[])?);
+    let issuer = config.issuer();
+    Ok(Guard {
+        jwks: Jwks::new(https, format!("{issuer}/.well-known/jwks.json")),
+        issuer,
+        audience: service.audience.clone(),
+        gateway: format!("{}/gateway", config.trust_domain()),
+        domain: format!("{name}.varco"),
+        clock,
+    })
+}
