@@ -21,7 +21,7 @@ pub mod store_entries;
 use contract::Contracts;
 use entry::{Kind, State};
 use snapshot::Snapshot;
-use store_entries::{Row, Written};
+use store_entries::{Author, Row, Written};
 
 /// The registry of one installation.
 #[derive(Clone)]
@@ -50,6 +50,9 @@ pub enum Error {
     /// Several entries bear that name.
     #[error("{0} {1} is ambiguous: write consumer/name or the id")]
     Ambiguous(&'static str, String),
+    /// Another change came between; nothing was done.
+    #[error("the registry is being changed by somebody else: try again")]
+    Moved,
     /// The entry is not in a state from which this can be done.
     #[error("{0} is {1}, so it cannot be {2}")]
     Transition(String, State, &'static str),
@@ -100,14 +103,23 @@ impl Registry {
         dry_run: bool,
         operator: &str,
     ) -> Result<Vec<Change>, Error> {
-        let plan = apply::plan(document, &self.snapshot(), &self.contracts, || {
-            self.clock.uuid()
-        })?;
-        if !dry_run && plan.writes() {
-            store_entries::write(&self.db, &plan, operator, self.clock.now()).await?;
-            self.refresh().await?;
+        for _ in 0..ATTEMPTS {
+            let seen = self.snapshot();
+            let plan = apply::plan(document, &seen, &self.contracts, || self.clock.uuid())?;
+            if dry_run || !plan.writes() {
+                return Ok(plan.into_changes());
+            }
+            match store_entries::write(&self.db, &plan, self.author(operator, &seen)).await {
+                // Somebody else changed the registry meanwhile: decide again on what it is now.
+                Err(Error::Moved) => self.refresh().await?,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.refresh().await?;
+                    return Ok(plan.into_changes());
+                }
+            }
         }
-        Ok(plan.into_changes())
+        Err(Error::Moved)
     }
 
     /// Moves an entry to another state and gives it back as it stands then.
@@ -122,26 +134,27 @@ impl Registry {
         to: State,
         operator: &str,
     ) -> Result<Row, Error> {
-        let row = self.find(kind, name)?;
-        let allowed = matches!(
-            (row.state, to),
-            (State::Active, State::Suspended | State::Archived)
-                | (State::Suspended, State::Active | State::Archived)
-        );
-        if row.state == to {
-            return Ok(row);
+        for _ in 0..ATTEMPTS {
+            let seen = self.snapshot();
+            let row = seen.find(kind, name)?;
+            if row.state == to {
+                return Ok(row);
+            }
+            let moved = moved(row, to)?;
+            let written = Written {
+                action: to.participle(),
+                row: moved.clone(),
+            };
+            match store_entries::write_one(&self.db, written, self.author(operator, &seen)).await {
+                Err(Error::Moved) => self.refresh().await?,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.refresh().await?;
+                    return Ok(moved);
+                }
+            }
         }
-        if !allowed {
-            return Err(Error::Transition(row.name, row.state, to.participle()));
-        }
-        let moved = Row { state: to, ..row };
-        let written = Written {
-            action: to.participle(),
-            row: moved.clone(),
-        };
-        store_entries::write_one(&self.db, written, operator, self.clock.now()).await?;
-        self.refresh().await?;
-        Ok(moved)
+        Err(Error::Moved)
     }
 
     /// An entry by id, by full name, or by the last part of its name where that is unambiguous.
@@ -150,22 +163,7 @@ impl Registry {
     ///
     /// When there is none, or more than one.
     pub fn find(&self, kind: Kind, name: &str) -> Result<Row, Error> {
-        let snapshot = self.snapshot();
-        let rows = snapshot.rows(kind);
-        if let Some(row) = rows
-            .iter()
-            .find(|row| row.name == name || row.id.to_string() == name)
-        {
-            return Ok((*row).clone());
-        }
-        let mut short = rows
-            .iter()
-            .filter(|row| row.name.rsplit('/').next() == Some(name));
-        match (short.next(), short.next()) {
-            (Some(row), None) => Ok((*row).clone()),
-            (Some(_), Some(_)) => Err(Error::Ambiguous(kind.name(), name.to_owned())),
-            _ => Err(Error::NotFound(kind.name(), name.to_owned())),
-        }
+        self.snapshot().find(kind, name)
     }
 
     /// Reads the registry again when its epoch has moved, for ever; another gateway may write.
@@ -190,6 +188,14 @@ impl Registry {
         &self.db
     }
 
+    fn author<'a>(&self, operator: &'a str, seen: &Snapshot) -> Author<'a> {
+        Author {
+            operator,
+            now: self.clock.now(),
+            seen: seen.epoch,
+        }
+    }
+
     async fn refresh(&self) -> Result<(), Error> {
         let fresh = Arc::new(snapshot::read(&self.db, &self.contracts).await?);
         // Two refreshes may race; the older reading must not win.
@@ -205,6 +211,17 @@ impl Registry {
     }
 }
 
+/// An entry in another state, when the law of the transition allows it.
+fn moved(row: Row, to: State) -> Result<Row, Error> {
+    match (row.state, to) {
+        (State::Active, State::Suspended | State::Archived)
+        | (State::Suspended, State::Active | State::Archived) => Ok(Row { state: to, ..row }),
+        _ => Err(Error::Transition(row.name, row.state, to.participle())),
+    }
+}
+
+/// How often a change is decided again when others change the registry meanwhile.
+const ATTEMPTS: usize = 8;
 /// How often another gateway's changes are looked for: well within the second that is promised.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -213,3 +230,6 @@ impl std::fmt::Debug for Registry {
         write!(f, "Registry(epoch {})", self.current.load().epoch)
     }
 }
+
+#[cfg(test)]
+mod tests;

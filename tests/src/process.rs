@@ -99,6 +99,16 @@ impl Process {
         child.wait().expect("its end").code()
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("a running process").id()
+    }
+
     /// A file of its data folder, as text.
     ///
     /// # Panics

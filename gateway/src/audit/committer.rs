@@ -185,9 +185,21 @@ impl Committer {
                 }
                 Err(error) => {
                     tracing::error!(cause = chain(&error), "records could not be made durable");
-                    (self.tiles, self.boot_seq) = before;
+                    self.go_back(before).await;
                 }
             }
+        }
+    }
+
+    /// Takes the tree back to what is stored: a commit whose answer was lost may stand after all.
+    async fn go_back(&mut self, before: (Tiles, u64)) {
+        let size = before.0.size();
+        (self.tiles, self.boot_seq) = before;
+        if let Ok(stored) = load(&self.db, &self.log).await
+            && stored.size() > size
+        {
+            self.boot_seq += stored.size() - size;
+            self.tiles = stored;
         }
     }
 

@@ -206,6 +206,12 @@ impl ToStatus for Error {
             ),
             Self::NotFound(kind, name) => Problem::not_found("ENTRY_UNKNOWN", kind, name),
             Self::Ambiguous(..) => Problem::invalid("entry", self.to_string()),
+            Self::Moved => Problem::new(
+                Code::Aborted,
+                "REGISTRY_MOVED",
+                self.to_string(),
+                "il registro è in corso di modifica: riprovare",
+            ),
             Self::Transition(..) => Problem::precondition(
                 "TRANSITION",
                 self.to_string(),

@@ -131,6 +131,29 @@ impl Snapshot {
         self.rows.iter().filter(|row| row.kind == kind).collect()
     }
 
+    /// An entry by id, by full name, or by the last part of its name where that is unambiguous.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or more than one.
+    pub fn find(&self, kind: Kind, name: &str) -> Result<Row, Error> {
+        let rows = self.rows(kind);
+        if let Some(row) = rows
+            .iter()
+            .find(|row| row.name == name || row.id.to_string() == name)
+        {
+            return Ok((*row).clone());
+        }
+        let mut short = rows
+            .iter()
+            .filter(|row| row.name.rsplit('/').next() == Some(name));
+        match (short.next(), short.next()) {
+            (Some(row), None) => Ok((*row).clone()),
+            (Some(_), Some(_)) => Err(Error::Ambiguous(kind.name(), name.to_owned())),
+            _ => Err(Error::NotFound(kind.name(), name.to_owned())),
+        }
+    }
+
     /// Every entry.
     #[must_use]
     pub fn all(&self) -> &[Row] {

@@ -86,14 +86,26 @@ pub async fn descriptor_set(db: &Db, hash: &str) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| Error::Inconsistent(format!("set {hash}")))
 }
 
+/// Who changes the registry, when, and on which epoch the change was decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    /// Name of the operator.
+    pub operator: &'a str,
+    /// When.
+    pub now: Timestamp,
+    /// The epoch that the decision saw; the change is refused on any other.
+    pub seen: u64,
+}
+
 /// Writes what a plan changes, with its events, as one epoch.
 ///
 /// # Errors
 ///
-/// When the database refuses; then nothing was changed.
-pub async fn write(db: &Db, plan: &Plan, operator: &str, now: Timestamp) -> Result<(), Error> {
+/// [`Error::Moved`] when somebody was faster, or when the database refuses; then nothing was
+/// changed.
+pub async fn write(db: &Db, plan: &Plan, author: Author<'_>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    let epoch = next_epoch(&mut tx).await?;
+    let epoch = next_epoch(&mut tx, author.seen).await?;
     for (hash, bytes) in &plan.sets {
         on!(&mut tx, |db| sqlx::query(KEEP_SET)
             .bind(hash)
@@ -104,7 +116,7 @@ pub async fn write(db: &Db, plan: &Plan, operator: &str, now: Timestamp) -> Resu
         .map_err(varco_runtime::store::Error::from)?;
     }
     for written in plan.written() {
-        put(&mut tx, written, epoch, operator, now).await?;
+        put(&mut tx, written, epoch, author).await?;
     }
     Ok(tx.commit().await?)
 }
@@ -113,26 +125,15 @@ pub async fn write(db: &Db, plan: &Plan, operator: &str, now: Timestamp) -> Resu
 ///
 /// # Errors
 ///
-/// When the database refuses; then nothing was changed.
-pub async fn write_one(
-    db: &Db,
-    written: Written,
-    operator: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
+/// As [`write`].
+pub async fn write_one(db: &Db, written: Written, author: Author<'_>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
-    let epoch = next_epoch(&mut tx).await?;
-    put(&mut tx, &written, epoch, operator, now).await?;
+    let epoch = next_epoch(&mut tx, author.seen).await?;
+    put(&mut tx, &written, epoch, author).await?;
     Ok(tx.commit().await?)
 }
 
-async fn put(
-    tx: &mut Tx,
-    written: &Written,
-    epoch: i64,
-    operator: &str,
-    now: Timestamp,
-) -> Result<(), Error> {
+async fn put(tx: &mut Tx, written: &Written, epoch: i64, author: Author<'_>) -> Result<(), Error> {
     let (row, id) = (&written.row, written.row.id.to_string());
     let body = row.body.to_string();
     on!(&mut *tx, |db| sqlx::query(PUT)
@@ -147,8 +148,8 @@ async fn put(
     .map_err(varco_runtime::store::Error::from)?;
     on!(&mut *tx, |db| sqlx::query(EVENT)
         .bind(epoch)
-        .bind(now.as_microsecond())
-        .bind(operator)
+        .bind(author.now.as_microsecond())
+        .bind(author.operator)
         .bind(written.action)
         .bind(row.kind.name())
         .bind(&id)
@@ -166,10 +167,14 @@ async fn read_epoch(tx: &mut Tx) -> Result<u64, Error> {
     Ok(epoch.unsigned_abs())
 }
 
-async fn next_epoch(tx: &mut Tx) -> Result<i64, Error> {
-    let (epoch,): (i64,) = on!(tx, |db| sqlx::query_as(NEXT_EPOCH).fetch_one(db).await)
-        .map_err(varco_runtime::store::Error::from)?;
-    Ok(epoch)
+/// Takes the next epoch; only whoever saw the present one may.
+async fn next_epoch(tx: &mut Tx, seen: u64) -> Result<i64, Error> {
+    let next: Option<(i64,)> = on!(tx, |db| sqlx::query_as(NEXT_EPOCH)
+        .bind(seen.cast_signed())
+        .fetch_optional(db)
+        .await)
+    .map_err(varco_runtime::store::Error::from)?;
+    next.map(|(epoch,)| epoch).ok_or(Error::Moved)
 }
 
 fn row(stored: (String, String, String, String, String)) -> Result<Row, Error> {
@@ -191,7 +196,8 @@ const EVENT: &str = "INSERT INTO event (epoch, at, operator, action, kind, entry
      VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const KEEP_SET: &str =
     "INSERT INTO descriptor_set (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
-const NEXT_EPOCH: &str = "UPDATE epoch SET ultimo = ultimo + 1 WHERE id = 1 RETURNING ultimo";
+const NEXT_EPOCH: &str =
+    "UPDATE epoch SET ultimo = ultimo + 1 WHERE id = 1 AND ultimo = $1 RETURNING ultimo";
 const PUT: &str = "INSERT INTO entry (id, kind, name, state, body) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, state = excluded.state, \
      body = excluded.body";
