@@ -2,6 +2,8 @@
 //!
 //! Each test has its own folder and its own ports; nothing is shared and nothing sleeps.
 
+pub mod assertion;
 pub mod calls;
 pub mod comune;
+pub mod eco;
 pub mod process;

@@ -65,7 +65,10 @@ impl DataFolder {
             identities::renew(&config, clock.now())?;
             addresses::follow(&config, clock).await?;
         }
-        Ok(Self { config, _lock: lock })
+        Ok(Self {
+            config,
+            _lock: lock,
+        })
     }
 }
 
@@ -78,12 +81,20 @@ pub fn is_sample(folder: &Path) -> bool {
 /// Takes the lock of a folder that is ours or empty, and clears what an interruption left.
 fn hold(folder: &Path) -> Result<Lock, Failure> {
     let unusable = |error| {
-        Failure::new(folder.display(), error, "choose a folder that this user may write to")
+        Failure::new(
+            folder.display(),
+            error,
+            "choose a folder that this user may write to",
+        )
     };
     if staging::content(folder).map_err(unusable)? == Content::Foreign {
         return Err(staging::foreign(folder));
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(unusable)?;
     let lock = Lock::take(folder)?;
     staging::recover(folder).map_err(unusable)?;
     if staging::content(folder).map_err(unusable)? == Content::Foreign {
@@ -113,10 +124,14 @@ fn require_files(config: &Config) -> Result<(), Failure> {
     let mut needed: Vec<PathBuf> = NEEDED.iter().map(PathBuf::from).collect();
     for member in &MEMBERS {
         let folder = PathBuf::from(member.folder());
-        needed.extend(["client.json", "assertion.key", "tls.pem", "tls.key"].map(|f| folder.join(f)));
+        needed
+            .extend(["client.json", "assertion.key", "tls.pem", "tls.key"].map(|f| folder.join(f)));
     }
     needed.extend(databases(config).into_iter().map(|(_, file)| file));
-    let missing = needed.into_iter().map(|file| config.path(&file)).find(|file| !file.exists());
+    let missing = needed
+        .into_iter()
+        .map(|file| config.path(&file))
+        .find(|file| !file.exists());
     match missing {
         None => Ok(()),
         Some(file) => Err(Failure::new(
@@ -131,11 +146,21 @@ fn require_files(config: &Config) -> Result<(), Failure> {
 #[must_use]
 pub fn databases(config: &Config) -> Vec<(String, PathBuf)> {
     let gateway = &config.gateway;
-    let own = [("gateway", &gateway.database), ("audit", &gateway.audit_database)];
-    let own = own.into_iter().map(|(name, address)| (name.to_owned(), address));
-    let offices = config.services.iter().map(|(name, office)| (name.clone(), &office.database));
+    let own = [
+        ("gateway", &gateway.database),
+        ("audit", &gateway.audit_database),
+    ];
+    let own = own
+        .into_iter()
+        .map(|(name, address)| (name.to_owned(), address));
+    let offices = config
+        .services
+        .iter()
+        .map(|(name, office)| (name.clone(), &office.database));
     let file = |(name, address): (String, &String)| {
-        address.strip_prefix("sqlite:").map(|file| (name, PathBuf::from(file)))
+        address
+            .strip_prefix("sqlite:")
+            .map(|file| (name, PathBuf::from(file)))
     };
     own.chain(offices).filter_map(file).collect()
 }

@@ -56,15 +56,55 @@ impl Member {
 
 /// Everyone in the sample but the gateway.
 pub const MEMBERS: [Member; 10] = [
-    Member { name: "sportello", kind: MemberKind::Client, key: KeyKind::EcP256 },
-    Member { name: "tributi", kind: MemberKind::Client, key: KeyKind::EcP256 },
-    Member { name: "segreteria", kind: MemberKind::Client, key: KeyKind::Ed25519 },
+    Member {
+        name: "sportello",
+        kind: MemberKind::Client,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "tributi",
+        kind: MemberKind::Client,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "segreteria",
+        kind: MemberKind::Client,
+        key: KeyKind::Ed25519,
+    },
     // PDND's published client signs RS256; so does this one.
-    Member { name: "legacy", kind: MemberKind::Client, key: KeyKind::Rsa2048 },
-    Member { name: "amministratore", kind: MemberKind::Operator, key: KeyKind::EcP256 },
-    Member { name: "auditor", kind: MemberKind::Operator, key: KeyKind::EcP256 },
-    Member { name: "anagrafe", kind: MemberKind::Office, key: KeyKind::EcP256 },
-    Member { name: "protocollo", kind: MemberKind::Office, key: KeyKind::EcP256 },
-    Member { name: "albo", kind: MemberKind::Office, key: KeyKind::EcP256 },
-    Member { name: "documenti", kind: MemberKind::Office, key: KeyKind::EcP256 },
+    Member {
+        name: "legacy",
+        kind: MemberKind::Client,
+        key: KeyKind::Rsa2048,
+    },
+    Member {
+        name: "amministratore",
+        kind: MemberKind::Operator,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "auditor",
+        kind: MemberKind::Operator,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "anagrafe",
+        kind: MemberKind::Office,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "protocollo",
+        kind: MemberKind::Office,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "albo",
+        kind: MemberKind::Office,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "documenti",
+        kind: MemberKind::Office,
+        key: KeyKind::EcP256,
+    },
 ];

@@ -116,6 +116,9 @@ pub struct Service {
     pub audience: String,
     /// Folder with `client.json` and `assertion.key`, for calls to other services.
     pub client: PathBuf,
+    /// Whether its contract can be asked for over gRPC reflection.
+    #[serde(default)]
+    pub reflection: Reflection,
     /// The service's own settings.
     #[serde(default)]
     pub settings: Table,
@@ -131,6 +134,17 @@ pub struct Telemetry {
     pub format: LogFormat,
     /// Address of an OTLP collector (gRPC).
     pub otlp: Option<String>,
+}
+
+/// Whether a service answers gRPC reflection.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Reflection {
+    /// It does not.
+    #[default]
+    Off,
+    /// It does, to whoever holds a certificate of the comune.
+    On,
 }
 
 /// How log lines look.

@@ -1,6 +1,8 @@
 //! `varco up`: the whole town in one process, until it is told to stop.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
@@ -8,6 +10,7 @@ use varco_runtime::telemetry;
 
 use crate::cli::Common;
 use crate::command::demo;
+use crate::configuration;
 use crate::data_folder::{DataFolder, ports};
 use crate::failure::Failure;
 use crate::output::{self, Table};
@@ -42,6 +45,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     }
     let mut signals = Signals::listen()?;
     let clock = Clock::system();
+    announce_creation(&common.data);
     let opening = DataFolder::open(&common.data, args.port_base, &clock);
     let folder = tokio::select! {
         opened = opening => opened?,
@@ -64,6 +68,14 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     };
     signals.stop_or_abandon(stop).await;
     outcome
+}
+
+/// Tells a person, and no pipe, why the first start takes longer.
+fn announce_creation(folder: &Path) {
+    let mut to = std::io::stderr().lock();
+    if to.is_terminal() && !folder.join(configuration::FILE).exists() {
+        let _ = writeln!(to, "making a sample municipality in {} …", folder.display());
+    }
 }
 
 /// Announces the town, plays the demonstration, and stays up.

@@ -42,7 +42,9 @@ pub async fn follow(config: &Config, clock: &Clock) -> Result<(), Failure> {
     for (folder, file) in &behind {
         client_files::write(folder, file)?;
     }
-    moved.map_or(Ok(()), |text| Ok(secret::write_public(&path, text.as_bytes())?))
+    moved.map_or(Ok(()), |text| {
+        Ok(secret::write_public(&path, text.as_bytes())?)
+    })
 }
 
 /// Tells the registry where our own services are now; the rest of the file is not applied.
@@ -57,7 +59,10 @@ async fn declare(
         let declared = registry_file::read(&draft)?;
         let eservices = declared.eservices.into_iter();
         let ours = eservices.filter(|eservice| config.services.contains_key(&eservice.name));
-        let document = Document { eservices: ours.collect(), ..Document::default() };
+        let document = Document {
+            eservices: ours.collect(),
+            ..Document::default()
+        };
         gateway.apply(&document).await?;
         std::fs::remove_file(&draft)?;
     }

@@ -90,7 +90,11 @@ pub fn create(config: &Config, member: &Member, applied: &Applied) -> Result<(),
 pub fn moved(file: ClientFile, config: &Config) -> Option<ClientFile> {
     let (token_url, gateway) = (token_url(config), config.gateway_address());
     let there = file.token_url == token_url && file.gateway == gateway;
-    (!there).then_some(ClientFile { token_url, gateway, ..file })
+    (!there).then_some(ClientFile {
+        token_url,
+        gateway,
+        ..file
+    })
 }
 
 /// Writes a member's file.
@@ -101,7 +105,10 @@ pub fn moved(file: ClientFile, config: &Config) -> Option<ClientFile> {
 pub fn write(folder: &Path, file: &ClientFile) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(file)?;
     text.push('\n');
-    Ok(secret::write_public(&folder.join("client.json"), text.as_bytes())?)
+    Ok(secret::write_public(
+        &folder.join("client.json"),
+        text.as_bytes(),
+    )?)
 }
 
 fn token_url(config: &Config) -> String {

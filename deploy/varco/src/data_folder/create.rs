@@ -123,7 +123,10 @@ async fn declare(config: &Config, ca: &Ca, clock: &Clock) -> Result<(), Failure>
 async fn make_databases(config: &Config) -> Result<(), Failure> {
     for role in ROLES.iter().filter(|role| role.name != population::OFFICE) {
         let service = office::section(role.name, config)?;
-        Db::open(&service.database, &config.folder, role.migrations).await?.close().await;
+        Db::open(&service.database, &config.folder, role.migrations)
+            .await?
+            .close()
+            .await;
     }
     Ok(())
 }

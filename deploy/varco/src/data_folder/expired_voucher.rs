@@ -25,7 +25,10 @@ pub fn leave(config: &Config, gateway: &IdleGateway) -> Result<(), Failure> {
         Failure::new(what.display(), why, "restore it from a backup")
     })?;
     let voucher = gateway.voucher_in_the_past(&client.client_id, &purpose.purpose_id)?;
-    Ok(secret::write(&config.path(Path::new("expired.jwt")), voucher.as_bytes())?)
+    Ok(secret::write(
+        &config.path(Path::new("expired.jwt")),
+        voucher.as_bytes(),
+    )?)
 }
 
 const PURPOSE: &str = "verifica-residenza";

@@ -137,3 +137,53 @@ pub const CA_KEY: &str = "ca.key";
 
 /// Thirty days, in seconds.
 const RENEWED_BEFORE: i64 = 30 * 24 * 3600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration;
+
+    const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
+    const DAY: i64 = 24 * 3600;
+
+    fn later(days: i64) -> Timestamp {
+        Timestamp::from_second(NOW.as_second() + days * DAY).unwrap()
+    }
+
+    /// An authority with everybody's certificate, without keys or registry.
+    fn installation(folder: &Path) -> Config {
+        let file = folder.join(configuration::FILE);
+        fs::write(&file, "").unwrap();
+        let config = configuration::load(&file).unwrap();
+        let ca = create_authority(folder, "Comune di Esempio", NOW).unwrap();
+        issue_gateway(&ca, &config, NOW).unwrap();
+        for member in &MEMBERS {
+            issue_member(&ca, &config, (member, "id-7"), NOW).unwrap();
+            let file = r#"{"client_id":"id-7","kid":"","token_url":"","gateway":"","assertion_audience":""}"#;
+            fs::write(folder.join(member.folder()).join("client.json"), file).unwrap();
+        }
+        config
+    }
+
+    #[test]
+    fn certificates_are_renewed_in_their_last_thirty_days_for_the_same_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = installation(folder.path());
+        let certificate = folder.path().join("clients/tributi/tls.pem");
+        let old = fs::read_to_string(&certificate).unwrap();
+
+        renew(&config, later(59)).unwrap();
+        let kept = fs::read_to_string(&certificate).unwrap();
+        renew(&config, later(61)).unwrap();
+
+        let renewed = certificate::validity(&certificate).unwrap();
+        let key = folder.path().join("clients/tributi/tls.key");
+        let identity = varco_runtime::tls::Identity::load(&certificate, &key).unwrap();
+        assert_eq!(kept, old);
+        assert_eq!(renewed.to, later(61 + 90));
+        assert_ne!(
+            Some(identity.thumbprint()),
+            varco_runtime::tls::thumbprint(&old)
+        );
+    }
+}

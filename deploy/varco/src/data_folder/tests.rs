@@ -67,9 +67,15 @@ fn moving_the_ports_keeps_what_else_was_configured() {
 
     let albo = &config.services["albo"].settings["base_url"];
     assert_eq!(config.gateway.instance, "gw7");
-    assert_eq!(config.gateway.token.to_string(), format!("0.0.0.0:{}", base + 1));
+    assert_eq!(
+        config.gateway.token.to_string(),
+        format!("0.0.0.0:{}", base + 1)
+    );
     assert_eq!(config.services["documenti"].listen.port(), base + 11);
-    assert_eq!(albo.as_str(), Some(format!("http://localhost:{}", base + 5).as_str()));
+    assert_eq!(
+        albo.as_str(),
+        Some(format!("http://localhost:{}", base + 5).as_str())
+    );
     assert!(ports::stands_at(&config, base));
 }
 
@@ -83,7 +89,10 @@ fn ports_that_are_taken_are_not_kept() {
 
     let refused = message(configured(&file, Some(base)));
 
-    assert!(refused.contains(&format!("port {} on 127.0.0.1 is taken", base + 2)), "{refused}");
+    assert!(
+        refused.contains(&format!("port {} on 127.0.0.1 is taken", base + 2)),
+        "{refused}"
+    );
     assert_eq!(fs::read_to_string(&file).unwrap(), "");
 }
 
@@ -109,14 +118,18 @@ async fn a_new_folder_holds_a_town_that_starts() {
     let clock = Clock::system();
 
     let opened = DataFolder::open(&folder, Some(0), &clock).await.unwrap();
-    let town = Town::start(opened.config.clone(), clock.clone()).await.unwrap();
+    let town = Town::start(opened.config.clone(), clock.clone())
+        .await
+        .unwrap();
     answering::wait(&opened.config).await.unwrap();
     town.stop().await;
 
     for file in CONTRACT {
         assert!(folder.join(file).exists(), "{file}");
     }
-    let mode = fs::metadata(folder.join("clients/tributi/assertion.key")).unwrap().mode();
+    let mode = fs::metadata(folder.join("clients/tributi/assertion.key"))
+        .unwrap()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 

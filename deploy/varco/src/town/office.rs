@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use varco_runtime::client::Gateway;
 use varco_runtime::clock::Clock;
-use varco_runtime::config::{Config, Service};
+use varco_runtime::config::{Config, Reflection, Service};
 use varco_runtime::grant::Guard;
 use varco_runtime::https::Https;
 use varco_runtime::jwks::Jwks;
@@ -76,7 +76,7 @@ impl Office {
             let served = (role.open)(parts).0.await?;
             let guard = guard(role.name, service, &config, clock)?;
             Ok(Self {
-                sockets: sockets.serving(served, guard).await,
+                sockets: sockets.serving(served, guard, service.reflection).await,
                 db,
             })
         };
@@ -87,8 +87,8 @@ impl Office {
 }
 
 impl Sockets {
-    async fn serving(self, served: Served, guard: Guard) -> Vec<Socket> {
-        let router = server::office::router(served.routes, guard).await;
+    async fn serving(self, served: Served, guard: Guard, reflection: Reflection) -> Vec<Socket> {
+        let router = server::office::router(served.routes, guard, reflection).await;
         let mut sockets = vec![Socket {
             listener: self.grpc,
             router,

@@ -9,11 +9,17 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use tower::ServiceBuilder;
 
+use crate::config::Reflection;
 use crate::grant::{self, Guard};
 use crate::telemetry;
 
-/// Puts an office's methods behind the grant; health stands beside, for the gateway's checks.
-pub async fn router(routes: tonic::service::Routes, guard: Guard) -> Router {
+/// Puts an office's methods behind the grant; health stands beside, for the gateway's checks, and
+/// where it is switched on, reflection.
+pub async fn router(
+    routes: tonic::service::Routes,
+    guard: Guard,
+    reflection: Reflection,
+) -> Router {
     let (health, answers) = tonic_health::server::health_reporter();
     health
         .set_service_status("", tonic_health::ServingStatus::Serving)
@@ -23,9 +29,15 @@ pub async fn router(routes: tonic::service::Routes, guard: Guard) -> Router {
         .layer(from_fn(deadline))
         .layer(from_fn_with_state(Arc::new(guard), grant::require));
     let guarded = routes.into_axum_router().layer(layers);
-    tonic::service::Routes::new(answers)
-        .into_axum_router()
-        .fallback_service(guarded)
+    let mut beside = tonic::service::Routes::new(answers);
+    if reflection == Reflection::On
+        && let Ok(reflection) = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(varco_proto::DESCRIPTOR_SET)
+            .build_v1()
+    {
+        beside = beside.add_service(reflection);
+    }
+    beside.into_axum_router().fallback_service(guarded)
 }
 
 /// Ends a call whose time is up before its answer begins.

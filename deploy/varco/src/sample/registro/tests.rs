@@ -66,11 +66,18 @@ fn audiences_are_the_configured_ones() {
 fn it_is_a_registry_file_with_a_key_for_every_client() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(FILE), TEXT).unwrap();
-    for member in MEMBERS.iter().filter(|member| member.kind != MemberKind::Operator) {
+    for member in MEMBERS
+        .iter()
+        .filter(|member| member.kind != MemberKind::Operator)
+    {
         let own = folder.path().join(member.folder());
         std::fs::create_dir_all(&own).unwrap();
         let key = pki::generate_key(KeyKind::Ed25519).unwrap();
-        std::fs::write(own.join("assertion.pub.pem"), pki::public_key(&key).unwrap()).unwrap();
+        std::fs::write(
+            own.join("assertion.pub.pem"),
+            pki::public_key(&key).unwrap(),
+        )
+        .unwrap();
     }
 
     let document = registry_file::read(&folder.path().join(FILE)).unwrap();

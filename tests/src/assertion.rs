@@ -1,0 +1,143 @@
+//! Client assertions, good and bad, and what the token endpoint answers to them.
+
+use std::path::Path;
+
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use varco_runtime::client::{ClientFile, read_client_file};
+use varco_runtime::clock::Clock;
+use varco_runtime::https::Https;
+use varco_runtime::jose::PrivateKey;
+use varco_runtime::{secret, tls};
+
+/// A client that asks for vouchers.
+#[derive(Clone)]
+pub struct Asker {
+    /// What it knows of itself.
+    pub file: ClientFile,
+    /// The key that signs its assertions.
+    pub key: PrivateKey,
+    https: Https,
+    clock: Clock,
+}
+
+/// What the token endpoint answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// The JSON object.
+    pub body: Value,
+}
+
+impl Asker {
+    /// A client by its folder; without its certificate, vouchers are bound to none.
+    ///
+    /// # Panics
+    ///
+    /// When the folder is not whole.
+    #[must_use]
+    pub fn open(folder: &Path, ca: &Path, certificate: bool) -> Self {
+        let load = || tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"));
+        let identity = certificate.then(load).transpose().expect("an identity");
+        let roots = tls::roots(ca).expect("an authority");
+        let pem = secret::read(&folder.join("assertion.key")).expect("assertion.key");
+        Self {
+            file: read_client_file(folder).expect("client.json"),
+            key: PrivateKey::from_pem(&pem).expect("a key"),
+            https: Https::new(tls::client(identity.as_ref(), &roots, &[]).expect("a connector")),
+            clock: Clock::system(),
+        }
+    }
+
+    /// The claims of a good assertion for a purpose.
+    #[must_use]
+    pub fn claims(&self, purpose_id: &str) -> Value {
+        let now = self.clock.unix();
+        json!({
+            "iss": self.file.client_id,
+            "sub": self.file.client_id,
+            "aud": self.file.assertion_audience,
+            "jti": self.clock.uuid().to_string(),
+            "iat": now,
+            "exp": now + 60,
+            "purposeId": purpose_id,
+        })
+    }
+
+    /// Signs claims with the client's own key.
+    ///
+    /// # Panics
+    ///
+    /// When the key refuses.
+    #[must_use]
+    pub fn sign(&self, claims: &Value) -> String {
+        self.key.sign("JWT", claims).expect("a signature")
+    }
+
+    /// The form of a good request.
+    #[must_use]
+    pub fn form(&self, assertion: &str) -> String {
+        format!(
+            "client_id={}&client_assertion={assertion}&client_assertion_type={ASSERTION_TYPE}\
+             &grant_type=client_credentials",
+            self.file.client_id
+        )
+    }
+
+    /// Posts a form to the token endpoint.
+    ///
+    /// # Panics
+    ///
+    /// When the answer is no JSON.
+    pub async fn post(&self, form: &str) -> Answer {
+        let answer = self.https.post_form(&self.file.token_url, form.to_owned()).await;
+        let answer = answer.expect("an answer");
+        let body = serde_json::from_slice(&answer.body).expect("a JSON object");
+        Answer { status: answer.status, body }
+    }
+
+    /// Asks for a voucher with some claims.
+    pub async fn ask(&self, claims: &Value) -> Answer {
+        self.post(&self.form(&self.sign(claims))).await
+    }
+
+    /// A page of the token endpoint's server, as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub async fn page(&self, path: &str) -> Value {
+        let origin = self.file.token_url.rsplit_once('/').expect("an origin").0;
+        let answer = self.https.fetch(&format!("{origin}{path}")).await.expect("an answer");
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        serde_json::from_slice(&answer.body).expect("a JSON object")
+    }
+}
+
+impl Answer {
+    /// A text of the answer.
+    #[must_use]
+    pub fn text(&self, field: &str) -> &str {
+        self.body[field].as_str().unwrap_or_default()
+    }
+
+    /// The voucher.
+    ///
+    /// # Panics
+    ///
+    /// When none was issued.
+    #[must_use]
+    pub fn voucher(&self) -> String {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        self.text("access_token").to_owned()
+    }
+}
+
+/// Whether an answer may be kept by nobody (RFC 6749 §5.1).
+#[must_use]
+pub fn is_never_stored(headers: &HeaderMap) -> bool {
+    headers.get("cache-control").is_some_and(|value| value == "no-store")
+}
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

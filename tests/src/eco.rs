@@ -1,0 +1,235 @@
+//! A foreign gRPC service: plain, in this process, registered like anybody else's.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::sync::{Notify, watch};
+use tonic::metadata::KeyAndValueRef;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Code, Request, Response, Status, Streaming};
+use varco_proto::registry::v1 as registry;
+use varco_runtime::tasks::Tasks;
+
+use v1::eco_service_server::{EcoService, EcoServiceServer};
+
+/// Its contract.
+#[expect(clippy::allow_attributes, clippy::pedantic, reason = "generated code is not ours to style")]
+pub mod v1 {
+    tonic::include_proto!("eco.v1");
+}
+
+/// A running foreign service; dropped, it ends.
+pub struct Eco {
+    address: SocketAddr,
+    service: Service,
+    tasks: Tasks,
+}
+
+/// Name of its e-service, and of the tenant that offers it.
+pub const NAME: &str = "eco";
+
+/// Status details that no library of ours would make.
+pub const DETAILS: &[u8] = b"\x08\x0a\x12\x05bytes\xff";
+
+impl Eco {
+    /// Starts it on a free port.
+    ///
+    /// # Panics
+    ///
+    /// When there is no port.
+    #[must_use]
+    pub fn start() -> Self {
+        let incoming = TcpIncoming::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let address = incoming.local_addr().expect("its address");
+        let service = Service::default();
+        let tasks = Tasks::default();
+        let server = tonic::transport::Server::builder()
+            .add_service(EcoServiceServer::new(service.clone()))
+            .serve_with_incoming(incoming);
+        tasks.spawn_until_stop(async move { server.await.expect("a server") });
+        Self { address, service, tasks }
+    }
+
+    /// Lets one call of Wait answer, now or when it comes.
+    pub fn release(&self) {
+        self.service.release.notify_one();
+    }
+
+    /// Waits until so many calls of Wait and Follow are open.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so within five seconds.
+    pub async fn open(&self, calls: usize) {
+        let mut open = self.service.open.subscribe();
+        let reached = open.wait_for(|open| *open == calls);
+        tokio::time::timeout(crate::PATIENCE, reached).await.expect("open calls").expect("a count");
+    }
+
+    /// What registers it: its e-service, and a purpose of the tax office for all of its methods.
+    #[must_use]
+    pub fn document(&self, effect: &str) -> registry::Document {
+        document(self.address, effect)
+    }
+}
+
+/// What registers a service of this contract at an address.
+#[must_use]
+pub fn document(address: SocketAddr, effect: &str) -> registry::Document {
+    let descriptor = registry::Descriptor {
+        version: 1,
+        audience: "https://eco.example/v1".to_owned(),
+        descriptor_set: Bytes::from_static(DESCRIPTOR_SET),
+        defaults: Some(registry::DescriptorDefaults {
+            effect: effect.to_owned(),
+            data_class: "pubblico".to_owned(),
+        }),
+        upstream: Some(registry::Upstream {
+            address: format!("http://{address}"),
+            ..Default::default()
+        }),
+        methods: vec![METHODS.to_owned()],
+        voucher_lifespan: 300,
+        daily_calls: Some(registry::DailyCalls { per_consumer: 100_000, total: 100_000 }),
+        approval: "automatic".to_owned(),
+        ..Default::default()
+    };
+    registry::Document {
+        tenants: vec![registry::Tenant {
+            name: NAME.to_owned(),
+            title: "Servizio di prova".to_owned(),
+            ipa: "c_z999".to_owned(),
+        }],
+        eservices: vec![registry::Eservice {
+            name: NAME.to_owned(),
+            producer: NAME.to_owned(),
+            descriptors: vec![descriptor],
+        }],
+        agreements: vec![registry::Agreement {
+            consumer: "tributi".to_owned(),
+            eservice: NAME.to_owned(),
+        }],
+        purposes: vec![registry::Purpose {
+            name: "prova".to_owned(),
+            consumer: "tributi".to_owned(),
+            eservice: NAME.to_owned(),
+            legal_basis: "collaudo".to_owned(),
+            methods: vec![METHODS.to_owned()],
+            data_classes: vec!["pubblico".to_owned()],
+            daily_calls: 10_000,
+            clients: vec!["tributi".to_owned()],
+            chained: false,
+        }],
+        ..Default::default()
+    }
+}
+
+impl Drop for Eco {
+    fn drop(&mut self) {
+        self.tasks.stopping().cancel();
+    }
+}
+
+#[derive(Clone, Default)]
+struct Service {
+    open: Arc<watch::Sender<usize>>,
+    release: Arc<Notify>,
+}
+
+/// A call that counts as open until it is dropped.
+struct Open(Arc<watch::Sender<usize>>);
+
+impl Service {
+    fn enter(&self) -> Open {
+        self.open.send_modify(|open| *open += 1);
+        Open(Arc::clone(&self.open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+    }
+}
+
+#[tonic::async_trait]
+impl EcoService for Service {
+    type FollowStream = Pin<Box<dyn Stream<Item = Result<v1::FollowResponse, Status>> + Send>>;
+    type ConverseStream = Pin<Box<dyn Stream<Item = Result<v1::ConverseResponse, Status>> + Send>>;
+
+    async fn echo(
+        &self,
+        request: Request<v1::EchoRequest>,
+    ) -> Result<Response<v1::EchoResponse>, Status> {
+        let metadata = request.metadata().iter().map(metadatum).collect();
+        let text = request.into_inner().text;
+        let mut response = Response::new(v1::EchoResponse { text, metadata });
+        let sent = response.metadata_mut();
+        sent.insert("x-eco", "risposta".parse().expect("a value"));
+        sent.insert_bin("x-eco-bin", tonic::metadata::MetadataValue::from_bytes(&[0, 255]));
+        sent.insert("varco-audit-index", "forged".parse().expect("a value"));
+        Ok(response)
+    }
+
+    async fn wait(
+        &self,
+        _: Request<v1::WaitRequest>,
+    ) -> Result<Response<v1::WaitResponse>, Status> {
+        let _open = self.enter();
+        self.release.notified().await;
+        Ok(Response::new(v1::WaitResponse {}))
+    }
+
+    async fn refuse(
+        &self,
+        _: Request<v1::RefuseRequest>,
+    ) -> Result<Response<v1::RefuseResponse>, Status> {
+        let mut metadata = tonic::metadata::MetadataMap::new();
+        metadata.insert("x-eco", "rifiuto".parse().expect("a value"));
+        let details = Bytes::from_static(DETAILS);
+        let text = "non oggi: è chiuso";
+        Err(Status::with_details_and_metadata(Code::Aborted, text, details, metadata))
+    }
+
+    async fn follow(
+        &self,
+        _: Request<v1::FollowRequest>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        let open = self.enter();
+        let first = stream::iter([Ok(v1::FollowResponse { text: "eco".to_owned() })]);
+        let rest = stream::pending().map(move |never: std::convert::Infallible| {
+            let _held = &open;
+            match never {}
+        });
+        Ok(Response::new(Box::pin(first.chain(rest))))
+    }
+
+    async fn converse(
+        &self,
+        request: Request<Streaming<v1::ConverseRequest>>,
+    ) -> Result<Response<Self::ConverseStream>, Status> {
+        let answers = request
+            .into_inner()
+            .map(|asked| asked.map(|asked| v1::ConverseResponse { text: asked.text }));
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+fn metadatum(entry: KeyAndValueRef<'_>) -> v1::Metadatum {
+    match entry {
+        KeyAndValueRef::Ascii(name, value) => v1::Metadatum {
+            name: name.to_string(),
+            value: Bytes::copy_from_slice(value.as_bytes()),
+        },
+        KeyAndValueRef::Binary(name, value) => v1::Metadatum {
+            name: name.to_string(),
+            value: value.to_bytes().unwrap_or_default(),
+        },
+    }
+}
+
+const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/eco.binpb"));
+const METHODS: &str = "eco.v1.EcoService/*";
