@@ -23,6 +23,16 @@ pub const MIGRATIONS: Migrations = Migrations {
 /// Ways that the register of accesses fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The clock shows a time before the newest record.
+    #[error(
+        "the clock shows {now}, before the newest record of {newest}: set the clock and start again"
+    )]
+    ClockBehind {
+        /// What the clock shows.
+        now: jiff::Timestamp,
+        /// When the newest record was made.
+        newest: jiff::Timestamp,
+    },
     /// The stored log does not agree with itself.
     #[error(
         "the register of accesses is damaged at index {index}: {what}; keep the files as they are and restore a backup beside them"

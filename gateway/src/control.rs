@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status};
+use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::problem::{Problem, ToStatus};
 use varco_runtime::server::Connection;
+use varco_runtime::trace::TraceContext;
 
+use crate::audit::committer::Receipt;
 use crate::audit::{self, record};
 use crate::gate::Gate;
 use crate::registry::entry::State;
@@ -83,8 +86,10 @@ fn admit<T>(gate: &Gate, request: &Request<T>, need: Need) -> Result<Operator, P
 /// # Errors
 ///
 /// `UNAVAILABLE`: then the action is not answered.
-async fn note(gate: &Gate, record: Record) -> Result<(), Problem> {
-    gate.register.commit(record).await.map(|_| ()).map_err(|_| {
+async fn note(gate: &Gate, record: Record) -> Result<Noted, Problem> {
+    let id = Uuid::from_slice(&record.audit_id).unwrap_or_default();
+    let committed = gate.register.commit(record).await;
+    committed.map(|receipt| Noted { id, receipt }).map_err(|_| {
         let english = "the register of accesses cannot be written";
         Problem::unavailable(
             "AUDIT_UNAVAILABLE",
@@ -94,12 +99,39 @@ async fn note(gate: &Gate, record: Record) -> Result<(), Problem> {
     })
 }
 
+/// A recorded action, for the metadata of its answer.
+#[derive(Clone, Debug)]
+struct Noted {
+    id: Uuid,
+    receipt: Receipt,
+}
+
+impl Noted {
+    /// Puts the receipt into an answer.
+    fn stamp<T>(&self, answer: T) -> Response<T> {
+        let mut response = Response::new(answer);
+        let entries = [
+            ("varco-audit-id", self.id.to_string()),
+            ("varco-audit-index", self.receipt.index.to_string()),
+        ];
+        for (name, value) in entries {
+            if let Ok(value) = value.parse() {
+                response.metadata_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
 /// The record of an operator's action.
 fn action(gate: &Gate, kind: RecordKind, method: &str, who: &Operator, detail: String) -> Record {
     let epoch = gate.registry.snapshot().epoch;
     let record = record::operator(kind, gate.clock.uuid(), method, &who.name, detail);
+    let trace = TraceContext::current().unwrap_or_else(TraceContext::start);
     Record {
         policy_epoch: epoch,
+        trace_id: trace.trace_id.to_vec().into(),
+        span_id: trace.span_id.to_vec().into(),
         ..record
     }
 }

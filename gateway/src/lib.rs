@@ -197,7 +197,9 @@ impl Gateway {
         Routers {
             data_plane: Router::new().fallback_service(call),
             token: endpoint.router(),
-            control: control::routes(gate).into_axum_router(),
+            control: control::routes(gate)
+                .into_axum_router()
+                .layer(from_fn(telemetry::server_span)),
             probes: probes::router(Arc::clone(gate)),
         }
     }

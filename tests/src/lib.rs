@@ -7,3 +7,8 @@ pub mod calls;
 pub mod comune;
 pub mod eco;
 pub mod process;
+pub mod registry;
+pub mod wire;
+
+/// How long a test waits for what must become true.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -91,6 +92,7 @@ impl Register {
     ) -> Result<Self, crate::Error> {
         let (log, signer) = open_log(&db, &run, origin, signer).await?;
         let tiles = load(&db, &log).await?;
+        check_clock(&db, &log, tiles.size(), &run.clock).await?;
         let last = Arc::new(ArcSwapOption::empty());
         let (queue, waiting) = mpsc::channel(QUEUE);
         let register = Self {
@@ -315,6 +317,31 @@ async fn load(db: &Db, log: &Log) -> Result<Tiles, Error> {
     Ok(tiles)
 }
 
+/// A clock that shows a time before the newest record would make the log lie.
+async fn check_clock(db: &Db, log: &Log, size: u64, clock: &Clock) -> Result<(), Error> {
+    let Some(newest) = size.checked_sub(1) else {
+        return Ok(());
+    };
+    let mut tx = db.read().await?;
+    let leaves = store_log::leaves(&mut tx, &log.origin, newest, 1).await?;
+    let Some(record) = leaves
+        .first()
+        .and_then(|leaf| Record::decode(leaf.body.as_slice()).ok())
+    else {
+        return Err(Error::Damaged {
+            index: newest,
+            what: "the newest record does not parse",
+        });
+    };
+    let newest = Timestamp::from_nanosecond(record.ts_unix_ns.into()).unwrap_or(Timestamp::MIN);
+    let now = clock.now();
+    // A step of the time service is no reason to stop.
+    if now.as_second() + CLOCK_STEP < newest.as_second() {
+        return Err(Error::ClockBehind { now, newest });
+    }
+    Ok(())
+}
+
 fn keys(record: &Record) -> Keys {
     Keys {
         audit_id: record.audit_id.to_vec(),
@@ -354,6 +381,8 @@ pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
     Ok(closed)
 }
 
+/// Seconds by which the clock may have gone back.
+const CLOCK_STEP: i64 = 300;
 const DEADLINE: Duration = Duration::from_secs(2);
 const GROUP: usize = 512;
 const QUEUE: usize = 4096;

@@ -59,11 +59,11 @@ impl AuditService for AuditApi {
         );
         let method = "varco.audit.v1.AuditService/SearchRecords";
         let record = action(&self.gate, RecordKind::Meta, method, &who, detail);
-        note(&self.gate, record).await.map_err(status)?;
+        let noted = note(&self.gate, record).await.map_err(status)?;
         let register = &self.gate.register;
         let found = search::search(register.db(), register.log(), &asked).await;
         found
-            .map(Response::new)
+            .map(|found| noted.stamp(found))
             .map_err(|error| status(error.to_problem()))
     }
 

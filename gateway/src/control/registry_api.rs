@@ -7,13 +7,14 @@ use tonic::{Code, Request, Response, Status};
 use varco_proto::audit::v1::RecordKind;
 use varco_proto::registry::v1::registry_service_server::RegistryService;
 use varco_proto::registry::v1::{
-    ApplyDocumentRequest, ApplyDocumentResponse, ArchiveEntryRequest, ArchiveEntryResponse, Entry,
-    GetEntryRequest, GetEntryResponse, Kind as ProtoKind, ListEntriesRequest, ListEntriesResponse,
-    SuspendEntryRequest, SuspendEntryResponse, UnsuspendEntryRequest, UnsuspendEntryResponse,
+    ApplyDocumentRequest, ApplyDocumentResponse, ArchiveEntryRequest, ArchiveEntryResponse,
+    Document, Entry, GetEntryRequest, GetEntryResponse, Kind as ProtoKind, ListEntriesRequest,
+    ListEntriesResponse, SuspendEntryRequest, SuspendEntryResponse, UnsuspendEntryRequest,
+    UnsuspendEntryResponse,
 };
 use varco_runtime::problem::{Problem, ToStatus};
 
-use super::{Need, Operator, action, admit, note, status};
+use super::{Need, Noted, Operator, action, admit, note, status};
 use crate::gate::Gate;
 use crate::registry::Error;
 use crate::registry::apply::proto_kind;
@@ -40,22 +41,27 @@ impl RegistryApi {
         (kind, name): (i32, &str),
         to: State,
         reason: &str,
-    ) -> Result<(Entry, u64), Status> {
+    ) -> Result<(Noted, Entry, u64), Status> {
         let who = admit(&self.gate, request, Need::Change).map_err(status)?;
         let kind = parse(kind).map_err(status)?;
         // The intention is recorded first: a change without its record cannot be.
         let detail = describe(kind, name, to.participle(), reason);
-        self.note(&who, "TransitionEntry", detail).await?;
+        let method = match to {
+            State::Active => "UnsuspendEntry",
+            State::Suspended => "SuspendEntry",
+            State::Archived => "ArchiveEntry",
+        };
+        let noted = self.note(&who, method, detail).await?;
         let moved = self
             .gate
             .registry
             .transition(kind, name, to, &who.name)
             .await;
         let row = moved.map_err(|error| status(error.to_problem()))?;
-        Ok((entry(&row), self.gate.registry.snapshot().epoch))
+        Ok((noted, entry(&row), self.gate.registry.snapshot().epoch))
     }
 
-    async fn note(&self, who: &Operator, method: &str, detail: String) -> Result<(), Status> {
+    async fn note(&self, who: &Operator, method: &str, detail: String) -> Result<Noted, Status> {
         let method = format!("varco.registry.v1.RegistryService/{method}");
         let record = action(&self.gate, RecordKind::PolicyChange, &method, who, detail);
         note(&self.gate, record).await.map_err(status)
@@ -72,22 +78,9 @@ impl RegistryService for RegistryApi {
         let ApplyDocumentRequest { document, dry_run } = request.into_inner();
         let document =
             document.ok_or_else(|| status(Problem::invalid("document", "is required")))?;
-        if !dry_run {
-            let parts = [
-                ("tenants", document.tenants.len()),
-                ("eservices", document.eservices.len()),
-                ("clients", document.clients.len()),
-                ("agreements", document.agreements.len()),
-                ("purposes", document.purposes.len()),
-                ("operators", document.operators.len()),
-            ];
-            let said: Vec<String> = parts
-                .iter()
-                .map(|(what, n)| format!("{n} {what}"))
-                .collect();
-            self.note(&who, "ApplyDocument", format!("apply {}", said.join(", ")))
-                .await?;
-        }
+        let noted = self
+            .note(&who, "ApplyDocument", told(&document, dry_run))
+            .await?;
         let changes = self
             .gate
             .registry
@@ -95,7 +88,7 @@ impl RegistryService for RegistryApi {
             .await;
         let changes = changes.map_err(|error| status(error.to_problem()))?;
         let epoch = self.gate.registry.snapshot().epoch;
-        Ok(Response::new(ApplyDocumentResponse { changes, epoch }))
+        Ok(noted.stamp(ApplyDocumentResponse { changes, epoch }))
     }
 
     async fn list_entries(
@@ -156,10 +149,10 @@ impl RegistryService for RegistryApi {
             )));
         }
         let what = (asked.kind, asked.entry.as_str());
-        let (entry, epoch) = self
+        let (noted, entry, epoch) = self
             .transition(&request, what, State::Suspended, &asked.reason)
             .await?;
-        Ok(Response::new(SuspendEntryResponse {
+        Ok(noted.stamp(SuspendEntryResponse {
             entry: Some(entry),
             epoch,
         }))
@@ -171,8 +164,8 @@ impl RegistryService for RegistryApi {
     ) -> Result<Response<UnsuspendEntryResponse>, Status> {
         let asked = request.get_ref().clone();
         let what = (asked.kind, asked.entry.as_str());
-        let (entry, epoch) = self.transition(&request, what, State::Active, "").await?;
-        Ok(Response::new(UnsuspendEntryResponse {
+        let (noted, entry, epoch) = self.transition(&request, what, State::Active, "").await?;
+        Ok(noted.stamp(UnsuspendEntryResponse {
             entry: Some(entry),
             epoch,
         }))
@@ -184,8 +177,8 @@ impl RegistryService for RegistryApi {
     ) -> Result<Response<ArchiveEntryResponse>, Status> {
         let asked = request.get_ref().clone();
         let what = (asked.kind, asked.entry.as_str());
-        let (entry, epoch) = self.transition(&request, what, State::Archived, "").await?;
-        Ok(Response::new(ArchiveEntryResponse {
+        let (noted, entry, epoch) = self.transition(&request, what, State::Archived, "").await?;
+        Ok(noted.stamp(ArchiveEntryResponse {
             entry: Some(entry),
             epoch,
         }))
@@ -236,6 +229,24 @@ fn shortened(problems: &[String]) -> String {
         text.push_str(problem);
     }
     text
+}
+
+/// What a document declares, in one line.
+fn told(document: &Document, dry_run: bool) -> String {
+    let parts = [
+        ("tenants", document.tenants.len()),
+        ("eservices", document.eservices.len()),
+        ("clients", document.clients.len()),
+        ("agreements", document.agreements.len()),
+        ("purposes", document.purposes.len()),
+        ("operators", document.operators.len()),
+    ];
+    let said: Vec<String> = parts
+        .iter()
+        .map(|(what, n)| format!("{n} {what}"))
+        .collect();
+    let verb = if dry_run { "would apply" } else { "apply" };
+    format!("{verb} {}", said.join(", "))
 }
 
 fn parse(kind: i32) -> Result<Kind, Problem> {

@@ -160,6 +160,24 @@ async fn altered_database_is_found_with_its_index() {
 }
 
 #[tokio::test]
+async fn clock_before_the_newest_record_is_refused() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+        register.commit(record(1)).await.unwrap();
+        let early = Run {
+            clock: Clock::fixed("2020-01-01T00:00:00Z".parse().unwrap()),
+            ..run()
+        };
+
+        let refused = Register::open(fresh.db, early, "x", signer, &Tasks::default())
+            .await
+            .unwrap_err();
+
+        assert!(refused.to_string().contains("set the clock"), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn key_of_another_log_is_refused() {
     for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
         drop(open(&fresh.db, &Tasks::default()).await.unwrap());

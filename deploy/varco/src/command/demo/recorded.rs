@@ -40,14 +40,15 @@ fn check_call(step: &Step, rows: &[&Row]) -> Result<(), String> {
     }
 }
 
-/// Whether the step went through the data plane: pages and operators' calls do not.
+/// Whether the step left a record: reading a page of the notice board does not.
 fn is_call(step: &Step) -> bool {
-    !step.method.starts_with("GET ") && !step.method.starts_with("varco.registry.")
+    !step.method.starts_with("GET ")
 }
 
 fn is_ending(row: &Row, step: &Step) -> bool {
     let ended = match &step.reason {
         Some(reason) => row.kind == "DENY" && row.outcome == *reason,
+        None if row.kind == "POLICY_CHANGE" => true,
         None => row.kind == "OUTCOME" && row.grpc_status == 0 && row.purpose == step.purpose,
     };
     let indexed = step.audit_index.is_none_or(|index| index == row.index);
