@@ -58,6 +58,9 @@ pub enum Error {
     /// The index or the size lies outside the log.
     #[error("index or size lies outside the log")]
     OutOfRange,
+    /// Another process writes the same log.
+    #[error("another gateway writes log {0}: give each gateway its own `instance`")]
+    Rival(String),
     /// Storage failed.
     #[error("register of accesses cannot be stored")]
     Store(#[from] varco_runtime::store::Error),

@@ -17,7 +17,13 @@ use crate::voucher::{Claims, Confirmation};
 
 /// Lets a call on only when its peer and its voucher are known and belong together.
 pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate.clock);
+    let call = Call::of(&request, &gate);
+    if !is_grpc(&request) {
+        return Refusal::from(Reason::MethodUnknown).into_response();
+    }
+    if let Err(reason) = catch_up(&gate, request.headers()).await {
+        return Refusal::from(reason).into_response();
+    }
     match check(&gate, &call, request.headers()) {
         Ok(claims) => {
             call.vouch(claims);
@@ -25,6 +31,33 @@ pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next:
         }
         Err(reason) => Refusal::from(reason).into_response(),
     }
+}
+
+/// A voucher that was issued on a newer registry makes this gateway read it first.
+async fn catch_up(gate: &Gate, headers: &HeaderMap) -> Result<(), Reason> {
+    let Ok(token) = bearer(headers) else {
+        return Ok(());
+    };
+    let Ok(claims) = gate.vouchers.judge(token, gate.clock.unix()) else {
+        return Ok(());
+    };
+    if claims.epoch <= gate.registry.snapshot().epoch {
+        return Ok(());
+    }
+    gate.registry
+        .catch_up(claims.epoch)
+        .await
+        .map_err(|_| Reason::SnapshotStale)
+}
+
+/// Whether a request is a gRPC call at all.
+fn is_grpc(request: &Request) -> bool {
+    let kind = request
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok());
+    request.method() == http::Method::POST
+        && kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
 
 /// The client of a verified certificate: by its URI, or by its thumbprint in the registry.

@@ -176,7 +176,7 @@ pub fn decide(claims: &Claims, method: &str, snapshot: &Snapshot) -> Result<Perm
 
 /// Lets a call on only when the decision allows it.
 pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate.clock);
+    let call = Call::of(&request, &gate);
     let snapshot = gate.registry.snapshot();
     let decided = check_age(&gate, &snapshot).and_then(|()| {
         let claims = call.claims().ok_or(Reason::VoucherMissing)?;
@@ -191,6 +191,29 @@ pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Ne
             next.run(request).await
         }
         Err(reason) => Refusal::from(reason).into_response(),
+    }
+}
+
+/// Whether an open call may go on under the registry as it is now.
+///
+/// # Errors
+///
+/// The reason for which it may not.
+pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
+    let (Some(claims), Some(permit)) = (call.claims(), call.permitted()) else {
+        return Ok(());
+    };
+    if claims.exp <= gate.clock.unix() {
+        return Err(Reason::VoucherExpired);
+    }
+    let snapshot = gate.registry.snapshot();
+    check_age(gate, &snapshot)?;
+    let now = decide(claims, call.method(), &snapshot)?;
+    let same = Arc::ptr_eq(&now.contract, &permit.contract);
+    if same && now.allowed & permit.allowed == permit.allowed {
+        Ok(())
+    } else {
+        Err(Reason::FieldNotInPurpose)
     }
 }
 

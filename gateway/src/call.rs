@@ -15,7 +15,10 @@ use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
 use crate::authorize::Permit;
-use crate::refusal::Refusal;
+use crate::gate::Gate;
+use crate::refusal::{Reason, Refusal};
+use crate::registry::contract::Effect;
+use crate::registry::snapshot::Snapshot;
 use crate::voucher::Claims;
 
 /// One call.
@@ -36,6 +39,9 @@ struct Inner {
     deadline: Mutex<Option<Instant>>,
     quota: OnceLock<Quota>,
     intended: AtomicBool,
+    forwarded: AtomicBool,
+    settled: AtomicBool,
+    relayed: AtomicBool,
     tally: Tally,
 }
 
@@ -67,13 +73,20 @@ pub struct Tally {
 
 impl Call {
     /// Begins a call with what its request shows.
+    ///
+    /// A method that no e-service has is not named: its path is the caller's own text, which may
+    /// hold anything, and records are for good.
     #[must_use]
-    pub fn begin(request: &Request, clock: &Clock) -> Self {
+    pub fn begin(request: &Request, clock: &Clock, snapshot: &Snapshot) -> Self {
+        let path = request.uri().path();
+        let method = path
+            .strip_prefix('/')
+            .filter(|method| snapshot.methods.contains(*method));
         let connection = request.extensions().get::<Connection>();
         let trace = request.extensions().get::<TraceContext>().copied();
         Self(Arc::new(Inner {
             audit_id: clock.uuid(),
-            method: request.uri().path().trim_start_matches('/').to_owned(),
+            method: method.unwrap_or(UNKNOWN).to_owned(),
             arrived: Instant::now(),
             trace: trace.unwrap_or_else(TraceContext::start),
             peer: connection.and_then(|connection| connection.peer.clone()),
@@ -84,18 +97,18 @@ impl Call {
             deadline: Mutex::new(None),
             quota: OnceLock::new(),
             intended: AtomicBool::new(false),
+            forwarded: AtomicBool::new(false),
+            settled: AtomicBool::new(false),
+            relayed: AtomicBool::new(false),
             tally: Tally::default(),
         }))
     }
 
     /// The call of a request; the outermost layer has put it there.
     #[must_use]
-    pub fn of(request: &Request, clock: &Clock) -> Self {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_else(|| Self::begin(request, clock))
+    pub fn of(request: &Request, gate: &Gate) -> Self {
+        let known = request.extensions().get::<Self>().cloned();
+        known.unwrap_or_else(|| Self::begin(request, &gate.clock, &gate.registry.snapshot()))
     }
 
     /// The call's id in the register of accesses.
@@ -104,7 +117,7 @@ impl Call {
         self.0.audit_id
     }
 
-    /// `pkg.Service/Method`, as it was called.
+    /// `pkg.Service/Method`, or `unknown` when no e-service has it.
     #[must_use]
     pub fn method(&self) -> &str {
         &self.0.method
@@ -180,9 +193,57 @@ impl Call {
         self.0.quota.get().copied()
     }
 
-    /// Notes that the INTENT is durable.
+    /// Notes that an INTENT is on its way into the register: an OUTCOME must follow.
     pub fn intend(&self) {
         self.0.intended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an INTENT may stand in the register.
+    #[must_use]
+    pub fn is_intended(&self) -> bool {
+        self.0.intended.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the service may have seen the call.
+    pub fn forward(&self) {
+        self.0.forwarded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the service may have seen the call.
+    #[must_use]
+    pub fn is_forwarded(&self) -> bool {
+        self.0.forwarded.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a relay carries the answer and will end the call.
+    pub fn relay(&self) {
+        self.0.relayed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a relay carries the answer.
+    #[must_use]
+    pub fn is_relayed(&self) -> bool {
+        self.0.relayed.load(Ordering::Relaxed)
+    }
+
+    /// Claims the one record that ends the call; false when it was claimed before.
+    #[must_use]
+    pub fn settle(&self) -> bool {
+        !self.0.settled.swap(true, Ordering::Relaxed)
+    }
+
+    /// The reason that the caller may be told: a write that may have taken effect is never said to
+    /// have failed.
+    #[must_use]
+    pub fn after(&self, reason: Reason) -> Reason {
+        let wrote = self
+            .permitted()
+            .is_some_and(|permit| permit.method.effect == Effect::Write);
+        if wrote && self.is_forwarded() {
+            Reason::OutcomeUnknown
+        } else {
+            reason
+        }
     }
 
     /// What has passed so far.
@@ -197,20 +258,24 @@ impl Call {
         let call = &*self.0;
         let latency = u64::try_from(call.arrived.elapsed().as_micros()).unwrap_or(u64::MAX);
         let id = call.audit_id.as_bytes().to_vec();
+        let decision = match call.permit.get() {
+            Some(_) => Decision::Permit,
+            None => Decision::Unspecified,
+        };
         let mut record = Record {
             kind: kind.into(),
             audit_id: id.clone().into(),
             trace_id: call.trace.trace_id.to_vec().into(),
             span_id: call.trace.span_id.to_vec().into(),
-            method: call.method.chars().take(MAX_METHOD).collect(),
+            method: call.method.clone(),
             peer_ip_class: call.zone.to_owned(),
             latency_us: latency,
-            decision: Decision::Permit.into(),
+            decision: decision.into(),
             records_count: call.tally.messages.load(Ordering::Relaxed),
             bytes_out: call.tally.bytes.load(Ordering::Relaxed),
             ..Default::default()
         };
-        if call.intended.load(Ordering::Relaxed) && kind != RecordKind::Intent {
+        if self.is_intended() && kind != RecordKind::Intent {
             record.ref_audit_id = id.into();
         }
         self.describe_caller(&mut record);
@@ -268,4 +333,4 @@ pub fn zone(address: std::net::IpAddr) -> &'static str {
     }
 }
 
-const MAX_METHOD: usize = 200;
+const UNKNOWN: &str = "unknown";

@@ -4,18 +4,23 @@
 //! stands in the registry with roles. Each use leaves a record before its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tonic::{Code, Request, Response, Status};
+use axum::extract::{Request as HttpRequest, State};
+use axum::middleware::Next;
+use axum::response::Response as Answer;
+use tonic::{Code, Response, Status};
 use uuid::Uuid;
-use varco_proto::audit::v1::{Record, RecordKind};
+use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use varco_runtime::problem::{Problem, ToStatus};
 use varco_runtime::server::Connection;
+use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
 use crate::audit::committer::Receipt;
 use crate::audit::{self, record};
 use crate::gate::Gate;
-use crate::registry::entry::State;
+use crate::registry::entry::State as Live;
 
 pub mod audit_api;
 pub mod registry_api;
@@ -30,6 +35,8 @@ pub struct Operator {
 /// What a method needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
+    /// To name operators and their roles.
+    Administer,
     /// To read the register of accesses.
     Audit,
     /// To change the registry.
@@ -41,6 +48,7 @@ pub enum Need {
 impl Need {
     fn is_met_by(self, role: &str) -> bool {
         match self {
+            Self::Administer => role == "admin",
             Self::Audit => role == "auditor",
             Self::Change => matches!(role, "admin" | "security" | "api"),
             Self::Read => true,
@@ -48,37 +56,89 @@ impl Need {
     }
 }
 
-/// The operator of a call, when a role meets the need.
-///
-/// # Errors
-///
-/// `UNAUTHENTICATED` for a certificate that is no operator's, `PERMISSION_DENIED` for a role.
-fn admit<T>(gate: &Gate, request: &Request<T>, need: Need) -> Result<Operator, Problem> {
+/// Lets a call to the control plane on only when its certificate is an operator's, before anything
+/// of its body is read; a refusal leaves its record.
+pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next: Next) -> Answer {
     let connection = request.extensions().get::<Connection>();
-    let peer = connection.and_then(|connection| connection.peer.as_deref());
+    let operator = operator(
+        &gate,
+        connection.and_then(|connection| connection.peer.as_deref()),
+    );
+    let Err(problem) = operator else {
+        let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+        return answer.unwrap_or_else(|_| Status::deadline_exceeded("too slow").into_http());
+    };
+    let mut record = record::operator(gate.clock.uuid(), "", "", String::new());
+    record.kind = RecordKind::AdminAccess.into();
+    refused(&mut record, &problem);
+    let recorded = note(&gate, record).await;
+    recorded
+        .map_or_else(status, |_| status(problem))
+        .into_http()
+}
+
+/// The operator of a verified certificate.
+fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<(Operator, Vec<String>), Problem> {
     let name = peer
         .and_then(|peer| peer.named(&format!("{}/operator/", gate.trust_domain)))
         .ok_or_else(unknown)?;
     let snapshot = gate.registry.snapshot();
     let operator = snapshot.operators.get(name).ok_or_else(unknown)?;
-    if operator.state != State::Active {
+    if operator.state != Live::Active {
         return Err(denied(
             "OPERATOR_SUSPENDED",
             "the operator is suspended",
             "operatore sospeso",
         ));
     }
-    if !operator.body.roles.iter().any(|role| need.is_met_by(role)) {
-        let english = "the operator has no role for this";
-        return Err(denied(
-            "ROLE_MISSING",
-            english,
-            "l'operatore non ha il ruolo necessario",
-        ));
+    Ok((
+        Operator {
+            name: name.to_owned(),
+        },
+        operator.body.roles.clone(),
+    ))
+}
+
+/// The operator of a call, when a role meets the need; a refusal leaves its record.
+///
+/// # Errors
+///
+/// `UNAUTHENTICATED` for a certificate that is no operator's, `PERMISSION_DENIED` for a role.
+async fn admit(
+    gate: &Gate,
+    connection: Option<&Connection>,
+    need: Need,
+    method: &str,
+) -> Result<Operator, Status> {
+    let peer = connection.and_then(|connection| connection.peer.as_deref());
+    let (operator, roles) = operator(gate, peer).map_err(status)?;
+    if roles.iter().any(|role| need.is_met_by(role)) {
+        return Ok(operator);
     }
-    Ok(Operator {
-        name: name.to_owned(),
-    })
+    let english = "the operator has no role for this";
+    let problem = denied(
+        "ROLE_MISSING",
+        english,
+        "l'operatore non ha il ruolo necessario",
+    );
+    let mut record = action(
+        gate,
+        RecordKind::AdminAccess,
+        method,
+        &operator,
+        String::new(),
+    );
+    refused(&mut record, &problem);
+    note(gate, record).await.map_err(status)?;
+    Err(status(problem))
+}
+
+/// Makes a record say that what it is about was refused, and why.
+fn refused(record: &mut Record, problem: &Problem) {
+    record.decision = Decision::Deny.into();
+    problem.reason().clone_into(&mut record.deny_reason);
+    "REFUSED".clone_into(&mut record.outcome);
+    record.grpc_status = i32::from(problem.code()).unsigned_abs();
 }
 
 /// Makes the record of an operator's action durable.
@@ -126,9 +186,10 @@ impl Noted {
 /// The record of an operator's action.
 fn action(gate: &Gate, kind: RecordKind, method: &str, who: &Operator, detail: String) -> Record {
     let epoch = gate.registry.snapshot().epoch;
-    let record = record::operator(kind, gate.clock.uuid(), method, &who.name, detail);
+    let record = record::operator(gate.clock.uuid(), method, &who.name, detail);
     let trace = TraceContext::current().unwrap_or_else(TraceContext::start);
     Record {
+        kind: kind.into(),
         policy_epoch: epoch,
         trace_id: trace.trace_id.to_vec().into(),
         span_id: trace.span_id.to_vec().into(),
@@ -172,3 +233,6 @@ pub fn routes(gate: &Arc<Gate>) -> tonic::service::Routes {
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
 }
+
+/// Longest call of an operator.
+const PATIENCE: Duration = Duration::from_secs(30);

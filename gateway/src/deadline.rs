@@ -10,13 +10,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use varco_runtime::server::office::parse_timeout;
 
+use crate::authorize::{Permit, still_permitted};
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 
 /// Ends a call whose answer has not begun in time.
 pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate.clock);
+    let call = Call::of(&request, &gate);
     let asked = request
         .headers()
         .get("grpc-timeout")
@@ -27,14 +28,31 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
     let answer = next.run(request);
     tokio::pin!(answer);
     loop {
-        // The end may be brought forward while the call runs.
-        let end = call.deadline().unwrap_or_else(|| Instant::now() + cap);
-        match tokio::time::timeout_at(end.into(), answer.as_mut()).await {
-            Ok(response) => return response,
-            Err(_) if call.deadline().is_some_and(|now| now <= Instant::now()) => {
-                return Refusal::from(Reason::UpstreamSlow).into_response();
-            }
-            Err(_) => {}
+        // The end may be brought forward, and the permission may end, while the call runs.
+        let wake = Instant::now() + RECHECK;
+        let wake = call.deadline().map_or(wake, |end| end.min(wake));
+        if let Ok(response) = tokio::time::timeout_at(wake.into(), answer.as_mut()).await {
+            return response;
+        }
+        if let Err(reason) = check(&gate, &call) {
+            return Refusal::from(reason).into_response();
         }
     }
 }
+
+/// Whether a call that has no answer yet may go on.
+fn check(gate: &Gate, call: &Call) -> Result<(), Reason> {
+    if call.deadline().is_some_and(|end| end <= Instant::now()) {
+        return Err(Reason::UpstreamSlow);
+    }
+    // A unary call that the service is carrying out finishes; an open stream does not.
+    let streams =
+        |permit: &Permit| permit.method.client_streaming || permit.method.server_streaming;
+    match call.permitted() {
+        Some(permit) if streams(permit) => still_permitted(gate, call),
+        _ => Ok(()),
+    }
+}
+
+/// How often a waiting call is looked at.
+const RECHECK: Duration = Duration::from_millis(250);

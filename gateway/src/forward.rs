@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tower::ServiceExt as _;
 use varco_runtime::{grant, secret};
@@ -23,7 +23,6 @@ use crate::authorize::Permit;
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::contract::Effect;
 use crate::registry::entry::Upstream;
 
 /// Channels to the services, opened when they are first needed.
@@ -72,7 +71,10 @@ impl Upstreams {
             .keep_alive_while_idle(true)
             // Calls that clients cancel count here for the life of the connection: one client
             // must not bring it down for the others (hyperium/h2#856).
-            .http2_max_local_error_reset_streams(Some(1 << 20));
+            .http2_max_local_error_reset_streams(Some(1 << 20))
+            // A caller that does not read must not fill the connection for the others.
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW);
         if to.address.starts_with("http://") {
             return Ok(endpoint);
         }
@@ -91,7 +93,7 @@ impl Upstreams {
 
 /// Forwards an authorised call and gives the service's answer as it comes.
 pub async fn forward(gate: Arc<Gate>, request: Request) -> Response {
-    let call = Call::of(&request, &gate.clock);
+    let call = Call::of(&request, &gate);
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
@@ -114,21 +116,41 @@ async fn send(
     let grant = grant(gate, call, permit).ok_or(Reason::UpstreamUnavailable)?;
     let (parts, body) = request.into_parts();
     let mut onward = http::Request::new(tonic::body::Body::new(body));
-    *onward.method_mut() = parts.method;
-    *onward.uri_mut() = parts.uri;
+    *onward.method_mut() = Method::POST;
+    // Made from the method that was authorised, not from what the caller wrote.
+    *onward.uri_mut() =
+        Uri::try_from(format!("/{}", call.method())).map_err(|_| Reason::MethodUnknown)?;
     *onward.version_mut() = http::Version::HTTP_2;
     *onward.headers_mut() = onward_headers(parts.headers, call, grant);
+    call.forward();
     let response = channel
         .oneshot(onward)
         .await
-        .map_err(|error| failure(&error, permit))?;
+        .map_err(|error| failure(&error, call))?;
+    if !is_grpc(response.status(), response.headers()) {
+        tracing::warn!(
+            status = response.status().as_u16(),
+            "a service answered something else"
+        );
+        return Err(call.after(Reason::UpstreamUnavailable));
+    }
     let mut response = response.map(Body::new);
-    strip(response.headers_mut(), |name| name.starts_with("varco-"));
+    remove(response.headers_mut(), |name| {
+        name.starts_with("varco-") || name == "content-length"
+    });
     Ok(response)
 }
 
-/// After a write may have been processed, the caller is never told that it was not.
-fn failure(error: &tonic::transport::Error, permit: &Permit) -> Reason {
+/// Whether a response is one of gRPC: anything else comes from a proxy or a wrong address.
+fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get("content-type")
+        .and_then(|value| value.to_str().ok());
+    status == StatusCode::OK && kind.is_some_and(|kind| kind.starts_with("application/grpc"))
+}
+
+/// Only a connection that was never made proves that nothing was processed.
+fn failure(error: &tonic::transport::Error, call: &Call) -> Reason {
     tracing::warn!(
         cause = varco_runtime::problem::chain(error),
         "a service did not answer"
@@ -140,10 +162,7 @@ fn failure(error: &tonic::transport::Error, permit: &Permit) -> Reason {
         }
         cause = inner.source();
     }
-    match permit.method.effect {
-        Effect::Read => Reason::UpstreamUnavailable,
-        Effect::Write => Reason::OutcomeUnknown,
-    }
+    call.after(Reason::UpstreamUnavailable)
 }
 
 fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
@@ -165,7 +184,7 @@ fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
 }
 
 fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> HeaderMap {
-    strip(&mut headers, |name| {
+    remove(&mut headers, |name| {
         matches!(
             name,
             "authorization"
@@ -179,6 +198,7 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
                 | "grpc-timeout"
                 | "baggage"
                 | "grpc-accept-encoding"
+                | "content-length"
         ) || name.starts_with("varco-")
     });
     headers.insert("varco-grant", grant);
@@ -197,7 +217,8 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
     headers
 }
 
-fn strip(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
+/// Removes the headers whose names are unwanted.
+pub fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
     let names: Vec<HeaderName> = headers
         .keys()
         .filter(|name| unwanted(name.as_str()))
@@ -207,6 +228,9 @@ fn strip(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
         headers.remove(name);
     }
 }
+
+const CONNECTION_WINDOW: u32 = 64 << 20;
+const STREAM_WINDOW: u32 = 256 << 10;
 
 impl std::fmt::Debug for Upstreams {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -28,7 +28,7 @@ pub struct Gate {
     /// Channels to the services.
     pub upstreams: Upstreams,
     /// Rates, open calls and quotas.
-    pub limiter: Limiter,
+    pub limiter: Arc<Limiter>,
     /// Bytes of answers held at once.
     pub budget: Arc<Budget>,
     /// Limits of the configuration.

@@ -14,22 +14,19 @@ use crate::registry::contract::Effect;
 
 /// Writes the INTENT of a call that needs one.
 pub async fn intent(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate.clock);
+    let call = Call::of(&request, &gate);
     let needed = call.permitted().is_some_and(|permit| {
         permit.method.effect == Effect::Write
             || permit.method.client_streaming
             || permit.method.server_streaming
     });
     if needed {
-        if gate
-            .register
-            .commit(call.record(RecordKind::Intent))
-            .await
-            .is_err()
-        {
+        // Noted first: a commit whose answer is late may stand all the same.
+        call.intend();
+        let committed = gate.register.commit(call.record(RecordKind::Intent)).await;
+        if committed.is_err() {
             return Refusal::from(Reason::AuditUnavailable).into_response();
         }
-        call.intend();
     }
     next.run(request).await
 }

@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
@@ -64,6 +64,7 @@ pub struct Gateway {
     gate: Arc<Gate>,
     keys: keys::Keys,
     assertion_audience: String,
+    writer: Tasks,
 }
 
 /// What a gateway serves, each on a port of its own.
@@ -129,20 +130,23 @@ impl Gateway {
         let keys = keys::Keys::load(&path(&gateway.keys))?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let registry = Registry::open(db.clone(), clock.clone()).await?;
-        let register = register(config, &clock, &tasks).await?;
+        // What calls leave behind ends with them; these two end last.
+        let writer = Tasks::default();
+        let register = register(config, &clock, &writer).await?;
         let limits = gateway.limits;
-        let limiter = limit::Limiter::new(
+        let limiter = Arc::new(limit::Limiter::new(
             db,
             clock.clone(),
             limits.calls_per_second,
             limits.streams_per_client,
-        );
+        ));
         let upstreams = forward::Upstreams::new(
             &path(&gateway.certificate),
             &path(&gateway.key),
             &path(&config.comune.ca),
         )?;
-        tasks.spawn_until_stop(registry.clone().follow());
+        writer.spawn_until_stop(registry.clone().follow());
+        writer.spawn_until_stop(limit::keep_small(Arc::clone(&limiter)));
         committer::close_dangling(&register).await?;
         let epoch = registry.snapshot().epoch;
         register
@@ -166,6 +170,7 @@ impl Gateway {
             gate: Arc::new(gate),
             keys,
             assertion_audience,
+            writer,
         })
     }
 
@@ -197,9 +202,11 @@ impl Gateway {
         Routers {
             data_plane: Router::new().fallback_service(call),
             token: endpoint.router(),
-            control: control::routes(gate)
-                .into_axum_router()
-                .layer(from_fn(telemetry::server_span)),
+            control: control::routes(gate).into_axum_router().layer(
+                ServiceBuilder::new()
+                    .layer(from_fn(telemetry::server_span))
+                    .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
+            ),
             probes: probes::router(Arc::clone(gate)),
         }
     }
@@ -245,15 +252,25 @@ impl Gateway {
         Ok(self.gate.vouchers.sign(&claims)?)
     }
 
-    /// Leaves the STOP record, after the servers have drained.
+    /// Ends what calls have left running, leaves the STOP record and closes the databases; to be
+    /// called when the servers have drained.
     pub async fn close(self) {
+        let patience = Duration::from_secs(self.gate.limits.drain_seconds);
+        self.gate.tasks.drain(patience).await;
         let epoch = self.gate.registry.snapshot().epoch;
         let stop = audit::record::stop(self.gate.clock.uuid(), epoch);
         if self.gate.register.commit(stop).await.is_err() {
             tracing::error!("the stop could not be recorded");
         }
-        self.gate.register.db().close().await;
-        self.gate.registry.db().close().await;
+        let (register, registry) = (
+            self.gate.register.db().clone(),
+            self.gate.registry.db().clone(),
+        );
+        // The writer ends when nobody can hand it a record any more.
+        drop(self.gate);
+        self.writer.drain(patience).await;
+        register.close().await;
+        registry.close().await;
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Limiter {
     rate: DefaultKeyedRateLimiter<Uuid>,
     open: Arc<Mutex<HashMap<Uuid, u32>>>,
     most_open: u32,
-    leases: tokio::sync::Mutex<HashMap<Uuid, Lease>>,
+    leases: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<Option<Lease>>>>>,
 }
 
 /// Calls that this gateway may still give for a purpose today.
@@ -52,7 +52,7 @@ pub struct Place {
 
 /// Lets a call on when its client and its purpose still may call.
 pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate.clock);
+    let call = Call::of(&request, &gate);
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
@@ -85,6 +85,14 @@ pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
     response
 }
 
+/// Forgets, once a minute, clients that have not called for a while.
+pub async fn keep_small(limiter: Arc<Limiter>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        limiter.rate.retain_recent();
+    }
+}
+
 impl Limiter {
     /// Makes a limiter over the database that the gateways share.
     #[must_use]
@@ -96,7 +104,7 @@ impl Limiter {
             rate: DefaultKeyedRateLimiter::keyed(rate),
             open: Arc::default(),
             most_open: streams_per_client,
-            leases: tokio::sync::Mutex::default(),
+            leases: Mutex::default(),
         }
     }
 
@@ -121,27 +129,22 @@ impl Limiter {
     async fn take(&self, purpose: Uuid, limit: u64) -> Result<Quota, Refusal> {
         let day = self.clock.today();
         let reset = self.until_midnight(day);
-        let mut leases = self.leases.lock().await;
-        let held = leases
-            .get(&purpose)
-            .copied()
-            .filter(|lease| lease.day == day && lease.left > 0);
-        let lease = match held {
+        let held = self.held(purpose);
+        // One purpose that waits for the database holds up no other.
+        let mut held = held.lock().await;
+        let lease = match held.filter(|lease| lease.day == day && lease.left > 0) {
             Some(lease) => lease,
-            None => self.lease(purpose, day, limit).await.map_err(|error| {
-                tracing::error!(%error, "quota cannot be read");
-                Refusal::from(Reason::SnapshotStale)
-            })?,
+            None => self.lease_in_time(purpose, day, limit).await?,
         };
         if lease.left == 0 {
-            leases.remove(&purpose);
+            *held = None;
             return Err(Refusal::from(Reason::QuotaDaily).retry_after(Duration::from_secs(reset)));
         }
         let lease = Lease {
             left: lease.left - 1,
             ..lease
         };
-        leases.insert(purpose, lease);
+        *held = Some(lease);
         Ok(Quota {
             limit,
             remaining: limit.saturating_sub(lease.taken) + lease.left,
@@ -150,8 +153,28 @@ impl Limiter {
     }
 
     async fn give_back(&self, purpose: Uuid) {
-        if let Some(lease) = self.leases.lock().await.get_mut(&purpose) {
+        let today = self.clock.today();
+        if let Some(lease) = self.held(purpose).lock().await.as_mut()
+            && lease.day == today
+        {
             lease.left += 1;
+        }
+    }
+
+    fn held(&self, purpose: Uuid) -> Arc<tokio::sync::Mutex<Option<Lease>>> {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(leases.entry(purpose).or_default())
+    }
+
+    async fn lease_in_time(&self, purpose: Uuid, day: Date, limit: u64) -> Result<Lease, Refusal> {
+        let leased = tokio::time::timeout(PATIENCE, self.lease(purpose, day, limit)).await;
+        let unread = |cause: String| {
+            tracing::error!(cause, "quota cannot be read");
+            Refusal::from(Reason::SnapshotStale)
+        };
+        match leased {
+            Ok(leased) => leased.map_err(|error| unread(varco_runtime::problem::chain(&error))),
+            Err(_) => Err(unread("no answer in time".to_owned())),
         }
     }
 
@@ -215,6 +238,7 @@ fn block(limit: u64, taken: u64) -> u64 {
     (remaining / 100).clamp(1, 100).min(remaining)
 }
 
+const PATIENCE: Duration = Duration::from_secs(1);
 const HOLD: &str =
     "UPDATE quota SET ultimo = ultimo + 0 WHERE subject = $1 AND day = $2 RETURNING ultimo";
 const OPEN_DAY: &str = "INSERT INTO quota (subject, day, ultimo) VALUES ($1, $2, 0) \

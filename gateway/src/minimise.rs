@@ -10,10 +10,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
 
 use crate::authorize::Permit;
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::record::budget::Share;
+use crate::record::keeping::Keeping;
 use crate::refusal::{Reason, Refusal};
 
 pub mod frames;
@@ -24,7 +28,7 @@ use walked::{Direction, Walked};
 
 /// Checks the request's messages and reduces those of the answer.
 pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate.clock);
+    let call = Call::of(&request, &gate);
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
@@ -44,7 +48,7 @@ pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Nex
         return response;
     }
     if is_compressed(response.headers()) {
-        return Refusal::from(Reason::EncodingUnsupported).into_response();
+        return Refusal::from(call.after(Reason::AnswerInvalid)).into_response();
     }
     response.map(|body| walk_body(&gate, &call, &permit, body, Direction::Answer))
 }
@@ -61,12 +65,28 @@ async fn check_request(
     if permit.method.client_streaming {
         return Ok(Request::from_parts(parts, walked));
     }
-    let read = axum::body::to_bytes(walked, gate.limits.message_bytes + FRAME_HEADER).await;
-    match (read, call.tally().violation.get()) {
-        (_, Some(refusal)) => Err(refusal.clone()),
-        (Ok(bytes), None) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        (Err(_), None) => Err(Reason::MessageTooLarge.into()),
+    let mut share = gate.budget.share();
+    let message = read(walked, call, &mut share).await?;
+    let body = Keeping::until_the_end(Body::from(message), share, http::Extensions::new());
+    Ok(Request::from_parts(parts, body))
+}
+
+/// Reads a whole request within the budget; its one message has been walked already.
+async fn read(mut body: Body, call: &Call, share: &mut Share) -> Result<Bytes, Refusal> {
+    let mut held = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            let violation = call.tally().violation.get().cloned();
+            return Err(violation.unwrap_or_else(|| Reason::RequestBroken.into()));
+        };
+        if let Ok(data) = frame.into_data() {
+            if !share.take(data.len()) {
+                return Err(Reason::Overloaded.into());
+            }
+            held.extend_from_slice(&data);
+        }
     }
+    Ok(held.freeze())
 }
 
 fn walk_body(gate: &Gate, call: &Call, permit: &Arc<Permit>, body: Body, way: Direction) -> Body {
@@ -85,5 +105,3 @@ fn is_compressed(headers: &http::HeaderMap) -> bool {
         .get("grpc-encoding")
         .is_some_and(|encoding| encoding != "identity")
 }
-
-const FRAME_HEADER: usize = 5;

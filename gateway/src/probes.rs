@@ -20,9 +20,14 @@ pub fn router(gate: Arc<Gate>) -> Router {
 
 async fn ready(State(gate): State<Arc<Gate>>) -> (StatusCode, &'static str) {
     let stale = gate.registry.snapshot().age() > Duration::from_secs(gate.limits.snapshot_seconds);
-    match (gate.tasks.stopping().is_cancelled(), stale) {
-        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-        (_, true) => (StatusCode::SERVICE_UNAVAILABLE, "registry cannot be read\n"),
-        _ => (StatusCode::OK, "ok\n"),
+    let unready = |what| (StatusCode::SERVICE_UNAVAILABLE, what);
+    if gate.tasks.stopping().is_cancelled() {
+        unready("draining\n")
+    } else if stale {
+        unready("registry cannot be read\n")
+    } else if !gate.register.is_writing() {
+        unready("register of accesses cannot be written\n")
+    } else {
+        (StatusCode::OK, "ok\n")
     }
 }

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
+use varco_runtime::telemetry;
 
 use crate::audit::committer::Receipt;
 use crate::call::Call;
@@ -18,24 +19,27 @@ use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 
 pub mod budget;
+pub mod keeping;
 mod stream;
 mod unary;
 
 /// Records a call, whatever becomes of it, before its answer leaves.
 pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let call = Call::begin(&request, &gate.clock);
+    let call = Call::begin(&request, &gate.clock, &gate.registry.snapshot());
+    //NS telemetry::name_span(call.method());
     request.extensions_mut().insert(call.clone());
-    let abandoned = Abandoned::watch(&gate, &call);
+    let _abandoned = Abandoned {
+        gate: Arc::clone(&gate),
+        call: call.clone(),
+    };
     let mut response = next.run(request).await;
-    let response = if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
+    if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         refuse(&gate, &call, refusal).await
     } else if is_open_stream(&call, &response) {
         stream::release(&gate, &call, response)
     } else {
         unary::release(&gate, &call, response).await
-    };
-    abandoned.forget();
-    response
+    }
 }
 
 /// Whether messages follow; an answer of trailers alone is as a unary one.
@@ -49,6 +53,7 @@ fn is_open_stream(call: &Call, response: &Response) -> bool {
 /// Answers a refusal after its record is durable; without the record, only that is said.
 async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     let record = denial(call, &refusal);
+    let _ = call.settle();
     match gate.register.commit(record).await {
         Ok(receipt) => {
             let mut response = refusal.into_status(call.audit_id()).into_http();
@@ -61,33 +66,22 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
 
 /// The record of a refusal: a DENY, or the OUTCOME of a call that had begun.
 fn denial(call: &Call, refusal: &Refusal) -> Record {
-    let begun = call.record(RecordKind::Outcome);
-    let kind = if begun.ref_audit_id.is_empty() {
-        RecordKind::Deny
-    } else {
-        RecordKind::Outcome
+    let kind = match call.is_intended() {
+        true => RecordKind::Outcome,
+        false => RecordKind::Deny,
     };
     Record {
-        kind: kind.into(),
         decision: Decision::Deny.into(),
         deny_reason: refusal.reason.name().to_owned(),
         grpc_status: status_number(refusal.reason.code()),
         outcome: "REFUSED".to_owned(),
-        ..begun
+        ..call.record(kind)
     }
 }
 
 /// The answer when the record could not be made durable: nothing of the call leaves.
 fn unrecorded(call: &Call) -> Response {
-    let wrote = call
-        .permitted()
-        .is_some_and(|permit| permit.method.effect == crate::registry::contract::Effect::Write);
-    let begun = !call.record(RecordKind::Outcome).ref_audit_id.is_empty();
-    let reason = if wrote && begun {
-        Reason::OutcomeUnknown
-    } else {
-        Reason::AuditUnavailable
-    };
+    let reason = call.after(Reason::AuditUnavailable);
     let mut response = Refusal::from(reason)
         .into_status(call.audit_id())
         .into_http();
@@ -138,32 +132,24 @@ fn grpc_status(headers: &HeaderMap) -> Option<u32> {
     headers.get("grpc-status")?.to_str().ok()?.parse().ok()
 }
 
-/// Leaves an OUTCOME when the caller goes away before the answer.
+/// Leaves the last record of a call whose caller went away before any other was claimed.
 struct Abandoned {
-    watched: Option<(Arc<Gate>, Call)>,
-}
-
-impl Abandoned {
-    fn watch(gate: &Arc<Gate>, call: &Call) -> Self {
-        Self {
-            watched: Some((Arc::clone(gate), call.clone())),
-        }
-    }
-
-    fn forget(mut self) {
-        self.watched = None;
-    }
+    gate: Arc<Gate>,
+    call: Call,
 }
 
 impl Drop for Abandoned {
     fn drop(&mut self) {
-        if let Some((gate, call)) = self.watched.take() {
-            gate.register.leave(Record {
-                grpc_status: status_number(tonic::Code::Cancelled),
-                outcome: "CANCELLED".to_owned(),
-                ..call.record(RecordKind::Outcome)
-            });
+        // An open stream is settled by its relay.
+        if self.call.is_relayed() || !self.call.settle() {
+            return;
         }
+        let unknown = self.call.after(Reason::Draining) == Reason::OutcomeUnknown;
+        self.gate.register.leave(Record {
+            grpc_status: status_number(tonic::Code::Cancelled),
+            outcome: if unknown { "UNKNOWN" } else { "CANCELLED" }.to_owned(),
+            ..self.call.record(RecordKind::Outcome)
+        });
     }
 }
 

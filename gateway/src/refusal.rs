@@ -44,6 +44,9 @@ macro_rules! reasons {
 reasons! {
     AgreementSuspended "AGREEMENT_SUSPENDED" PermissionDenied
         "the agreement with the e-service is not active" "la richiesta di fruizione non è attiva"
+    AnswerInvalid "ANSWER_INVALID" Internal
+        "the service's answer does not follow its contract"
+        "la risposta del servizio non rispetta il contratto"
     AuditUnavailable "AUDIT_UNAVAILABLE" Unavailable
         "the register of accesses cannot be written, so nothing is answered"
         "il registro degli accessi non è scrivibile: nessun dato può uscire"
@@ -88,6 +91,8 @@ reasons! {
         "the purpose has used its calls of today" "la finalità ha esaurito le chiamate di oggi"
     RateClient "RATE_CLIENT" ResourceExhausted
         "the client calls too often" "il client chiama troppo spesso"
+    RequestBroken "REQUEST_BROKEN" Cancelled
+        "the request broke off" "la richiesta si è interrotta"
     SnapshotStale "SNAPSHOT_STALE" Unavailable
         "the registry could not be read for too long" "il registro dei soggetti non è aggiornato"
     StreamsClient "STREAMS_CLIENT" ResourceExhausted

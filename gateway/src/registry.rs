@@ -30,6 +30,7 @@ pub struct Registry {
     clock: Clock,
     contracts: Arc<Contracts>,
     current: Arc<ArcSwap<Snapshot>>,
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Ways that the registry refuses or fails.
@@ -76,6 +77,7 @@ impl Registry {
             clock,
             contracts,
             current,
+            reading: Arc::default(),
         })
     }
 
@@ -182,6 +184,27 @@ impl Registry {
         }
     }
 
+    /// Reads the registry until it is at least at an epoch that another gateway has seen.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read within a second, or is older still.
+    pub async fn catch_up(&self, epoch: u64) -> Result<(), Error> {
+        let read = tokio::time::timeout(CATCH_UP, async {
+            let _one_at_a_time = self.reading.lock().await;
+            if self.current.load().epoch < epoch {
+                self.refresh().await?;
+            }
+            Ok::<_, Error>(())
+        });
+        read.await.map_err(|_| Error::Moved)??;
+        if self.current.load().epoch < epoch {
+            Err(Error::Moved)
+        } else {
+            Ok(())
+        }
+    }
+
     /// The database that also holds spent assertion ids and quotas.
     #[must_use]
     pub fn db(&self) -> &Db {
@@ -220,6 +243,8 @@ fn moved(row: Row, to: State) -> Result<Row, Error> {
     }
 }
 
+/// Longest wait for a registry that another gateway has seen.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// How often a change is decided again when others change the registry meanwhile.
 const ATTEMPTS: usize = 8;
 /// How often another gateway's changes are looked for: well within the second that is promised.

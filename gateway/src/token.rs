@@ -4,7 +4,10 @@
 //! told precisely. No voucher leaves without its durable record, and the record of a refusal always
 //! has the precise reason.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -41,8 +44,9 @@ pub struct Endpoint {
     gate: Arc<Gate>,
     audiences: Arc<[String]>,
     jwks: Arc<JwkSet>,
-    by_peer: Arc<DefaultKeyedRateLimiter<std::net::IpAddr>>,
+    by_peer: Arc<DefaultKeyedRateLimiter<IpAddr>>,
     by_client: Arc<DefaultKeyedRateLimiter<Uuid>>,
+    turned_away: Arc<TurnedAway>,
 }
 
 impl Endpoint {
@@ -58,6 +62,7 @@ impl Endpoint {
             jwks: Arc::new(jwks),
             by_peer: Arc::new(DefaultKeyedRateLimiter::keyed(Quota::per_second(rate))),
             by_client: Arc::new(DefaultKeyedRateLimiter::keyed(Quota::per_second(rate))),
+            turned_away: Arc::default(),
             gate,
         }
     }
@@ -84,12 +89,13 @@ impl Endpoint {
             return Err(Refusal::unavailable("SNAPSHOT_STALE"));
         }
         let (key, client_id) = key_of(&form, &snapshot)?;
-        let claims: Assertion = assertion::verify(&form, &key)?;
+        let claims = assertion::verify(&form, &key)?;
         asked.client_id = Some(client_id);
-        asked.purpose_id = claims.purpose_id;
         if self.by_client.check_key(&client_id).is_err() {
             return Err(Refusal::too_many());
         }
+        let claims = assertion::parse(claims)?;
+        asked.purpose_id = claims.purpose_id;
         let legacy = snapshot
             .clients
             .get(&client_id)
@@ -106,6 +112,27 @@ impl Endpoint {
             .map_err(|_| Refusal::internal())?;
         asked.issued = Some(voucher.clone());
         Ok(Issued::bearer(token, voucher.exp - voucher.iat))
+    }
+
+    /// Refuses a peer over its rate, without a record of its own.
+    fn turn_away(&self, zone: &str) -> Response {
+        let id = self.gate.clock.uuid();
+        if let Some(count) = self.turned_away.count() {
+            // A quiet moment to forget peers that have gone.
+            self.by_peer.retain_recent();
+            self.by_client.retain_recent();
+            self.gate.register.leave(Record {
+                kind: RecordKind::AggregateGarbage.into(),
+                audit_id: id.as_bytes().to_vec().into(),
+                peer_ip_class: zone.to_owned(),
+                records_count: count,
+                decision: Decision::Deny.into(),
+                deny_reason: "RATE".to_owned(),
+                outcome: "REFUSED".to_owned(),
+                ..Default::default()
+            });
+        }
+        Refusal::too_many().into_response(id)
     }
 
     /// A client that presents a certificate presents its own.
@@ -162,6 +189,38 @@ impl Endpoint {
     }
 }
 
+/// Requests over the rate of their peer, which leave one record a minute with their number: a
+/// stranger cannot fill the register.
+#[derive(Debug, Default)]
+struct TurnedAway {
+    count: AtomicU64,
+    told: Mutex<Option<Instant>>,
+}
+
+impl TurnedAway {
+    /// Counts one; gives the number to record when a minute has passed.
+    fn count(&self) -> Option<u64> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| told.elapsed() < MINUTE) {
+            return None;
+        }
+        *told = Some(Instant::now());
+        Some(self.count.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// What counts as one peer: an IPv4 address, or the /64 of an IPv6 one.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
+        }
+        v4 => v4,
+    }
+}
+
 /// What is known of a request for a voucher, for its record.
 struct Asked {
     id: Uuid,
@@ -185,15 +244,13 @@ async fn token(State(endpoint): State<Endpoint>, request: Request) -> Response {
         purpose_id: None,
         issued: None,
     };
-    let allowed = address.is_none_or(|address| endpoint.by_peer.check_key(&address).is_ok());
+    if address.is_some_and(|address| endpoint.by_peer.check_key(&network(address)).is_err()) {
+        return endpoint.turn_away(asked.zone);
+    }
     let (headers, form) = read(request).await;
-    let outcome = match (allowed, form) {
-        (false, _) => Err(Refusal::too_many()),
-        (_, Err(refusal)) => Err(refusal),
-        (_, Ok(form)) => match check_headers(&headers) {
-            Ok(()) => endpoint.issue(&mut asked, &form).await,
-            Err(refusal) => Err(refusal),
-        },
+    let outcome = match (form, check_headers(&headers)) {
+        (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
+        (Ok(form), Ok(())) => endpoint.issue(&mut asked, &form).await,
     };
     answer(&endpoint, asked, outcome).await
 }
@@ -296,4 +353,5 @@ fn record(asked: &Asked, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Reco
 pub const PATH: &str = "/token.oauth2";
 const MAX_FORM: usize = 16 * 1024;
 /// Age of the registry past which no voucher is issued.
-const STALE: std::time::Duration = std::time::Duration::from_secs(15);
+const STALE: Duration = Duration::from_secs(15);
+const MINUTE: Duration = Duration::from_secs(60);

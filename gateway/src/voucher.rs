@@ -153,7 +153,7 @@ impl Vouchers {
             return Err(Reason::VoucherMalformed);
         }
         let key = self.key.public();
-        if header.kid.as_deref() != Some(key.kid()) || header.alg != key.algorithm() {
+        if header.kid.as_deref() != Some(key.kid()) || !key.takes(&header) {
             return Err(Reason::VoucherSignature);
         }
         let claims: Claims = key.verify(token).map_err(|error| match error {

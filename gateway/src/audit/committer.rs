@@ -1,16 +1,16 @@
 //! The one writer of a log: groups what waits, makes it durable, hands out receipts.
 //!
 //! There is no timer: while one group is being flushed the next gathers. A group that cannot be
-//! committed is refused whole and the tree goes back to where it was. A caller waits at most two
-//! seconds.
+//! committed is tried again with the same bytes until it stands, so that nothing handed over is
+//! lost; a caller waits at most two seconds for its receipt.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use prost::Message as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
@@ -45,7 +45,10 @@ pub struct Register {
     queue: mpsc::Sender<Waiting>,
     log: Log,
     db: Db,
-    last: Arc<ArcSwapOption<Receipt>>,
+    writes: Arc<AtomicBool>,
+    /// Places beside the full queue.
+    room: Arc<Semaphore>,
+    tasks: Tasks,
 }
 
 #[derive(Debug)]
@@ -67,6 +70,12 @@ pub struct Run {
     pub clock: Clock,
 }
 
+/// A record whose bytes are fixed, so that trying again writes the same leaf.
+struct Sealed {
+    body: Vec<u8>,
+    keys: Keys,
+}
+
 struct Committer {
     db: Db,
     log: Log,
@@ -74,7 +83,7 @@ struct Committer {
     signer: Signer,
     tiles: Tiles,
     boot_seq: u64,
-    last: Arc<ArcSwapOption<Receipt>>,
+    writes: Arc<AtomicBool>,
 }
 
 impl Register {
@@ -93,13 +102,15 @@ impl Register {
         let (log, signer) = open_log(&db, &run, origin, signer).await?;
         let tiles = load(&db, &log).await?;
         check_clock(&db, &log, tiles.size(), &run.clock).await?;
-        let last = Arc::new(ArcSwapOption::empty());
+        let writes = Arc::new(AtomicBool::new(true));
         let (queue, waiting) = mpsc::channel(QUEUE);
         let register = Self {
             queue,
             log: log.clone(),
             db: db.clone(),
-            last: Arc::clone(&last),
+            writes: Arc::clone(&writes),
+            room: Arc::new(Semaphore::new(QUEUE)),
+            tasks: tasks.clone(),
         };
         let committer = Committer {
             db,
@@ -108,7 +119,7 @@ impl Register {
             signer,
             tiles,
             boot_seq: 0,
-            last,
+            writes,
         };
         tasks.spawn(committer.work(waiting));
         Ok(register)
@@ -121,31 +132,52 @@ impl Register {
     /// [`Unavailable`] when it is not durable within two seconds.
     pub async fn commit(&self, record: Record) -> Result<Receipt, Unavailable> {
         let (receipt, answer) = oneshot::channel();
-        let waiting = Waiting {
+        if !self.enqueue(Waiting {
             record,
             receipt: Some(receipt),
-        };
-        let committed = async {
-            self.queue.send(waiting).await.map_err(|_| Unavailable)?;
-            answer.await.map_err(|_| Unavailable)
-        };
-        tokio::time::timeout(DEADLINE, committed)
-            .await
-            .unwrap_or(Err(Unavailable))
+        }) {
+            return Err(Unavailable);
+        }
+        match tokio::time::timeout(DEADLINE, answer).await {
+            Ok(Ok(receipt)) => Ok(receipt),
+            _ => Err(Unavailable),
+        }
     }
 
     /// Leaves a record that nobody waits for, where the call itself is already gone.
     pub fn leave(&self, record: Record) {
-        if self
-            .queue
-            .try_send(Waiting {
-                record,
-                receipt: None,
-            })
-            .is_err()
-        {
-            tracing::error!("a record of an abandoned call found no place in the queue");
+        if !self.enqueue(Waiting {
+            record,
+            receipt: None,
+        }) {
+            tracing::error!("a record of an abandoned call found no place");
         }
+    }
+
+    /// Hands a record over at once: a caller that goes away while it waits changes nothing.
+    ///
+    /// False when queue and waiting room are full, and the record was not taken.
+    fn enqueue(&self, waiting: Waiting) -> bool {
+        let waiting = match self.queue.try_send(waiting) {
+            Ok(()) => return true,
+            Err(mpsc::error::TrySendError::Full(waiting)) => waiting,
+            Err(mpsc::error::TrySendError::Closed(_)) => return false,
+        };
+        let Ok(seat) = Arc::clone(&self.room).try_acquire_owned() else {
+            return false;
+        };
+        let queue = self.queue.clone();
+        self.tasks.spawn(async move {
+            let _seat = seat;
+            let _ = queue.send(waiting).await;
+        });
+        true
+    }
+
+    /// Whether the last attempt to make records durable succeeded.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.writes.load(Ordering::Relaxed)
     }
 
     /// The log.
@@ -159,66 +191,83 @@ impl Register {
     pub fn db(&self) -> &Db {
         &self.db
     }
-
-    /// The receipt of the newest record of this run.
-    #[must_use]
-    pub fn last(&self) -> Option<Arc<Receipt>> {
-        self.last.load_full()
-    }
 }
 
 impl Committer {
     async fn work(mut self, mut queue: mpsc::Receiver<Waiting>) {
         let mut group = Vec::with_capacity(GROUP);
         while queue.recv_many(&mut group, GROUP).await > 0 {
-            let before = (self.tiles.clone(), self.boot_seq);
             let records: Vec<Waiting> = std::mem::take(&mut group);
-            match self.flush(&records).await {
-                Ok((first, checkpoint)) => {
-                    for (waiting, index) in records.into_iter().zip(first..) {
-                        let receipt = Receipt {
-                            index,
-                            checkpoint: Arc::clone(&checkpoint),
-                        };
-                        self.last.store(Some(Arc::new(receipt.clone())));
-                        // A caller that went away leaves its record all the same.
-                        let _ = waiting.receipt.map(|to| to.send(receipt));
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(cause = chain(&error), "records could not be made durable");
-                    self.go_back(before).await;
-                }
+            let sealed: Vec<Sealed> = records
+                .iter()
+                .map(|waiting| self.seal(&waiting.record))
+                .collect();
+            let (first, checkpoint) = self.make_durable(&sealed).await;
+            for (waiting, index) in records.into_iter().zip(first..) {
+                let receipt = Receipt {
+                    index,
+                    checkpoint: Arc::clone(&checkpoint),
+                };
+                // A caller that went away leaves its record all the same.
+                let _ = waiting.receipt.map(|to| to.send(receipt));
             }
         }
     }
 
-    /// Takes the tree back to what is stored: a commit whose answer was lost may stand after all.
-    async fn go_back(&mut self, before: (Tiles, u64)) {
-        let size = before.0.size();
-        (self.tiles, self.boot_seq) = before;
-        if let Ok(stored) = load(&self.db, &self.log).await
-            && stored.size() > size
-        {
-            self.boot_seq += stored.size() - size;
-            self.tiles = stored;
+    /// Commits a group, again and again until it stands; callers give up by themselves, and the
+    /// bounded queue turns new ones away meanwhile.
+    async fn make_durable(&mut self, group: &[Sealed]) -> (u64, Arc<str>) {
+        loop {
+            let before = self.tiles.clone();
+            match tokio::time::timeout(FLUSH, self.flush(group)).await {
+                Ok(Ok(committed)) => {
+                    self.writes.store(true, Ordering::Relaxed);
+                    return committed;
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(cause = chain(&error), "records could not be made durable");
+                }
+                Err(_) => tracing::error!("the register of accesses does not answer"),
+            }
+            self.writes.store(false, Ordering::Relaxed);
+            self.tiles = before;
+            tokio::time::sleep(PAUSE).await;
+            // A commit whose answer was lost may stand after all.
+            if let Ok(Some(committed)) = self.find(group).await {
+                return committed;
+            }
         }
     }
 
+    /// Looks whether a group stands in the database already, and takes the tree to what does.
+    async fn find(&mut self, group: &[Sealed]) -> Result<Option<(u64, Arc<str>)>, Error> {
+        let first = self.tiles.size();
+        let stored = load(&self.db, &self.log).await?;
+        let count = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        let mut tx = self.db.read().await?;
+        let leaves = store_log::leaves(&mut tx, &self.log.origin, first, count).await?;
+        let head = store_log::head(&mut tx, &self.log.origin).await?;
+        let same = leaves.len() == group.len()
+            && leaves
+                .iter()
+                .zip(group)
+                .all(|(leaf, sealed)| leaf.body == sealed.body);
+        self.tiles = stored;
+        Ok(head.filter(|_| same).map(|head| (first, head.note.into())))
+    }
+
     /// Commits a group; gives the index of its first record and the signed checkpoint.
-    async fn flush(&mut self, group: &[Waiting]) -> Result<(u64, Arc<str>), Error> {
+    async fn flush(&mut self, group: &[Sealed]) -> Result<(u64, Arc<str>), Error> {
         let first = self.tiles.size();
         let mut tx = self.db.begin().await?;
-        for waiting in group {
-            let record = self.complete(&waiting.record);
-            let body = record.encode_to_vec();
-            let hash = Hash::leaf(&body);
+        for sealed in group {
+            let hash = Hash::leaf(&sealed.body);
             let leaf = Leaf {
                 index: self.tiles.size(),
-                body,
+                body: sealed.body.clone(),
                 hash: hash.as_bytes().to_vec(),
             };
-            store_log::append(&mut tx, &self.log.origin, &leaf, &keys(&record)).await?;
+            store_log::append(&mut tx, &self.log.origin, &leaf, &sealed.keys).await?;
             self.tiles.push(hash);
         }
         for (tile, hashes) in self.tiles.take_changed() {
@@ -236,23 +285,28 @@ impl Committer {
             root: root.as_bytes().to_vec(),
             note: note.clone(),
         };
-        store_log::keep_head(&mut tx, &self.log.origin, &head).await?;
+        store_log::keep_head(&mut tx, &self.log.origin, first, &head).await?;
         tx.commit().await?;
         Ok((first, note.into()))
     }
 
-    /// Adds what only the writer knows: run, number within it, time.
-    fn complete(&mut self, record: &Record) -> Record {
+    /// Adds what only the writer knows (run, number within it, time) and fixes the bytes.
+    fn seal(&mut self, record: &Record) -> Sealed {
         self.boot_seq += 1;
         let now = self.run.clock.now();
-        Record {
+        let record = Record {
             schema: 1,
             ts_unix_ns: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
             mono_ns: i64::try_from(self.run.started.elapsed().as_nanos()).unwrap_or(i64::MAX),
             boot_id: self.run.boot_id.as_bytes().to_vec().into(),
             instance: self.run.instance.clone(),
             boot_seq: self.boot_seq,
+            detail: record.detail.chars().take(MAX_DETAIL).collect(),
             ..record.clone()
+        };
+        Sealed {
+            body: record.encode_to_vec(),
+            keys: keys(&record),
         }
     }
 }
@@ -362,29 +416,32 @@ pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
     let mut tx = register.db.read().await?;
     let open = store_log::dangling(&mut tx, &register.log.origin).await?;
     drop(tx);
-    let mut closed = 0;
-    for body in open {
-        let Ok(intent) = Record::decode(body.as_slice()) else {
-            continue;
-        };
-        let outcome = Record {
+    let intents = open
+        .iter()
+        .filter_map(|body| Record::decode(body.as_slice()).ok());
+    let outcomes = intents.map(|intent| {
+        register.commit(Record {
             kind: RecordKind::Outcome.into(),
             ref_audit_id: intent.audit_id.clone(),
             outcome: "UNKNOWN".to_owned(),
             detail: "the gateway stopped before the call ended".to_owned(),
             grpc_status: 2,
             ..intent
-        };
-        register.commit(outcome).await?;
-        closed += 1;
-    }
-    Ok(closed)
+        })
+    });
+    let closed = futures_util::future::try_join_all(outcomes).await?;
+    Ok(u64::try_from(closed.len()).unwrap_or(u64::MAX))
 }
 
 /// Seconds by which the clock may have gone back.
 const CLOCK_STEP: i64 = 300;
 const DEADLINE: Duration = Duration::from_secs(2);
+/// Longest transaction of a group.
+const FLUSH: Duration = Duration::from_secs(10);
 const GROUP: usize = 512;
+const MAX_DETAIL: usize = 2000;
+/// Pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(250);
 const QUEUE: usize = 4096;
 
 #[cfg(test)]

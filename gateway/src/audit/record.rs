@@ -15,21 +15,15 @@ pub fn stop(id: Uuid, epoch: u64) -> Record {
     own(RecordKind::Stop, id, epoch, String::new())
 }
 
-/// An operator used the control plane.
+/// An operator uses the control plane; the caller says what kind of use it is.
 #[must_use]
-pub fn operator(
-    kind: RecordKind,
-    id: Uuid,
-    method: &str,
-    operator: &str,
-    detail: String,
-) -> Record {
+pub fn operator(id: Uuid, method: &str, operator: &str, detail: String) -> Record {
     Record {
         method: method.to_owned(),
         client_id: operator.to_owned(),
         actor_role: "operator".to_owned(),
         outcome: "OK".to_owned(),
-        ..own(kind, id, 0, detail)
+        ..own(RecordKind::AdminAccess, id, 0, detail)
     }
 }
 

@@ -25,7 +25,7 @@ pub async fn search(
     if request.trace_ids.is_empty() {
         entries = page(db, log, request, None, limit).await?;
     }
-    for trace_id in request.trace_ids.iter().take(MAX_TRACES) {
+    for trace_id in request.trace_ids.iter() {
         entries.extend(page(db, log, request, Some(trace_id.to_vec()), limit).await?);
     }
     entries.sort_by_key(|entry| entry.index);
@@ -81,4 +81,5 @@ const BY_TRACE: &str = "SELECT idx, body FROM entry WHERE origin = $1 AND idx >=
      AND ($5 IS NULL OR method = $5) AND trace_id = $7 ORDER BY idx LIMIT $6";
 const DEFAULT_PAGE: u32 = 100;
 const MAX_PAGE: u32 = 1000;
-const MAX_TRACES: usize = 200;
+/// Traces that one search may name.
+pub const MAX_TRACES: usize = 200;

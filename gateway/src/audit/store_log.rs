@@ -152,22 +152,27 @@ pub async fn keep_tile(
     Ok(())
 }
 
-/// Keeps the signed head.
+/// Keeps the signed head that follows one of size `before`.
 ///
 /// # Errors
 ///
-/// When the database refuses.
-pub async fn keep_head(tx: &mut Tx, origin: &str, head: &Head) -> Result<(), Error> {
-    on!(tx, |db| sqlx::query(KEEP_HEAD)
+/// [`Error::Rival`] when another head stands there, or when the database refuses.
+pub async fn keep_head(tx: &mut Tx, origin: &str, before: u64, head: &Head) -> Result<(), Error> {
+    let kept = on!(tx, |db| sqlx::query(KEEP_HEAD)
         .bind(origin)
         .bind(head.size.cast_signed())
         .bind(&head.root)
         .bind(&head.note)
+        .bind(before.cast_signed())
         .execute(db)
         .await
         .map(|done| done.rows_affected()))
     .map_err(store::Error::from)?;
-    Ok(())
+    if kept == 1 {
+        Ok(())
+    } else {
+        Err(Error::Rival(origin.to_owned()))
+    }
 }
 
 /// The signed head, once something was committed.
@@ -295,13 +300,16 @@ pub async fn tile(tx: &mut Tx, origin: &str, tile: TileId) -> Result<Vec<Hash>, 
 const APPEND: &str = "INSERT INTO entry (origin, idx, audit_id, kind, trace_id, client_id, \
      purpose_id, method, body, leaf) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const BEGIN: &str = "INSERT INTO log (origin, instance, vkey, created) VALUES ($1, $2, $3, $4)";
-const DANGLING: &str = "SELECT body FROM entry WHERE origin = $1 AND kind = 1 AND NOT EXISTS \
+/// What a process left open lies after the last START: each start closes what was open before.
+const DANGLING: &str = "SELECT body FROM entry WHERE origin = $1 AND kind = 1 AND idx > \
+     (SELECT COALESCE(MAX(idx), -1) FROM entry start WHERE start.origin = $1 AND start.kind = 15) \
+     AND NOT EXISTS \
      (SELECT 1 FROM entry done WHERE done.audit_id = entry.audit_id AND done.kind = 2) \
      ORDER BY idx LIMIT 100000";
 const HEAD: &str = "SELECT size, root, note FROM head WHERE origin = $1";
 const KEEP_HEAD: &str = "INSERT INTO head (origin, size, root, note) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (origin) DO UPDATE SET size = excluded.size, root = excluded.root, \
-     note = excluded.note";
+     note = excluded.note WHERE head.size = $5";
 const KEEP_TILE: &str = "INSERT INTO tile (origin, level, idx, data) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (origin, level, idx) DO UPDATE SET data = excluded.data";
 const LEAVES: &str = "SELECT idx, body, leaf FROM entry WHERE origin = $1 AND idx >= $2 \
@@ -309,5 +317,5 @@ const LEAVES: &str = "SELECT idx, body, leaf FROM entry WHERE origin = $1 AND id
 const LOG: &str = "SELECT origin, vkey FROM log WHERE origin = $1";
 const LOG_OF: &str =
     "SELECT origin, vkey FROM log WHERE instance = $1 ORDER BY created DESC LIMIT 1";
-const SIZE: &str = "SELECT COUNT(*) FROM entry WHERE origin = $1";
+const SIZE: &str = "SELECT COALESCE(MAX(idx) + 1, 0) FROM entry WHERE origin = $1";
 const TILE: &str = "SELECT data FROM tile WHERE origin = $1 AND level = $2 AND idx = $3";

@@ -9,10 +9,11 @@ use varco_proto::audit::v1::{
     ProveInclusionRequest, ProveInclusionResponse, RecordKind, SearchRecordsRequest,
     SearchRecordsResponse,
 };
-use varco_runtime::problem::ToStatus as _;
+use varco_runtime::problem::{Problem, ToStatus as _};
+use varco_runtime::server::Connection;
 use varco_tlog::hash::Hash;
 
-use super::{Need, action, admit, note, status};
+use super::{Need, Noted, Operator, action, admit, note, status};
 use crate::audit::{self, proofs, search, store_log};
 use crate::gate::Gate;
 
@@ -27,6 +28,17 @@ impl AuditApi {
     #[must_use]
     pub fn new(gate: Arc<Gate>) -> Self {
         Self { gate }
+    }
+
+    async fn admit<T>(&self, request: &Request<T>, method: &str) -> Result<Operator, Status> {
+        let connection = request.extensions().get::<Connection>();
+        admit(&self.gate, connection, Need::Audit, &path(method)).await
+    }
+
+    /// Who looks at the register stands in the register.
+    async fn note(&self, who: &Operator, method: &str, detail: String) -> Result<Noted, Status> {
+        let record = action(&self.gate, RecordKind::Meta, &path(method), who, detail);
+        note(&self.gate, record).await.map_err(status)
     }
 
     async fn checkpoint(&self) -> Result<GetCheckpointResponse, audit::Error> {
@@ -47,8 +59,11 @@ impl AuditService for AuditApi {
         &self,
         request: Request<SearchRecordsRequest>,
     ) -> Result<Response<SearchRecordsResponse>, Status> {
-        let who = admit(&self.gate, &request, Need::Audit).map_err(status)?;
+        let who = self.admit(&request, "SearchRecords").await?;
         let asked = request.into_inner();
+        if asked.trace_ids.len() > search::MAX_TRACES {
+            return Err(status(Problem::invalid("trace_ids", "must be at most 200")));
+        }
         let detail = format!(
             "search: {} traces, client \"{}\", purpose \"{}\", method \"{}\", from {}",
             asked.trace_ids.len(),
@@ -57,9 +72,7 @@ impl AuditService for AuditApi {
             short(&asked.method),
             asked.from_index,
         );
-        let method = "varco.audit.v1.AuditService/SearchRecords";
-        let record = action(&self.gate, RecordKind::Meta, method, &who, detail);
-        let noted = note(&self.gate, record).await.map_err(status)?;
+        let noted = self.note(&who, "SearchRecords", detail).await?;
         let register = &self.gate.register;
         let found = search::search(register.db(), register.log(), &asked).await;
         found
@@ -71,10 +84,11 @@ impl AuditService for AuditApi {
         &self,
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
-        admit(&self.gate, &request, Need::Audit).map_err(status)?;
+        let who = self.admit(&request, "GetCheckpoint").await?;
+        let noted = self.note(&who, "GetCheckpoint", String::new()).await?;
         let found = self.checkpoint().await;
         found
-            .map(Response::new)
+            .map(|found| noted.stamp(found))
             .map_err(|error| status(error.to_problem()))
     }
 
@@ -82,12 +96,13 @@ impl AuditService for AuditApi {
         &self,
         request: Request<ProveInclusionRequest>,
     ) -> Result<Response<ProveInclusionResponse>, Status> {
-        admit(&self.gate, &request, Need::Audit).map_err(status)?;
+        let who = self.admit(&request, "ProveInclusion").await?;
+        let noted = self.note(&who, "ProveInclusion", String::new()).await?;
         let asked = request.into_inner();
         let register = &self.gate.register;
         let proof = proofs::inclusion(register.db(), register.log(), asked.index, asked.size).await;
         let proof = proof.map_err(|error| status(error.to_problem()))?;
-        Ok(Response::new(ProveInclusionResponse {
+        Ok(noted.stamp(ProveInclusionResponse {
             proof: bytes(&proof),
         }))
     }
@@ -96,7 +111,8 @@ impl AuditService for AuditApi {
         &self,
         request: Request<ProveConsistencyRequest>,
     ) -> Result<Response<ProveConsistencyResponse>, Status> {
-        admit(&self.gate, &request, Need::Audit).map_err(status)?;
+        let who = self.admit(&request, "ProveConsistency").await?;
+        let noted = self.note(&who, "ProveConsistency", String::new()).await?;
         let asked = request.into_inner();
         let register = &self.gate.register;
         let proof = proofs::consistency(
@@ -107,7 +123,7 @@ impl AuditService for AuditApi {
         )
         .await;
         let proof = proof.map_err(|error| status(error.to_problem()))?;
-        Ok(Response::new(ProveConsistencyResponse {
+        Ok(noted.stamp(ProveConsistencyResponse {
             proof: bytes(&proof),
         }))
     }
@@ -118,6 +134,10 @@ fn bytes(proof: &[Hash]) -> Vec<prost::bytes::Bytes> {
         .iter()
         .map(|hash| prost::bytes::Bytes::copy_from_slice(hash.as_bytes()))
         .collect()
+}
+
+fn path(method: &str) -> String {
+    format!("varco.audit.v1.AuditService/{method}")
 }
 
 fn short(text: &str) -> String {

@@ -1,10 +1,11 @@
 //! `varco.registry.v1` for operators.
 
 use std::fmt::Write as _;
+use std::future::Future;
 use std::sync::Arc;
 
 use tonic::{Code, Request, Response, Status};
-use varco_proto::audit::v1::RecordKind;
+use varco_proto::audit::v1::{Record, RecordKind};
 use varco_proto::registry::v1::registry_service_server::RegistryService;
 use varco_proto::registry::v1::{
     ApplyDocumentRequest, ApplyDocumentResponse, ArchiveEntryRequest, ArchiveEntryResponse,
@@ -13,8 +14,9 @@ use varco_proto::registry::v1::{
     UnsuspendEntryResponse,
 };
 use varco_runtime::problem::{Problem, ToStatus};
+use varco_runtime::server::Connection;
 
-use super::{Need, Noted, Operator, action, admit, note, status};
+use super::{Need, Noted, Operator, action, admit, note, refused, status};
 use crate::gate::Gate;
 use crate::registry::Error;
 use crate::registry::apply::proto_kind;
@@ -42,29 +44,58 @@ impl RegistryApi {
         to: State,
         reason: &str,
     ) -> Result<(Noted, Entry, u64), Status> {
-        let who = admit(&self.gate, request, Need::Change).map_err(status)?;
         let kind = parse(kind).map_err(status)?;
-        // The intention is recorded first: a change without its record cannot be.
-        let detail = describe(kind, name, to.participle(), reason);
+        let need = if kind == Kind::Operator {
+            Need::Administer
+        } else {
+            Need::Change
+        };
         let method = match to {
             State::Active => "UnsuspendEntry",
             State::Suspended => "SuspendEntry",
             State::Archived => "ArchiveEntry",
         };
-        let noted = self.note(&who, method, detail).await?;
-        let moved = self
-            .gate
-            .registry
-            .transition(kind, name, to, &who.name)
-            .await;
-        let row = moved.map_err(|error| status(error.to_problem()))?;
+        let who = self.admit(request, need, method).await?;
+        let detail = describe(kind, name, to.participle(), reason);
+        let record = self.record(RecordKind::PolicyChange, method, &who, detail);
+        let change = self.gate.registry.transition(kind, name, to, &who.name);
+        let (noted, row) = self.recorded(record, change).await?;
         Ok((noted, entry(&row), self.gate.registry.snapshot().epoch))
     }
 
-    async fn note(&self, who: &Operator, method: &str, detail: String) -> Result<Noted, Status> {
-        let method = format!("varco.registry.v1.RegistryService/{method}");
-        let record = action(&self.gate, RecordKind::PolicyChange, &method, who, detail);
-        note(&self.gate, record).await.map_err(status)
+    /// Records that a change is asked for, makes it, and records how it ended.
+    async fn recorded<T>(
+        &self,
+        record: Record,
+        change: impl Future<Output = Result<T, Error>>,
+    ) -> Result<(Noted, T), Status> {
+        let asked = Record {
+            outcome: "REQUESTED".to_owned(),
+            ..record.clone()
+        };
+        note(&self.gate, asked).await.map_err(status)?;
+        let changed = change.await.map_err(|error| error.to_problem());
+        let mut ended = record;
+        ended.policy_epoch = self.gate.registry.snapshot().epoch;
+        if let Err(problem) = &changed {
+            refused(&mut ended, problem);
+        }
+        let noted = note(&self.gate, ended).await.map_err(status)?;
+        Ok((noted, changed.map_err(status)?))
+    }
+
+    async fn admit<T>(
+        &self,
+        request: &Request<T>,
+        need: Need,
+        method: &str,
+    ) -> Result<Operator, Status> {
+        let connection = request.extensions().get::<Connection>();
+        admit(&self.gate, connection, need, &path(method)).await
+    }
+
+    fn record(&self, kind: RecordKind, method: &str, who: &Operator, detail: String) -> Record {
+        action(&self.gate, kind, &path(method), who, detail)
     }
 }
 
@@ -74,19 +105,24 @@ impl RegistryService for RegistryApi {
         &self,
         request: Request<ApplyDocumentRequest>,
     ) -> Result<Response<ApplyDocumentResponse>, Status> {
-        let who = admit(&self.gate, &request, Need::Change).map_err(status)?;
+        let names_operators = request
+            .get_ref()
+            .document
+            .as_ref()
+            .is_some_and(|it| !it.operators.is_empty());
+        let need = if names_operators {
+            Need::Administer
+        } else {
+            Need::Change
+        };
+        let who = self.admit(&request, need, "ApplyDocument").await?;
         let ApplyDocumentRequest { document, dry_run } = request.into_inner();
         let document =
             document.ok_or_else(|| status(Problem::invalid("document", "is required")))?;
-        let noted = self
-            .note(&who, "ApplyDocument", told(&document, dry_run))
-            .await?;
-        let changes = self
-            .gate
-            .registry
-            .apply(&document, dry_run, &who.name)
-            .await;
-        let changes = changes.map_err(|error| status(error.to_problem()))?;
+        let detail = told(&document, dry_run);
+        let record = self.record(RecordKind::PolicyChange, "ApplyDocument", &who, detail);
+        let change = self.gate.registry.apply(&document, dry_run, &who.name);
+        let (noted, changes) = self.recorded(record, change).await?;
         let epoch = self.gate.registry.snapshot().epoch;
         Ok(noted.stamp(ApplyDocumentResponse { changes, epoch }))
     }
@@ -95,9 +131,12 @@ impl RegistryService for RegistryApi {
         &self,
         request: Request<ListEntriesRequest>,
     ) -> Result<Response<ListEntriesResponse>, Status> {
-        admit(&self.gate, &request, Need::Read).map_err(status)?;
+        let who = self.admit(&request, Need::Read, "ListEntries").await?;
         let asked = request.into_inner();
         let kind = parse(asked.kind).map_err(status)?;
+        let detail = format!("list {}", kind.name());
+        let record = self.record(RecordKind::AdminAccess, "ListEntries", &who, detail);
+        let noted = note(&self.gate, record).await.map_err(status)?;
         let size = match asked.page_size {
             0 => 100,
             size => usize::try_from(size.min(500)).unwrap_or(500),
@@ -117,7 +156,7 @@ impl RegistryService for RegistryApi {
             .filter(|_| more)
             .map(|last| last.name.clone())
             .unwrap_or_default();
-        Ok(Response::new(ListEntriesResponse {
+        Ok(noted.stamp(ListEntriesResponse {
             entries,
             next_page_token,
         }))
@@ -127,12 +166,15 @@ impl RegistryService for RegistryApi {
         &self,
         request: Request<GetEntryRequest>,
     ) -> Result<Response<GetEntryResponse>, Status> {
-        admit(&self.gate, &request, Need::Read).map_err(status)?;
+        let who = self.admit(&request, Need::Read, "GetEntry").await?;
         let asked = request.into_inner();
         let kind = parse(asked.kind).map_err(status)?;
+        let detail = describe(kind, &asked.entry, "read", "");
+        let record = self.record(RecordKind::AdminAccess, "GetEntry", &who, detail);
+        let noted = note(&self.gate, record).await.map_err(status)?;
         let found = self.gate.registry.find(kind, &asked.entry);
         let row = found.map_err(|error| status(error.to_problem()))?;
-        Ok(Response::new(GetEntryResponse {
+        Ok(noted.stamp(GetEntryResponse {
             entry: Some(entry(&row)),
         }))
     }
@@ -264,6 +306,10 @@ fn entry(row: &Row) -> Entry {
         state: row.state.name().to_owned(),
         json: row.body.to_string(),
     }
+}
+
+fn path(method: &str) -> String {
+    format!("varco.registry.v1.RegistryService/{method}")
 }
 
 fn describe(kind: Kind, name: &str, done: &str, reason: &str) -> String {

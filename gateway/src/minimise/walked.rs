@@ -7,12 +7,14 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 
 use super::frames::{BadFrame, Frames, frame};
 use super::walk::{Obstacle, Outside, walk};
 use crate::authorize::Permit;
 use crate::call::Call;
+use crate::forward::remove;
 use crate::refusal::{Reason, Refusal};
 
 /// Which way messages go.
@@ -62,9 +64,10 @@ impl Walked {
 
     fn next(&mut self) -> Result<Option<Bytes>, Stopped> {
         let message = self.frames.take().map_err(|bad| {
-            self.stop(match bad {
-                BadFrame::Compressed => Reason::EncodingUnsupported.into(),
-                BadFrame::TooLarge => Reason::MessageTooLarge.into(),
+            self.stop(match (self.way, bad) {
+                (Direction::Answer, BadFrame::Compressed) => Reason::AnswerInvalid,
+                (Direction::Request, BadFrame::Compressed) => Reason::EncodingUnsupported,
+                (_, BadFrame::TooLarge) => Reason::MessageTooLarge,
             })
         })?;
         message.map(|message| self.walk(&message)).transpose()
@@ -84,9 +87,9 @@ impl Walked {
         )
         .map_err(|obstacle| match obstacle {
             Obstacle::Field(name) => {
-                self.stop(Refusal::from(Reason::FieldNotInPurpose).with("field", name))
+                self.refuse(Refusal::from(Reason::FieldNotInPurpose).with("field", name))
             }
-            Obstacle::Malformed => self.stop(Refusal::from(Reason::MessageMalformed)),
+            Obstacle::Malformed => self.stop(self.malformed()),
         })?;
         if self.way == Direction::Answer {
             let tally = self.call.tally();
@@ -98,9 +101,34 @@ impl Walked {
         Ok(frame(&passed.bytes))
     }
 
-    fn stop(&self, refusal: Refusal) -> Stopped {
+    fn malformed(&self) -> Reason {
+        match self.way {
+            Direction::Answer => Reason::AnswerInvalid,
+            Direction::Request => Reason::MessageMalformed,
+        }
+    }
+
+    /// Notes why the body stops; of an answer to a write the caller learns only that it stopped.
+    fn stop(&self, reason: Reason) -> Stopped {
+        let reason = match self.way {
+            Direction::Answer => self.call.after(reason),
+            Direction::Request => reason,
+        };
+        self.refuse(reason.into())
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Stopped {
         let _ = self.call.tally().violation.set(refusal);
         Stopped
+    }
+
+    /// Trailers end the messages; what is ours alone does not pass in them.
+    fn trailers(&mut self, mut trailers: HeaderMap) -> Result<Frame<Bytes>, Stopped> {
+        if self.frames.is_open() {
+            return Err(self.stop(self.malformed()));
+        }
+        remove(&mut trailers, |name| name.starts_with("varco-"));
+        Ok(Frame::trailers(trailers))
     }
 }
 
@@ -127,7 +155,12 @@ impl HttpBody for Walked {
             match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(piece)) => match piece.into_data() {
                     Ok(data) => self.frames.push(&data),
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                    Err(frame) => {
+                        let trailers = frame.into_trailers().unwrap_or_default();
+                        let passed = self.trailers(trailers);
+                        self.ended = passed.is_err();
+                        return Poll::Ready(Some(passed.map_err(Into::into)));
+                    }
                 },
                 Some(Err(error)) => {
                     self.ended = true;
@@ -136,7 +169,7 @@ impl HttpBody for Walked {
                 None => {
                     self.ended = true;
                     if self.frames.is_open() {
-                        let stopped = self.stop(Refusal::from(Reason::MessageMalformed));
+                        let stopped = self.stop(self.malformed());
                         return Poll::Ready(Some(Err(stopped.into())));
                     }
                 }

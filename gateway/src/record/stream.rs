@@ -1,10 +1,10 @@
 //! A streamed answer: PROGRESS is durable before what it covers, the OUTCOME before the trailers.
 //!
 //! While one record is being flushed, the messages that arrive gather for the next. Four times a
-//! second the decision is taken again, so that a revocation, an expiry or the end of time ends an
-//! open stream with its reason.
+//! second, whatever the stream waits for, the decision is taken again, so that a revocation, an
+//! expiry or the end of time ends an open stream with its reason.
 
-use std::convert::Infallible;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,11 +16,12 @@ use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_stream::wrappers::ReceiverStream;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 
 use super::{grpc_status, stamp, status_number};
-use crate::authorize::decide;
+use crate::authorize::still_permitted;
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
@@ -29,29 +30,31 @@ use crate::refusal::{Reason, Refusal};
 pub(super) fn release(gate: &Arc<Gate>, call: &Call, response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     stamp(&mut parts.headers, call, None);
-    let (pieces, receiver) = mpsc::channel(2);
-    let relay = Relay {
-        gate: Arc::clone(gate),
-        call: call.clone(),
-        pieces,
-    };
+    let (pieces, receiver) = mpsc::channel(1);
+    let relay = Relay::new(Arc::clone(gate), call.clone(), pieces);
+    call.relay();
     // What the layers left in the answer, such as the place among open calls, ends with the relay.
-    let kept = std::mem::take(&mut parts.extensions);
+    let places = std::mem::take(&mut parts.extensions);
     gate.tasks.spawn(async move {
-        let _kept = kept;
+        let _places = places;
         relay.run(body).await;
     });
-    Response::from_parts(
-        parts,
-        Body::new(StreamBody::new(ReceiverStream::new(receiver))),
-    )
+    let released = StreamBody::new(ReceiverStream::new(receiver));
+    Response::from_parts(parts, Body::new(released))
 }
 
 struct Relay {
     gate: Arc<Gate>,
     call: Call,
-    pieces: mpsc::Sender<Result<Frame<Bytes>, Infallible>>,
+    pieces: mpsc::Sender<Result<Frame<Bytes>, CutOff>>,
+    again: Interval,
+    draining_since: Option<Instant>,
 }
+
+/// The stream ended without trailers: whoever reads it must see that it was cut.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the stream was cut off")]
+struct CutOff;
 
 /// How a stream ended.
 enum End {
@@ -59,12 +62,28 @@ enum End {
     Trailers(HeaderMap),
     /// For a reason of the gateway.
     Refused(Refusal),
-    /// The caller went away.
+    /// The caller went away, or reads nothing.
     Gone,
 }
 
 impl Relay {
-    async fn run(self, body: Body) {
+    fn new(
+        gate: Arc<Gate>,
+        call: Call,
+        pieces: mpsc::Sender<Result<Frame<Bytes>, CutOff>>,
+    ) -> Self {
+        let mut again = tokio::time::interval(RECHECK);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            gate,
+            call,
+            pieces,
+            again,
+            draining_since: None,
+        }
+    }
+
+    async fn run(mut self, body: Body) {
         let end = self.relay(body).await;
         let (status, outcome, reason) = match &end {
             End::Trailers(trailers) => match grpc_status(trailers).unwrap_or(2) {
@@ -90,23 +109,30 @@ impl Relay {
             decision: decision.into(),
             ..self.call.record(RecordKind::Outcome)
         };
+        let _ = self.call.settle();
         let receipt = self.gate.register.commit(record).await;
         let mut trailers = match (end, &receipt) {
-            (_, Err(_)) => status_trailers(Reason::AuditUnavailable.into(), &self.call),
+            (End::Gone, Ok(_)) => return,
             (End::Trailers(trailers), Ok(_)) => trailers,
             (End::Refused(refusal), Ok(_)) => status_trailers(refusal, &self.call),
-            (End::Gone, Ok(_)) => return,
+            (_, Err(_)) => {
+                let reason = self.call.after(Reason::AuditUnavailable);
+                status_trailers(reason.into(), &self.call)
+            }
         };
         stamp(&mut trailers, &self.call, receipt.ok().as_ref());
-        let _ = self.pieces.send(Ok(Frame::trailers(trailers))).await;
+        let last = self.pieces.send(Ok(Frame::trailers(trailers)));
+        if tokio::time::timeout(STALLED, last).await.is_err() {
+            let _ = self.pieces.try_send(Err(CutOff));
+        }
     }
 
-    async fn relay(&self, mut body: Body) -> End {
+    async fn relay(&mut self, mut body: Body) -> End {
         loop {
-            let first = match self.wait(&mut body).await {
-                Ok(Some(frame)) => frame,
+            let first = match self.next(&mut body).await {
+                Ok(Some(Ok(frame))) => frame,
                 // Every gRPC answer ends with trailers.
-                Ok(None) => return End::Refused(self.broken()),
+                Ok(Some(Err(_)) | None) => return End::Refused(self.broken()),
                 Err(end) => return end,
             };
             let (data, trailers) = gather(first, &mut body);
@@ -121,45 +147,62 @@ impl Relay {
         }
     }
 
-    /// The next frame; meanwhile the caller may go away and the permission may end.
-    async fn wait(&self, body: &mut Body) -> Result<Option<Frame<Bytes>>, End> {
-        let mut again = tokio::time::interval(RECHECK);
-        again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+    /// The next frame of the service, unless the caller goes away.
+    async fn next(
+        &mut self,
+        body: &mut Body,
+    ) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, End> {
+        let pieces = self.pieces.clone();
+        self.permitted(async {
             tokio::select! {
-                frame = body.frame() => return match frame {
-                    None => Ok(None),
-                    Some(Ok(frame)) => Ok(Some(frame)),
-                    Some(Err(_)) => Err(End::Refused(self.broken())),
-                },
-                () = self.pieces.closed() => return Err(End::Gone),
-                _ = again.tick() => self.still_permitted()?,
+                frame = body.frame() => Some(frame),
+                () = pieces.closed() => None,
             }
-        }
+        })
+        .await?
+        .ok_or(End::Gone)
     }
 
-    /// Makes PROGRESS durable, then lets the data go.
-    async fn pass(&self, data: Bytes) -> Result<(), End> {
+    /// Makes PROGRESS durable once there is room, then lets the data go.
+    async fn pass(&mut self, data: Bytes) -> Result<(), End> {
+        let pieces = self.pieces.clone();
+        let room = self
+            .permitted(tokio::time::timeout(STALLED, pieces.reserve()))
+            .await?;
+        let Ok(Ok(room)) = room else {
+            return Err(End::Gone);
+        };
         let tally = self.call.tally();
         tally.messages.fetch_add(messages(&data), Ordering::Relaxed);
-        tally.bytes.fetch_add(
-            u64::try_from(data.len()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
+        let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         let progress = Record {
             outcome: "OPEN".to_owned(),
             ..self.call.record(RecordKind::Progress)
         };
         if self.gate.register.commit(progress).await.is_err() {
-            return Err(End::Refused(Reason::AuditUnavailable.into()));
+            return Err(End::Refused(
+                self.call.after(Reason::AuditUnavailable).into(),
+            ));
         }
-        self.pieces
-            .send(Ok(Frame::data(data)))
-            .await
-            .map_err(|_| End::Gone)
+        self.check()?;
+        room.send(Ok(Frame::data(data)));
+        Ok(())
     }
 
-    fn still_permitted(&self) -> Result<(), End> {
+    /// Waits for something as long as the stream may go on.
+    async fn permitted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.again.tick() => self.check()?,
+                done = &mut work => return Ok(done),
+            }
+        }
+    }
+
+    fn check(&mut self) -> Result<(), End> {
         if self
             .call
             .deadline()
@@ -167,21 +210,19 @@ impl Relay {
         {
             return Err(End::Refused(Reason::UpstreamSlow.into()));
         }
-        let Some(claims) = self.call.claims() else {
-            return Ok(());
-        };
-        if claims.exp <= self.gate.clock.unix() {
-            return Err(End::Refused(Reason::VoucherExpired.into()));
+        if self.gate.tasks.stopping().is_cancelled() {
+            // Half of the drain is for streams that end by themselves.
+            let since = *self.draining_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > Duration::from_secs(self.gate.limits.drain_seconds) / 2 {
+                return Err(End::Refused(self.call.after(Reason::Draining).into()));
+            }
         }
-        let decided = decide(claims, self.call.method(), &self.gate.registry.snapshot());
-        decided
-            .map(|_| ())
-            .map_err(|reason| End::Refused(reason.into()))
+        still_permitted(&self.gate, &self.call).map_err(|reason| End::Refused(reason.into()))
     }
 
     fn broken(&self) -> Refusal {
         let violation = self.call.tally().violation.get().cloned();
-        violation.unwrap_or_else(|| Reason::UpstreamUnavailable.into())
+        violation.unwrap_or_else(|| self.call.after(Reason::UpstreamUnavailable).into())
     }
 }
 
@@ -200,9 +241,8 @@ fn gather(first: Frame<Bytes>, body: &mut Body) -> (Bytes, Option<HeaderMap>) {
             }
         }
         next = if data.len() < GATHERED {
-            futures_util::FutureExt::now_or_never(body.frame())
-                .flatten()
-                .and_then(Result::ok)
+            let ready = futures_util::FutureExt::now_or_never(body.frame());
+            ready.flatten().and_then(Result::ok)
         } else {
             None
         };
@@ -232,3 +272,5 @@ fn status_trailers(refusal: Refusal, call: &Call) -> HeaderMap {
 
 const GATHERED: usize = 256 * 1024;
 const RECHECK: Duration = Duration::from_millis(250);
+/// How long a caller may leave what was released to it unread.
+const STALLED: Duration = Duration::from_secs(30);

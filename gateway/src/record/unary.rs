@@ -10,15 +10,16 @@ use http::HeaderMap;
 use http_body_util::BodyExt as _;
 use varco_proto::audit::v1::{Record, RecordKind};
 
-use super::{budget::Share, grpc_status, refuse, stamp, unrecorded, whole};
+use super::budget::Share;
+use super::keeping::Keeping;
+use super::{grpc_status, refuse, stamp, unrecorded, whole};
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::contract::Effect;
 
 /// Holds an answer until its OUTCOME is durable.
 pub(super) async fn release(gate: &Gate, call: &Call, response: Response) -> Response {
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
     let mut share = gate.budget.share();
     let held = match hold(call, body, &mut share).await {
         Ok(held) => held,
@@ -40,12 +41,15 @@ pub(super) async fn release(gate: &Gate, call: &Call, response: Response) -> Res
         outcome: if status == 0 { "OK" } else { "ERROR" }.to_owned(),
         ..call.record(RecordKind::Outcome)
     };
+    let _ = call.settle();
     let Ok(receipt) = gate.register.commit(outcome).await else {
         return unrecorded(call);
     };
-    let mut parts = parts;
     stamp(&mut parts.headers, call, Some(&receipt));
-    Response::from_parts(parts, whole_answer(held))
+    // What the layers left in the answer, such as the place among open calls, ends with its body.
+    let places = std::mem::take(&mut parts.extensions);
+    let body = Keeping::until_the_end(whole_answer(held), share, places);
+    Response::from_parts(parts, body)
 }
 
 struct Held {
@@ -72,7 +76,7 @@ async fn hold(call: &Call, mut body: Body, share: &mut Share) -> Result<Held, Re
         let frame = frame.map_err(|_| broken(call))?;
         match frame.into_data() {
             Ok(data) if share.take(data.len()) => held.extend_from_slice(&data),
-            Ok(_) => return Err(after_effect(call, Reason::Overloaded)),
+            Ok(_) => return Err(call.after(Reason::Overloaded).into()),
             Err(frame) => trailers = frame.into_trailers().unwrap_or_default(),
         }
     }
@@ -82,19 +86,7 @@ async fn hold(call: &Call, mut body: Body, share: &mut Share) -> Result<Held, Re
 fn broken(call: &Call) -> Refusal {
     match call.tally().violation.get() {
         Some(refusal) => refusal.clone(),
-        None => after_effect(call, Reason::UpstreamUnavailable),
-    }
-}
-
-/// A write that was forwarded may have taken effect: its caller must ask again.
-fn after_effect(call: &Call, reason: Reason) -> Refusal {
-    let wrote = call
-        .permitted()
-        .is_some_and(|permit| permit.method.effect == Effect::Write);
-    if wrote {
-        Reason::OutcomeUnknown.into()
-    } else {
-        reason.into()
+        None => call.after(Reason::UpstreamUnavailable).into(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Names are resolved against the registry and the document itself; ids are given to what is new.
 //! An entry that is not declared stays as it is, and a suspension survives an update.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -51,6 +51,7 @@ pub fn plan(
         contracts,
         new_id: &new_id,
         rows: rows.collect(),
+        declared: HashSet::new(),
         plan: Plan {
             steps: Vec::new(),
             sets: BTreeMap::new(),
@@ -94,6 +95,8 @@ struct Planner<'a> {
     contracts: &'a Contracts,
     new_id: &'a dyn Fn() -> Uuid,
     rows: HashMap<(Kind, String), Row>,
+    /// What the document has declared so far.
+    declared: HashSet<(Kind, String)>,
     plan: Plan,
     problems: Vec<String>,
 }
@@ -155,6 +158,8 @@ impl Planner<'_> {
             "must have 1 to 100 of a-z A-Z 0-9 . _ - /",
         );
         let body = serde_json::to_value(body).unwrap_or_default();
+        let again = self.declared.insert((name.kind, name.full.clone()));
+        self.require(&name, "name", again, "is declared twice");
         let key = (name.kind, name.full.clone());
         let before = self.rows.get(&key).cloned();
         if before

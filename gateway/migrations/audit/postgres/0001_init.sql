@@ -21,6 +21,8 @@ CREATE TABLE entry (
 );
 CREATE INDEX entry_audit_id ON entry (audit_id);
 CREATE INDEX entry_trace_id ON entry (trace_id);
+CREATE INDEX entry_intent ON entry (origin, idx) WHERE kind = 1;
+CREATE INDEX entry_start ON entry (origin, idx) WHERE kind = 15;
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'records are append-only'; END $$;
 CREATE TRIGGER entry_append_only BEFORE UPDATE OR DELETE ON entry

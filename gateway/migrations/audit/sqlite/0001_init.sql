@@ -21,6 +21,8 @@ CREATE TABLE entry (
 ) STRICT;
 CREATE INDEX entry_audit_id ON entry (audit_id);
 CREATE INDEX entry_trace_id ON entry (trace_id);
+CREATE INDEX entry_intent ON entry (origin, idx) WHERE kind = 1;
+CREATE INDEX entry_start ON entry (origin, idx) WHERE kind = 15;
 CREATE TRIGGER entry_no_update BEFORE UPDATE ON entry
 BEGIN SELECT RAISE(ABORT, 'records are append-only'); END;
 CREATE TRIGGER entry_no_delete BEFORE DELETE ON entry

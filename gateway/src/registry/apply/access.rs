@@ -5,7 +5,7 @@ use varco_runtime::jose::PublicKey;
 use varco_runtime::tls;
 
 use super::{Named, Planner};
-use crate::registry::entry::{Agreement, Client, Descriptor, Key, Kind, Purpose};
+use crate::registry::entry::{Agreement, Client, Descriptor, Key, Kind, Purpose, State};
 use crate::registry::store_entries::Row;
 
 impl Planner<'_> {
@@ -65,17 +65,15 @@ impl Planner<'_> {
             .iter()
             .map(|client| self.refer(name, "clients", Kind::Client, client))
             .collect();
-        self.require(
-            name,
-            "legal_basis",
-            !declared.legal_basis.is_empty(),
-            "is required",
-        );
+        let basis = (1..=500).contains(&declared.legal_basis.len());
+        self.require(name, "legal_basis", basis, "must have 1 to 500 bytes");
+        let classes = &declared.data_classes;
+        let fit = (1..=64).contains(&classes.len()) && classes.iter().all(|it| is_class(it));
         self.require(
             name,
             "data_classes",
-            !declared.data_classes.is_empty(),
-            "is required",
+            fit,
+            "must be 1 to 64 names of at most 64 characters",
         );
         let (consumer, eservice) = (consumer?, eservice?);
         let agreement = format!("{}/{}", declared.consumer, declared.eservice);
@@ -125,7 +123,8 @@ impl Planner<'_> {
             .filter(|row| row.kind == Kind::Descriptor)
             .filter_map(|row| {
                 let body: Descriptor = serde_json::from_value(row.body.clone()).ok()?;
-                (body.eservice == eservice.id).then_some((row.id, body))
+                let live = row.state != State::Archived;
+                (live && body.eservice == eservice.id).then_some((row.id, body))
             })
             .max_by_key(|(_, body)| body.version);
         if newest.is_none() {
@@ -167,10 +166,35 @@ impl Planner<'_> {
         let mut thumbprints = Vec::new();
         for pem in pems {
             match tls::thumbprint(pem) {
+                Some(thumbprint) if !self.thumbprint_is_free(&name.full, &thumbprint) => {
+                    self.problem(
+                        name,
+                        "certificates",
+                        "holds a certificate of another client",
+                    );
+                }
                 Some(thumbprint) => thumbprints.push(hex::encode(thumbprint)),
                 None => self.problem(name, "certificates", "holds no PEM certificate"),
             }
         }
         thumbprints
     }
+
+    fn thumbprint_is_free(&self, client: &str, thumbprint: &[u8; 32]) -> bool {
+        let thumbprint = hex::encode(thumbprint);
+        !self.rows.values().any(|row| {
+            let listed = row
+                .body
+                .get("certificates")
+                .and_then(serde_json::Value::as_array);
+            let holds = listed.is_some_and(|listed| listed.iter().any(|it| *it == thumbprint));
+            row.kind == Kind::Client && row.name != client && holds
+        })
+    }
+}
+
+/// Whether a text can name a class of data.
+fn is_class(text: &str) -> bool {
+    let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    (1..=64).contains(&text.len()) && text.chars().all(fit)
 }
