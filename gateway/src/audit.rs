@@ -8,6 +8,7 @@ use varco_runtime::store::Migrations;
 
 pub mod committer;
 pub mod export;
+mod opening;
 pub mod proofs;
 pub mod record;
 pub mod search;

@@ -88,7 +88,7 @@ pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
 /// Forgets, once a minute, clients that have not called for a while.
 pub async fn keep_small(limiter: Arc<Limiter>) {
     loop {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         limiter.rate.retain_recent();
     }
 }

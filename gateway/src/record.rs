@@ -26,7 +26,7 @@ mod unary;
 /// Records a call, whatever becomes of it, before its answer leaves.
 pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let call = Call::begin(&request, &gate.clock, &gate.registry.snapshot());
-    //NS telemetry::name_span(call.method());
+    telemetry::name_span(call.method());
     request.extensions_mut().insert(call.clone());
     let _abandoned = Abandoned {
         gate: Arc::clone(&gate),
@@ -66,9 +66,10 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
 
 /// The record of a refusal: a DENY, or the OUTCOME of a call that had begun.
 fn denial(call: &Call, refusal: &Refusal) -> Record {
-    let kind = match call.is_intended() {
-        true => RecordKind::Outcome,
-        false => RecordKind::Deny,
+    let kind = if call.is_intended() {
+        RecordKind::Outcome
+    } else {
+        RecordKind::Deny
     };
     Record {
         decision: Decision::Deny.into(),

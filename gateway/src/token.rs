@@ -217,7 +217,7 @@ fn network(address: IpAddr) -> IpAddr {
             let [a, b, c, d, ..] = v6.segments();
             IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
         }
-        v4 => v4,
+        IpAddr::V4(v4) => IpAddr::V4(v4),
     }
 }
 
@@ -354,4 +354,4 @@ pub const PATH: &str = "/token.oauth2";
 const MAX_FORM: usize = 16 * 1024;
 /// Age of the registry past which no voucher is issued.
 const STALE: Duration = Duration::from_secs(15);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use prost::Message as _;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
@@ -23,6 +22,7 @@ use varco_tlog::note::Signer;
 use varco_tlog::tile::Tiles;
 
 use super::Error;
+use super::opening;
 use super::store_log::{self, Head, Keys, Leaf, Log};
 
 /// Proof that a record is durable.
@@ -99,9 +99,9 @@ impl Register {
         signer: impl Fn(&str) -> Result<Signer, crate::Error>,
         tasks: &Tasks,
     ) -> Result<Self, crate::Error> {
-        let (log, signer) = open_log(&db, &run, origin, signer).await?;
-        let tiles = load(&db, &log).await?;
-        check_clock(&db, &log, tiles.size(), &run.clock).await?;
+        let (log, signer) = opening::open_log(&db, &run, origin, signer).await?;
+        let tiles = opening::load(&db, &log).await?;
+        opening::check_clock(&db, &log, tiles.size(), &run.clock).await?;
         let writes = Arc::new(AtomicBool::new(true));
         let (queue, waiting) = mpsc::channel(QUEUE);
         let register = Self {
@@ -242,7 +242,7 @@ impl Committer {
     /// Looks whether a group stands in the database already, and takes the tree to what does.
     async fn find(&mut self, group: &[Sealed]) -> Result<Option<(u64, Arc<str>)>, Error> {
         let first = self.tiles.size();
-        let stored = load(&self.db, &self.log).await?;
+        let stored = opening::load(&self.db, &self.log).await?;
         let count = u32::try_from(group.len()).unwrap_or(u32::MAX);
         let mut tx = self.db.read().await?;
         let leaves = store_log::leaves(&mut tx, &self.log.origin, first, count).await?;
@@ -311,91 +311,6 @@ impl Committer {
     }
 }
 
-async fn open_log(
-    db: &Db,
-    run: &Run,
-    origin: &str,
-    signer: impl Fn(&str) -> Result<Signer, crate::Error>,
-) -> Result<(Log, Signer), crate::Error> {
-    let mut tx = db.begin().await?;
-    let known = store_log::log_of(&mut tx, &run.instance).await?;
-    let signer = signer(known.as_ref().map_or(origin, |log| &log.origin))?;
-    if let Some(log) = known {
-        if log.vkey != signer.vkey() {
-            return Err(Error::Key(log.origin).into());
-        }
-        return Ok((log, signer));
-    }
-    let log = Log {
-        origin: origin.to_owned(),
-        vkey: signer.vkey(),
-    };
-    let created = run.clock.now().as_microsecond();
-    store_log::begin(&mut tx, &log, &run.instance, created).await?;
-    tx.commit().await?;
-    Ok((log, signer))
-}
-
-/// Rebuilds the right edge of the tree and checks it against the signed head.
-async fn load(db: &Db, log: &Log) -> Result<Tiles, Error> {
-    let mut tx = db.read().await?;
-    let (head, size) = (
-        store_log::head(&mut tx, &log.origin).await?,
-        store_log::size(&mut tx, &log.origin).await?,
-    );
-    drop(tx);
-    let Some(head) = head else {
-        return match size {
-            0 => Ok(Tiles::new()),
-            _ => Err(Error::Damaged {
-                index: 0,
-                what: "records stand without a signed head",
-            }),
-        };
-    };
-    let signed = Checkpoint::open(&head.note, &log.vkey.parse()?)?;
-    if signed.size != size {
-        let index = signed.size.min(size);
-        return Err(Error::Damaged {
-            index,
-            what: "the signed head counts other records",
-        });
-    }
-    let tiles = store_log::over_tiles(db, &log.origin, |read| Tiles::load(size, read)).await?;
-    if tiles.root() != signed.root {
-        return Err(Error::Damaged {
-            index: 0,
-            what: "the tree is not the one that was signed",
-        });
-    }
-    Ok(tiles)
-}
-
-/// A clock that shows a time before the newest record would make the log lie.
-async fn check_clock(db: &Db, log: &Log, size: u64, clock: &Clock) -> Result<(), Error> {
-    let Some(newest) = size.checked_sub(1) else {
-        return Ok(());
-    };
-    let mut tx = db.read().await?;
-    let leaves = store_log::leaves(&mut tx, &log.origin, newest, 1).await?;
-    let Some(record) = leaves
-        .first()
-        .and_then(|leaf| Record::decode(leaf.body.as_slice()).ok())
-    else {
-        return Err(Error::Damaged {
-            index: newest,
-            what: "the newest record does not parse",
-        });
-    };
-    let newest = Timestamp::from_nanosecond(record.ts_unix_ns.into()).unwrap_or(Timestamp::MIN);
-    let now = clock.now();
-    // A step of the time service is no reason to stop.
-    if now.as_second() + CLOCK_STEP < newest.as_second() {
-        return Err(Error::ClockBehind { now, newest });
-    }
-    Ok(())
-}
-
 fn keys(record: &Record) -> Keys {
     Keys {
         audit_id: record.audit_id.to_vec(),
@@ -433,8 +348,6 @@ pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
     Ok(u64::try_from(closed.len()).unwrap_or(u64::MAX))
 }
 
-/// Seconds by which the clock may have gone back.
-const CLOCK_STEP: i64 = 300;
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Longest transaction of a group.
 const FLUSH: Duration = Duration::from_secs(10);

@@ -25,7 +25,7 @@ pub async fn search(
     if request.trace_ids.is_empty() {
         entries = page(db, log, request, None, limit).await?;
     }
-    for trace_id in request.trace_ids.iter() {
+    for trace_id in &request.trace_ids {
         entries.extend(page(db, log, request, Some(trace_id.to_vec()), limit).await?);
     }
     entries.sort_by_key(|entry| entry.index);

@@ -58,7 +58,7 @@ impl RegistryApi {
         let who = self.admit(request, need, method).await?;
         let detail = describe(kind, name, to.participle(), reason);
         let record = self.record(RecordKind::PolicyChange, method, &who, detail);
-        let change = self.gate.registry.transition(kind, name, to, &who.name);
+        let change = Box::pin(self.gate.registry.transition(kind, name, to, &who.name));
         let (noted, row) = self.recorded(record, change).await?;
         Ok((noted, entry(&row), self.gate.registry.snapshot().epoch))
     }
@@ -121,7 +121,7 @@ impl RegistryService for RegistryApi {
             document.ok_or_else(|| status(Problem::invalid("document", "is required")))?;
         let detail = told(&document, dry_run);
         let record = self.record(RecordKind::PolicyChange, "ApplyDocument", &who, detail);
-        let change = self.gate.registry.apply(&document, dry_run, &who.name);
+        let change = Box::pin(self.gate.registry.apply(&document, dry_run, &who.name));
         let (noted, changes) = self.recorded(record, change).await?;
         let epoch = self.gate.registry.snapshot().epoch;
         Ok(noted.stamp(ApplyDocumentResponse { changes, epoch }))

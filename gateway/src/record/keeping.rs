@@ -20,7 +20,6 @@ pub struct Keeping {
 
 impl Keeping {
     /// Keeps a share, and what the layers left in the answer, until the body is gone.
-    #[must_use]
     pub fn until_the_end(inner: Body, share: Share, places: Extensions) -> Body {
         Body::new(Self {
             inner,

@@ -114,6 +114,36 @@ async fn open_calls_of_a_dead_process_are_closed_once() {
 }
 
 #[tokio::test]
+async fn record_handed_over_while_the_database_is_held_stands_afterwards() {
+    let fresh = each_db(crate::audit::MIGRATIONS).await.unwrap().remove(0);
+    let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+    let held = fresh.db.begin().await.unwrap();
+
+    let refused = register.commit(record(1)).await;
+    drop(held);
+    let receipt = register.commit(record(2)).await;
+
+    assert_eq!(refused, Err(Unavailable));
+    assert_eq!(receipt.unwrap().index, 1);
+    let report = verify::verify_log(&fresh.db, register.log()).await.unwrap();
+    assert_eq!(report.size, 2);
+}
+
+#[tokio::test]
+async fn second_writer_of_one_log_is_noticed_and_loses_nothing() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let one = open(&fresh.db, &Tasks::default()).await.unwrap();
+        let two = open(&fresh.db, &Tasks::default()).await.unwrap();
+
+        one.commit(record(1)).await.unwrap();
+        two.commit(record(2)).await.unwrap();
+
+        let report = verify::verify_log(&fresh.db, one.log()).await.unwrap();
+        assert_eq!(report.size, 2, "{}", fresh.name);
+    }
+}
+
+#[tokio::test]
 async fn records_cannot_be_changed_or_deleted() {
     for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
         let register = open(&fresh.db, &Tasks::default()).await.unwrap();

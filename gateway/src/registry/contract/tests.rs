@@ -1,0 +1,82 @@
+use super::*;
+
+fn builtin() -> Arc<Contract> {
+    let of = ContractRef {
+        set: BUILTIN.to_owned(),
+        default_effect: None,
+        default_class: None,
+    };
+    Contracts::default()
+        .compile(&of, varco_proto::DESCRIPTOR_SET)
+        .unwrap()
+}
+
+#[test]
+fn our_contracts_declare_an_effect_on_every_method() {
+    let contract = builtin();
+    let pool = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap();
+    let offices = ["anagrafe", "protocollo", "albo", "documenti"];
+
+    for service in pool.services() {
+        for method in service.methods() {
+            let path = format!("{}/{}", service.full_name(), method.name());
+            assert!(
+                contract.methods.contains_key(&path),
+                "{path} declares no effect"
+            );
+        }
+    }
+    assert!(
+        offices
+            .iter()
+            .all(|o| contract.methods.keys().any(|m| m.contains(o)))
+    );
+}
+
+#[test]
+fn every_field_of_the_offices_has_a_class_and_explicit_presence() {
+    let pool = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap();
+    let office = |name: &str| {
+        ["anagrafe", "protocollo", "albo", "documenti"]
+            .iter()
+            .any(|office| name.starts_with(&format!("varco.{office}.")))
+    };
+
+    for message in pool
+        .all_messages()
+        .filter(|message| office(message.full_name()))
+    {
+        for field in message.fields() {
+            assert!(
+                data_class(&field).is_some(),
+                "{} has no class",
+                field.full_name()
+            );
+            assert!(
+                field.is_list() || field.supports_presence(),
+                "{} has no explicit presence",
+                field.full_name()
+            );
+        }
+    }
+}
+
+#[test]
+fn method_without_effect_is_left_out() {
+    let contract = builtin();
+
+    assert!(!contract.methods.contains_key("grpc.health.v1.Health/Check"));
+    assert_eq!(
+        contract.methods["varco.documenti.v1.DocumentiService/UploadDocumento"].effect,
+        Effect::Write
+    );
+}
+
+#[test]
+fn mask_holds_only_what_the_purpose_names() {
+    let contract = builtin();
+
+    let mask = contract.mask(&["esito".to_owned(), "invented".to_owned()]);
+
+    assert_eq!(contract.names(mask), ["esito"]);
+}
