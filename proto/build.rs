@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 
-#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script by its environment"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=varco");
     let files = contracts(Path::new("varco"))?;

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-#[expect(clippy::disallowed_methods, reason = "cargo tells a build script by its environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script by its environment"
+)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let mut compiler = protox::Compiler::new(["proto"])?;

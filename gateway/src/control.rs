@@ -14,6 +14,7 @@ use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use varco_runtime::problem::{Problem, ToStatus};
 use varco_runtime::server::Connection;
+use varco_runtime::telemetry;
 use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
@@ -59,6 +60,7 @@ impl Need {
 /// Lets a call to the control plane on only when its certificate is an operator's, before anything
 /// of its body is read; a refusal leaves its record.
 pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next: Next) -> Answer {
+    telemetry::name_span(known(request.uri().path()));
     let connection = request.extensions().get::<Connection>();
     let operator = operator(
         &gate,
@@ -75,6 +77,19 @@ pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next
     recorded
         .map_or_else(status, |_| status(problem))
         .into_http()
+}
+
+/// The method of a path, when the control plane has it.
+fn known(path: &str) -> &str {
+    let method = path.trim_start_matches('/');
+    let ours = [
+        "varco.registry.v1.RegistryService/",
+        "varco.audit.v1.AuditService/",
+    ];
+    match ours.iter().find_map(|service| method.strip_prefix(service)) {
+        Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
+        _ => "unknown",
+    }
 }
 
 /// The operator of a verified certificate.

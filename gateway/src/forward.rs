@@ -160,6 +160,9 @@ fn failure(error: &tonic::transport::Error, call: &Call) -> Reason {
         if inner.is::<tonic::ConnectError>() {
             return Reason::UpstreamUnavailable;
         }
+        if inner.is::<tonic::TimeoutExpired>() {
+            return Reason::UpstreamSlow;
+        }
         cause = inner.source();
     }
     call.after(Reason::UpstreamUnavailable)
@@ -206,10 +209,9 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
         headers.insert("traceparent", trace);
     }
     if let Some(end) = call.deadline() {
-        let left = end
-            .saturating_duration_since(Instant::now())
-            .as_millis()
-            .min(99_999_999);
+        // The gateway ends the call itself, with its reason; the others' clocks come second.
+        let left = end.saturating_duration_since(Instant::now()) + GRACE;
+        let left = left.as_millis().min(99_999_999);
         if let Ok(value) = HeaderValue::try_from(format!("{left}m")) {
             headers.insert("grpc-timeout", value);
         }
@@ -230,6 +232,7 @@ pub fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
 }
 
 const CONNECTION_WINDOW: u32 = 64 << 20;
+const GRACE: Duration = Duration::from_millis(200);
 const STREAM_WINDOW: u32 = 256 << 10;
 
 impl std::fmt::Debug for Upstreams {

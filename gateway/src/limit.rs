@@ -70,14 +70,11 @@ pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
     }
     request.extensions_mut().insert(Arc::clone(&place));
     let mut response = next.run(request).await;
-    let refused = response
-        .extensions()
-        .get::<Refusal>()
-        .map(|refusal| refusal.reason);
-    if matches!(
-        refused,
-        Some(Reason::UpstreamUnavailable | Reason::AuditUnavailable)
-    ) {
+    let refused = response.extensions().get::<Refusal>();
+    let never_seen = refused.is_some_and(|refusal| {
+        !call.is_forwarded() || refusal.reason == Reason::UpstreamUnavailable
+    });
+    if never_seen {
         gate.limiter.give_back(permit.purpose_id).await;
     }
     // The place is held until the last byte of the answer.

@@ -40,8 +40,14 @@ fn measure(figures: &mut Figures) {
     figures.memory.push(megabytes(town.id()));
     figures.journey.push(timed(|| {
         let data = town.data();
-        let out = Command::new(PROGRAM).args(["demo", "--data"]).arg(data).output();
-        assert!(out.is_ok_and(|out| out.status.success()), "the journey failed");
+        let out = Command::new(PROGRAM)
+            .args(["demo", "--data"])
+            .arg(data)
+            .output();
+        assert!(
+            out.is_ok_and(|out| out.status.success()),
+            "the journey failed"
+        );
     }));
     town.terminate();
 }
@@ -55,16 +61,19 @@ fn timed(work: impl FnOnce()) -> f64 {
 /// Proportional set size of a process, from the kernel.
 fn megabytes(process: u32) -> f64 {
     let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"));
-    let rollup = rollup.expect("smaps_rollup");
-    let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a Pss line");
-    let kilobytes: f64 = pss.trim().trim_end_matches(" kB").parse().expect("a number");
-    kilobytes / 1024.0
+    let rollup = rollup.unwrap_or_default();
+    let pss = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .unwrap_or_default();
+    let kilobytes = pss.trim().trim_end_matches(" kB").parse::<f64>();
+    kilobytes.unwrap_or(f64::NAN) / 1024.0
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 fn say(what: &str, unit: &str, runs: &mut [f64], bound: &str) {
     runs.sort_by(f64::total_cmp);
-    let (least, most) = (runs[0], runs[runs.len() - 1]);
-    let median = runs[runs.len() / 2];
+    let at = |place: usize| runs.get(place).copied().unwrap_or(f64::NAN);
+    let (least, median, most) = (at(0), at(runs.len() / 2), at(runs.len() - 1));
     println!("{what:24} {median:7.2} {unit}   ({least:.2} to {most:.2}, bound {bound})");
 }

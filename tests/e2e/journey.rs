@@ -2,12 +2,17 @@
 
 use serde_json::Value;
 use varco_tests::comune::Comune;
+use varco_tests::folder;
 
 use crate::PROGRAM;
 
 fn demo(comune: &Comune) -> Value {
     let out = comune.run(PROGRAM, &["demo", "--output", "json"]);
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
@@ -22,18 +27,33 @@ async fn journey_goes_as_it_should_and_may_be_repeated() {
         let steps = run["steps"].as_array().unwrap();
         for step in steps {
             for field in [
-                "name", "caller", "method", "purpose", "expected", "outcome", "code", "reason",
-                "ms", "trace_id", "audit_index",
+                "name",
+                "caller",
+                "method",
+                "purpose",
+                "expected",
+                "outcome",
+                "code",
+                "reason",
+                "ms",
+                "trace_id",
+                "audit_index",
             ] {
                 assert!(step.get(field).is_some(), "{field} is missing in {step}");
             }
         }
         let outcomes: Vec<&str> = steps.iter().filter_map(|s| s["outcome"].as_str()).collect();
         for refusal in [
-            "METHOD_NOT_IN_PURPOSE", "VOUCHER_MISSING", "VOUCHER_EXPIRED", "VOUCHER_CLIENT",
+            "METHOD_NOT_IN_PURPOSE",
+            "VOUCHER_MISSING",
+            "VOUCHER_EXPIRED",
+            "VOUCHER_CLIENT",
             "PURPOSE_SUSPENDED",
         ] {
-            assert!(outcomes.contains(&refusal), "{refusal} is not among {outcomes:?}");
+            assert!(
+                outcomes.contains(&refusal),
+                "{refusal} is not among {outcomes:?}"
+            );
         }
     }
     comune.stop().await;
@@ -45,7 +65,7 @@ async fn stopped_town_is_told_in_one_line_with_a_remedy() {
     let data = comune.path().to_owned();
     let kept = tempfile::tempdir().unwrap();
     let copy = kept.path().join("copy");
-    copy_folder(&data, &copy);
+    folder::copy(&data, &copy);
     comune.stop().await;
 
     let out = std::process::Command::new(PROGRAM)
@@ -58,15 +78,4 @@ async fn stopped_town_is_told_in_one_line_with_a_remedy() {
     assert_eq!(out.status.code(), Some(1), "{told}");
     assert_eq!(told.trim().lines().count(), 1, "{told}");
     assert!(told.contains("varco up"), "{told}");
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy_folder(&entry.path(), &target),
-            false => drop(std::fs::copy(entry.path(), target).unwrap()),
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use varco_proto::documenti::v1::GetImprontaRequest;
 use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
 use varco_runtime::client::Gateway;
@@ -14,6 +15,7 @@ use varco_runtime::config::Config;
 use varco_runtime::store::Db;
 use varco_tests::calls::{audit_index, register, sha256, store};
 use varco_tests::process::Process;
+use varco_tests::wait::until;
 
 use crate::PROGRAM;
 
@@ -38,21 +40,31 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
 
     for _ in 0..KILLS {
         town.start();
-        let callers: Vec<_> = (0..CALLERS)
-            .map(|_| {
-                let desk = desk(&town);
-                tokio::spawn(work(desk, Arc::clone(&next), Arc::clone(&acknowledged)))
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_millis(20 + chance.below(280))).await;
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            callers.spawn(work(
+                desk(&town),
+                Arc::clone(&next),
+                Arc::clone(&acknowledged),
+            ));
+        }
+        // A point of the work, so that a slow machine gets there too, and a moment after it.
+        let numbers = async || acknowledged.lock().await.numbers.len();
+        let enough = numbers().await + usize::try_from(chance.below(6)).unwrap();
+        let reached = async || (numbers().await >= enough).then_some(());
+        until("acknowledged registrations", reached).await;
+        tokio::time::sleep(Duration::from_millis(chance.below(60))).await;
         town.kill();
-        callers.iter().for_each(tokio::task::JoinHandle::abort);
-        futures_util::future::join_all(callers).await;
+        callers.shutdown().await;
     }
 
     town.start();
     let acknowledged = acknowledged.lock().await;
-    assert!(acknowledged.numbers.len() > 30, "only {} registrations", acknowledged.numbers.len());
+    assert!(
+        acknowledged.numbers.len() > 30,
+        "only {} registrations",
+        acknowledged.numbers.len()
+    );
     documents_are_there(&town, &acknowledged).await;
     numbers_are_whole(&town, &acknowledged).await;
     replays_give_the_same_number(&town, &acknowledged).await;
@@ -65,12 +77,29 @@ async fn work(desk: Gateway, next: Arc<AtomicU64>, acknowledged: Arc<Mutex<Ackno
     loop {
         let key = format!("k{}", next.fetch_add(1, Ordering::Relaxed));
         let content = format!("istanza {key}").into_bytes();
-        let Ok(documento) = store(&desk, &content, &key).await else { return };
-        acknowledged.lock().await.documents.push((documento.clone(), content.clone()));
-        let Ok(answer) = register(&desk, &documento, &content, &key).await else { return };
+        let Ok(documento) = store(&desk, &content, &key).await else {
+            return;
+        };
+        acknowledged
+            .lock()
+            .await
+            .documents
+            .push((documento.clone(), content.clone()));
+        let Ok(answer) = register(&desk, &documento, &content, &key).await else {
+            return;
+        };
         let index = audit_index(answer.metadata()).unwrap();
-        let made = answer.into_inner().registrazione.unwrap().identificatore.unwrap();
-        acknowledged.lock().await.numbers.insert(key, (made.numero.unwrap(), index));
+        let made = answer
+            .into_inner()
+            .registrazione
+            .unwrap()
+            .identificatore
+            .unwrap();
+        acknowledged
+            .lock()
+            .await
+            .numbers
+            .insert(key, (made.numero.unwrap(), index));
     }
 }
 
@@ -78,14 +107,24 @@ async fn documents_are_there(town: &Process, acknowledged: &Acknowledged) {
     let desk = desk(town);
     let channel = desk.purpose("istanze-documenti").unwrap();
     for (documento, content) in &acknowledged.documents {
-        let asked = GetImprontaRequest { documento: Some(documento.clone()) };
-        let answer = DocumentiServiceClient::new(channel.clone()).get_impronta(asked).await;
-        assert_eq!(answer.unwrap().into_inner().sha256, Some(sha256(content)), "{documento}");
+        let asked = GetImprontaRequest {
+            documento: Some(documento.clone()),
+        };
+        let answer = DocumentiServiceClient::new(channel.clone())
+            .get_impronta(asked)
+            .await;
+        assert_eq!(
+            answer.unwrap().into_inner().sha256,
+            Some(sha256(content)),
+            "{documento}"
+        );
     }
 }
 
 async fn numbers_are_whole(town: &Process, acknowledged: &Acknowledged) {
-    let db = Db::open_to_read(&town.data().join("protocollo.db")).await.unwrap();
+    let db = Db::open_to_read(&town.data().join("protocollo.db"))
+        .await
+        .unwrap();
     let mut tx = db.read().await.unwrap();
     let rows: Vec<(i64,)> = varco_runtime::on!(&mut tx, |db| sqlx::query_as(
         "SELECT numero FROM registrazione ORDER BY aoo, registro, anno, numero"
@@ -106,8 +145,15 @@ async fn replays_give_the_same_number(town: &Process, acknowledged: &Acknowledge
     let desk = desk(town);
     for (key, (number, _)) in acknowledged.numbers.iter().take(10) {
         let content = format!("istanza {key}").into_bytes();
-        let documento = acknowledged.documents.iter().find(|(_, held)| *held == content).unwrap();
-        let again = register(&desk, &documento.0, &content, key).await.unwrap().into_inner();
+        let documento = acknowledged
+            .documents
+            .iter()
+            .find(|(_, held)| *held == content)
+            .unwrap();
+        let again = register(&desk, &documento.0, &content, key)
+            .await
+            .unwrap()
+            .into_inner();
         let again = again.registrazione.unwrap().identificatore.unwrap();
         assert_eq!(again.numero, Some(*number), "{key}");
     }
@@ -117,8 +163,15 @@ async fn log_verifies(town: &Process, acknowledged: &Acknowledged) {
     let config = config(town);
     let report = varco_gateway::audit::verify::verify(&config).await.unwrap();
 
-    let indices: Vec<u64> = acknowledged.numbers.values().map(|(_, index)| *index).collect();
-    assert!(indices.iter().all(|index| *index < report.size), "a record was lost");
+    let indices: Vec<u64> = acknowledged
+        .numbers
+        .values()
+        .map(|(_, index)| *index)
+        .collect();
+    assert!(
+        indices.iter().all(|index| *index < report.size),
+        "a record was lost"
+    );
     // Each acknowledged answer has its own record.
     let mut unique = indices.clone();
     unique.sort_unstable();

@@ -1,7 +1,30 @@
 //! The end-to-end tests: the real town, asked from outside. One binary, a module for each topic.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod bad_input;
+mod bypass;
+mod cli;
+mod conformance;
+mod export;
+mod fail_closed;
 mod journey;
 mod kill;
+mod postgres;
+mod privacy;
+mod refusals;
+mod registry;
+mod roles;
+mod startup;
+mod streams;
+mod telemetry;
+mod vouchers;
 mod workspace;
 
 /// The program as it ships, as a process of its own.

@@ -10,7 +10,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("varco-proto", &[]),
     ("varco-tlog", &[]),
     ("varco-runtime", &["varco-proto"]),
-    ("varco-gateway", &["varco-proto", "varco-runtime", "varco-tlog"]),
+    (
+        "varco-gateway",
+        &["varco-proto", "varco-runtime", "varco-tlog"],
+    ),
     ("varco-anagrafe", &["varco-proto", "varco-runtime"]),
     ("varco-protocollo", &["varco-proto", "varco-runtime"]),
     ("varco-albo", &["varco-proto", "varco-runtime"]),
@@ -20,7 +23,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
 fn ours() -> BTreeMap<String, BTreeSet<String>> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let out = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .output()
         .unwrap();
@@ -32,7 +42,10 @@ fn ours() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .map(|package| {
             let needs = package["dependencies"].as_array().unwrap().iter().map(name);
-            (name(package), needs.filter(|need| need.starts_with("varco")).collect())
+            (
+                name(package),
+                needs.filter(|need| need.starts_with("varco")).collect(),
+            )
         })
         .collect()
 }
@@ -55,8 +68,10 @@ fn dependencies_point_one_way() {
 fn only_the_composition_root_and_the_tests_know_everybody() {
     let known: BTreeSet<&str> = ALLOWED.iter().map(|(name, _)| *name).collect();
 
-    let others: Vec<String> =
-        ours().into_keys().filter(|name| !known.contains(name.as_str())).collect();
+    let others: Vec<String> = ours()
+        .into_keys()
+        .filter(|name| !known.contains(name.as_str()))
+        .collect();
 
     assert_eq!(others, ["varco", "varco-tests"]);
 }

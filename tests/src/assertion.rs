@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use varco_runtime::client::{ClientFile, read_client_file};
 use varco_runtime::clock::Clock;
@@ -31,15 +31,16 @@ pub struct Answer {
 }
 
 impl Asker {
-    /// A client by its folder; without its certificate, vouchers are bound to none.
+    /// A client by its folder, with the certificate of a folder that should be the same.
     ///
     /// # Panics
     ///
     /// When the folder is not whole.
     #[must_use]
-    pub fn open(folder: &Path, ca: &Path, certificate: bool) -> Self {
-        let load = || tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"));
-        let identity = certificate.then(load).transpose().expect("an identity");
+    pub fn open(folder: &Path, certificate: Option<&Path>, ca: &Path) -> Self {
+        let identity = certificate.map(|folder| {
+            tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key")).expect("identity")
+        });
         let roots = tls::roots(ca).expect("an authority");
         let pem = secret::read(&folder.join("assertion.key")).expect("assertion.key");
         Self {
@@ -91,10 +92,16 @@ impl Asker {
     ///
     /// When the answer is no JSON.
     pub async fn post(&self, form: &str) -> Answer {
-        let answer = self.https.post_form(&self.file.token_url, form.to_owned()).await;
+        let answer = self
+            .https
+            .post_form(&self.file.token_url, form.to_owned())
+            .await;
         let answer = answer.expect("an answer");
         let body = serde_json::from_slice(&answer.body).expect("a JSON object");
-        Answer { status: answer.status, body }
+        Answer {
+            status: answer.status,
+            body,
+        }
     }
 
     /// Asks for a voucher with some claims.
@@ -109,7 +116,11 @@ impl Asker {
     /// When there is none.
     pub async fn page(&self, path: &str) -> Value {
         let origin = self.file.token_url.rsplit_once('/').expect("an origin").0;
-        let answer = self.https.fetch(&format!("{origin}{path}")).await.expect("an answer");
+        let answer = self
+            .https
+            .fetch(&format!("{origin}{path}"))
+            .await
+            .expect("an answer");
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         serde_json::from_slice(&answer.body).expect("a JSON object")
     }
@@ -132,12 +143,6 @@ impl Answer {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
         self.text("access_token").to_owned()
     }
-}
-
-/// Whether an answer may be kept by nobody (RFC 6749 §5.1).
-#[must_use]
-pub fn is_never_stored(headers: &HeaderMap) -> bool {
-    headers.get("cache-control").is_some_and(|value| value == "no-store")
 }
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -28,7 +28,10 @@ pub fn sha256(bytes: &[u8]) -> Bytes {
 /// The reason that a refusal carries.
 #[must_use]
 pub fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    status
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }
 
 /// A request with an idempotency key.
@@ -38,14 +41,21 @@ pub fn reason(status: &Status) -> String {
 /// When the key is no metadata.
 pub fn keyed<T>(message: T, key: &str) -> Request<T> {
     let mut request = Request::new(message);
-    request.metadata_mut().insert("idempotency-key", key.parse().expect("a key"));
+    request
+        .metadata_mut()
+        .insert("idempotency-key", key.parse().expect("a key"));
     request
 }
 
 /// The index in the register of accesses that an answer carries.
 #[must_use]
 pub fn audit_index(metadata: &tonic::metadata::MetadataMap) -> Option<u64> {
-    metadata.get("varco-audit-index")?.to_str().ok()?.parse().ok()
+    metadata
+        .get("varco-audit-index")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// The heading that describes some bytes truly.
@@ -65,7 +75,9 @@ pub fn heading(content: &[u8]) -> Intestazione {
 /// The messages of an upload: a heading, then blocks.
 #[must_use]
 pub fn upload(heading: Intestazione, content: &[u8], block: usize) -> Vec<UploadDocumentoRequest> {
-    let first = UploadDocumentoRequest { parte: Some(Parte::Intestazione(heading)) };
+    let first = UploadDocumentoRequest {
+        parte: Some(Parte::Intestazione(heading)),
+    };
     let blocks = content.chunks(block).map(|chunk| UploadDocumentoRequest {
         parte: Some(Parte::Blocco(Bytes::copy_from_slice(chunk))),
     });
@@ -88,7 +100,9 @@ pub async fn send_upload(
 ) -> Result<Response<UploadDocumentoResponse>, Status> {
     let channel = desk.purpose("istanze-documenti").expect("a purpose");
     let stream = tokio_stream::iter(messages);
-    DocumentiServiceClient::new(channel).upload_documento(keyed(stream, key)).await
+    DocumentiServiceClient::new(channel)
+        .upload_documento(keyed(stream, key))
+        .await
 }
 
 /// Stores a document as the desk does, and gives its name.
@@ -100,6 +114,30 @@ pub async fn store(desk: &Gateway, content: &[u8], key: &str) -> Result<String, 
     let messages = upload(heading(content), content, 64 * 1024);
     let stored = send_upload(desk, messages, key).await?.into_inner();
     Ok(stored.documento.unwrap_or_default())
+}
+
+/// What registers a document in entrata.
+#[must_use]
+pub fn registration(documento: &str, content: &[u8]) -> RegisterInEntrataRequest {
+    let sender = PersonaGiuridica {
+        denominazione: Some("Ditta di prova".to_owned()),
+        codice_fiscale: None,
+    };
+    RegisterInEntrataRequest {
+        mittente: Some(Soggetto {
+            tipo: Some(Tipo::PersonaGiuridica(sender)),
+        }),
+        oggetto: Some("Istanza di prova".to_owned()),
+        documento_primario: Some(DocumentoRegistrato {
+            documento: Some(documento.to_owned()),
+            sha256: Some(sha256(content)),
+            descrizione: Some("istanza".to_owned()),
+        }),
+        classificazione: Some("XI/2".to_owned()),
+        assegnazione: Some("DEMO".to_owned()),
+        canale: Some("sportello".to_owned()),
+        ..Default::default()
+    }
 }
 
 /// Registers a stored document in entrata as the desk does.
@@ -117,23 +155,11 @@ pub async fn register(
     content: &[u8],
     key: &str,
 ) -> Result<Response<RegisterInEntrataResponse>, Status> {
-    let sender =
-        PersonaGiuridica { denominazione: Some("Ditta di prova".to_owned()), codice_fiscale: None };
-    let request = RegisterInEntrataRequest {
-        mittente: Some(Soggetto { tipo: Some(Tipo::PersonaGiuridica(sender)) }),
-        oggetto: Some("Istanza di prova".to_owned()),
-        documento_primario: Some(DocumentoRegistrato {
-            documento: Some(documento.to_owned()),
-            sha256: Some(sha256(content)),
-            descrizione: Some("istanza".to_owned()),
-        }),
-        classificazione: Some("XI/2".to_owned()),
-        assegnazione: Some("DEMO".to_owned()),
-        canale: Some("sportello".to_owned()),
-        ..Default::default()
-    };
+    let request = keyed(registration(documento, content), key);
     let channel = desk.purpose("istanze-protocollo").expect("a purpose");
-    ProtocolloServiceClient::new(channel).register_in_entrata(keyed(request, key)).await
+    ProtocolloServiceClient::new(channel)
+        .register_in_entrata(request)
+        .await
 }
 
 /// Asks for the residence of somebody who does not exist, as the tax office may.

@@ -10,6 +10,8 @@ use varco_runtime::client::{Gateway, read_client_file};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 
+use crate::program::Program;
+
 /// A running comune; [`Comune::stop`] drains it.
 pub struct Comune {
     folder: TempDir,
@@ -33,8 +35,15 @@ impl Comune {
         let town = Town::start(data.config.clone(), clock.clone())
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
-        answering::wait(&data.config).await.unwrap_or_else(|failure| panic!("{failure}"));
-        Self { folder, data, town, clock }
+        answering::wait(&data.config)
+            .await
+            .unwrap_or_else(|failure| panic!("{failure}"));
+        Self {
+            folder,
+            data,
+            town,
+            clock,
+        }
     }
 
     /// Drains and closes it; the folder goes with it.
@@ -99,6 +108,12 @@ impl Comune {
         let folder = self.client_folder(operator);
         varco_runtime::client::channel(&self.config().control_address(), &folder, &self.ca())
             .expect("control plane")
+    }
+
+    /// The program on its folder.
+    #[must_use]
+    pub fn program(&self, path: &str) -> Program {
+        Program::new(path, self.path())
     }
 
     /// Runs the program beside the town, as an operator would.

@@ -6,26 +6,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, watch};
 use tonic::metadata::KeyAndValueRef;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status, Streaming};
 use varco_proto::registry::v1 as registry;
-use varco_runtime::tasks::Tasks;
 
 use v1::eco_service_server::{EcoService, EcoServiceServer};
 
 /// Its contract.
-#[expect(clippy::allow_attributes, clippy::pedantic, reason = "generated code is not ours to style")]
+#[expect(
+    clippy::allow_attributes,
+    clippy::pedantic,
+    reason = "generated code is not ours to style"
+)]
 pub mod v1 {
     tonic::include_proto!("eco.v1");
 }
 
-/// A running foreign service; dropped, it ends.
+/// A running foreign service; dropped, it ends with all its connections.
 pub struct Eco {
     address: SocketAddr,
     service: Service,
-    tasks: Tasks,
+    runtime: Option<Runtime>,
 }
 
 /// Name of its e-service, and of the tenant that offers it.
@@ -42,15 +46,25 @@ impl Eco {
     /// When there is no port.
     #[must_use]
     pub fn start() -> Self {
+        // A runtime of its own: it can die with all that it serves, as a process would.
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("a runtime");
+        let _entered = runtime.enter();
         let incoming = TcpIncoming::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let address = incoming.local_addr().expect("its address");
         let service = Service::default();
-        let tasks = Tasks::default();
         let server = tonic::transport::Server::builder()
             .add_service(EcoServiceServer::new(service.clone()))
             .serve_with_incoming(incoming);
-        tasks.spawn_until_stop(async move { server.await.expect("a server") });
-        Self { address, service, tasks }
+        runtime.spawn(async move { server.await.expect("a server") });
+        Self {
+            address,
+            service,
+            runtime: Some(runtime),
+        }
     }
 
     /// Lets one call of Wait answer, now or when it comes.
@@ -66,7 +80,10 @@ impl Eco {
     pub async fn open(&self, calls: usize) {
         let mut open = self.service.open.subscribe();
         let reached = open.wait_for(|open| *open == calls);
-        tokio::time::timeout(crate::PATIENCE, reached).await.expect("open calls").expect("a count");
+        tokio::time::timeout(crate::PATIENCE, reached)
+            .await
+            .expect("open calls")
+            .expect("a count");
     }
 
     /// What registers it: its e-service, and a purpose of the tax office for all of its methods.
@@ -93,7 +110,10 @@ pub fn document(address: SocketAddr, effect: &str) -> registry::Document {
         }),
         methods: vec![METHODS.to_owned()],
         voucher_lifespan: 300,
-        daily_calls: Some(registry::DailyCalls { per_consumer: 100_000, total: 100_000 }),
+        daily_calls: Some(registry::DailyCalls {
+            per_consumer: 100_000,
+            total: 100_000,
+        }),
         approval: "automatic".to_owned(),
         ..Default::default()
     };
@@ -129,7 +149,9 @@ pub fn document(address: SocketAddr, effect: &str) -> registry::Document {
 
 impl Drop for Eco {
     fn drop(&mut self) {
-        self.tasks.stopping().cancel();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -164,12 +186,19 @@ impl EcoService for Service {
         &self,
         request: Request<v1::EchoRequest>,
     ) -> Result<Response<v1::EchoResponse>, Status> {
-        let metadata = request.metadata().iter().map(metadatum).collect();
+        let metadata = request
+            .metadata()
+            .iter()
+            .map(|entry| metadatum(&entry))
+            .collect();
         let text = request.into_inner().text;
         let mut response = Response::new(v1::EchoResponse { text, metadata });
         let sent = response.metadata_mut();
         sent.insert("x-eco", "risposta".parse().expect("a value"));
-        sent.insert_bin("x-eco-bin", tonic::metadata::MetadataValue::from_bytes(&[0, 255]));
+        sent.insert_bin(
+            "x-eco-bin",
+            tonic::metadata::MetadataValue::from_bytes(&[0, 255]),
+        );
         sent.insert("varco-audit-index", "forged".parse().expect("a value"));
         Ok(response)
     }
@@ -187,19 +216,21 @@ impl EcoService for Service {
         &self,
         _: Request<v1::RefuseRequest>,
     ) -> Result<Response<v1::RefuseResponse>, Status> {
-        let mut metadata = tonic::metadata::MetadataMap::new();
-        metadata.insert("x-eco", "rifiuto".parse().expect("a value"));
-        let details = Bytes::from_static(DETAILS);
-        let text = "non oggi: è chiuso";
-        Err(Status::with_details_and_metadata(Code::Aborted, text, details, metadata))
+        Err(refusal())
     }
 
     async fn follow(
         &self,
-        _: Request<v1::FollowRequest>,
+        request: Request<v1::FollowRequest>,
     ) -> Result<Response<Self::FollowStream>, Status> {
         let open = self.enter();
-        let first = stream::iter([Ok(v1::FollowResponse { text: "eco".to_owned() })]);
+        let v1::FollowRequest {
+            messages,
+            characters,
+        } = request.into_inner();
+        let text = "x".repeat(characters.try_into().expect("a length"));
+        let first = (0..messages).map(move |_| Ok(v1::FollowResponse { text: text.clone() }));
+        let first = stream::iter(first);
         let rest = stream::pending().map(move |never: std::convert::Infallible| {
             let _held = &open;
             match never {}
@@ -211,14 +242,24 @@ impl EcoService for Service {
         &self,
         request: Request<Streaming<v1::ConverseRequest>>,
     ) -> Result<Response<Self::ConverseStream>, Status> {
-        let answers = request
-            .into_inner()
-            .map(|asked| asked.map(|asked| v1::ConverseResponse { text: asked.text }));
+        let answers = request.into_inner().map(|asked| match asked?.text {
+            text if text == "basta" => Err(refusal()),
+            text => Ok(v1::ConverseResponse { text }),
+        });
         Ok(Response::new(Box::pin(answers)))
     }
 }
 
-fn metadatum(entry: KeyAndValueRef<'_>) -> v1::Metadatum {
+/// A refusal with details of its own, and with metadata that only the gateway may set.
+fn refusal() -> Status {
+    let mut metadata = tonic::metadata::MetadataMap::new();
+    metadata.insert("x-eco", "rifiuto".parse().expect("a value"));
+    metadata.insert("varco-withheld", "forged".parse().expect("a value"));
+    let details = Bytes::from_static(DETAILS);
+    Status::with_details_and_metadata(Code::Aborted, "non oggi: è chiuso", details, metadata)
+}
+
+fn metadatum(entry: &KeyAndValueRef<'_>) -> v1::Metadatum {
     match entry {
         KeyAndValueRef::Ascii(name, value) => v1::Metadatum {
             name: name.to_string(),

@@ -2,12 +2,24 @@
 //!
 //! Each test has its own folder and its own ports; nothing is shared and nothing sleeps.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 pub mod assertion;
 pub mod calls;
+pub mod collector;
 pub mod comune;
 pub mod eco;
+pub mod folder;
+pub mod personal;
 pub mod process;
+pub mod program;
 pub mod registry;
+pub mod wait;
 pub mod wire;
 
 /// How long a test waits for what must become true.

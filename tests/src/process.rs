@@ -7,12 +7,96 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use varco_runtime::client::Gateway;
+use varco_runtime::clock::Clock;
+
+use crate::program::Program;
+
+/// A process of the program that runs until it is told to stop, with its log in a file.
+#[derive(Debug)]
+pub struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    /// Starts a command and waits until it prints the line `ready`.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within a minute; with its own words.
+    #[must_use]
+    pub fn start(mut command: Command, ready: &str, log: &Path) -> Self {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file.expect("a log"));
+        let mut child = command.spawn().expect("the program under test");
+        let stdout = child.stdout.take().expect("its output");
+        let running = Self { child: Some(child) };
+        let (tell, told) = mpsc::channel();
+        let ready = ready.to_owned();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            let found = lines.any(|line| line == ready);
+            let _ = tell.send(found);
+            // The rest is read so that the process never waits for us.
+            lines.for_each(drop);
+        });
+        let is_ready = told.recv_timeout(Duration::from_mins(1)).unwrap_or(false);
+        assert!(
+            is_ready,
+            "not ready: {}",
+            std::fs::read_to_string(log).unwrap_or_default()
+        );
+        running
+    }
+
+    /// Its number in the system.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended already.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("a running process").id()
+    }
+
+    /// Sends it a signal, such as `TERM`, and gives its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended already.
+    #[must_use]
+    pub fn end(mut self, signal: &str) -> Option<i32> {
+        let mut child = self.child.take().expect("a running process");
+        let signal = format!("-{signal}");
+        let done = Command::new("kill")
+            .args([&signal, &child.id().to_string()])
+            .status();
+        assert!(done.expect("kill").success());
+        child.wait().expect("its end").code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
 
 /// A comune that runs as `varco up` in a process of its own.
+#[derive(Debug)]
 pub struct Process {
     program: String,
     folder: TempDir,
-    child: Option<Child>,
+    running: Option<Running>,
     environment: Vec<(String, String)>,
 }
 
@@ -25,7 +109,12 @@ impl Process {
     #[must_use]
     pub fn new(program: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        Self { program: program.to_owned(), folder, child: None, environment: Vec::new() }
+        Self {
+            program: program.to_owned(),
+            folder,
+            running: None,
+            environment: Vec::new(),
+        }
     }
 
     /// Sets a variable of its environment.
@@ -47,33 +136,56 @@ impl Process {
         self.folder.path().join("log")
     }
 
+    /// The program on its folder, in its environment.
+    #[must_use]
+    pub fn program(&self) -> Program {
+        let program = Program::new(&self.program, &self.data());
+        self.environment
+            .iter()
+            .fold(program, |program, (key, value)| program.with(key, value))
+    }
+
+    /// The variables of its environment.
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// The way of a client to the gateway, with its own certificate and keys.
+    ///
+    /// # Panics
+    ///
+    /// When the client's folder is not whole.
+    #[must_use]
+    pub fn client(&self, name: &str) -> Gateway {
+        let folder = self.data().join("clients").join(name);
+        Gateway::open(&folder, &self.data().join("ca.pem"), &Clock::system())
+            .unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
     /// Starts it and waits until it says that it is ready.
     ///
     /// # Panics
     ///
     /// When it does not get ready within a minute; with its own words.
     pub fn start(&mut self) {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log());
         let mut command = Command::new(&self.program);
         command.arg("up").arg("--data").arg(self.data());
-        if !self.data().exists() {
+        if !self.data().join("varco.toml").exists() {
             command.args(["--port-base", "0"]);
         }
         command.envs(self.environment.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.expect("a log"));
-        let mut child = command.spawn().expect("the program under test");
-        let stdout = child.stdout.take().expect("its output");
-        self.child = Some(child);
-        let (ready, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-            let found = lines.any(|line| line == "varco is ready");
-            let _ = ready.send(found);
-            // The rest is read so that the process never waits for us.
-            lines.for_each(drop);
-        });
-        let is_ready = told.recv_timeout(Duration::from_secs(60)).unwrap_or(false);
-        assert!(is_ready, "not ready: {}", std::fs::read_to_string(self.log()).unwrap_or_default());
+        self.running = Some(Running::start(command, "varco is ready", &self.log()));
+    }
+
+    /// Its number in the system.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.running.as_ref().expect("a running process").id()
     }
 
     /// Ends it as a power cut would: SIGKILL, no drain.
@@ -82,9 +194,7 @@ impl Process {
     ///
     /// When it does not run.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().expect("a running process");
-        child.kill().expect("SIGKILL");
-        child.wait().expect("its end");
+        assert_eq!(self.end("KILL"), None);
     }
 
     /// Asks it to stop as an administrator would, and gives its exit code.
@@ -93,20 +203,16 @@ impl Process {
     ///
     /// When it does not run.
     pub fn terminate(&mut self) -> Option<i32> {
-        let mut child = self.child.take().expect("a running process");
-        let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-        assert!(done.expect("kill").success());
-        child.wait().expect("its end").code()
+        self.end("TERM")
     }
 
-    /// Its process id.
+    /// Sends it a signal and gives its exit code, none when the signal killed it.
     ///
     /// # Panics
     ///
     /// When it does not run.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.child.as_ref().expect("a running process").id()
+    pub fn end(&mut self, signal: &str) -> Option<i32> {
+        self.running.take().expect("a running process").end(signal)
     }
 
     /// A file of its data folder, as text.
@@ -117,14 +223,5 @@ impl Process {
     #[must_use]
     pub fn read(&self, file: impl AsRef<Path>) -> String {
         std::fs::read_to_string(self.data().join(file)).expect("a file of the data folder")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }

@@ -4,7 +4,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
-use varco_proto::audit::v1::Record;
+use varco_proto::audit::v1::{Record, RecordKind};
 use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
 use varco_proto::registry::v1::{
     ApplyDocumentRequest, ArchiveEntryRequest, Document, GetEntryRequest, Kind,
@@ -23,8 +23,14 @@ impl Comune {
     ///
     /// When the gateway refuses.
     pub async fn apply(&self, document: Document) {
-        let request = ApplyDocumentRequest { document: Some(document), dry_run: false };
-        self.administrator().apply_document(request).await.expect("an applied document");
+        let request = ApplyDocumentRequest {
+            document: Some(document),
+            dry_run: false,
+        };
+        self.administrator()
+            .apply_document(request)
+            .await
+            .expect("an applied document");
     }
 
     /// Suspends an entry.
@@ -34,8 +40,15 @@ impl Comune {
     /// When the gateway refuses.
     pub async fn suspend(&self, kind: Kind, entry: &str) {
         let (kind, entry) = (kind.into(), entry.to_owned());
-        let request = SuspendEntryRequest { kind, entry, reason: "prova".to_owned() };
-        self.administrator().suspend_entry(request).await.expect("a suspended entry");
+        let request = SuspendEntryRequest {
+            kind,
+            entry,
+            reason: "prova".to_owned(),
+        };
+        self.administrator()
+            .suspend_entry(request)
+            .await
+            .expect("a suspended entry");
     }
 
     /// Lifts a suspension.
@@ -44,8 +57,14 @@ impl Comune {
     ///
     /// As the gateway refuses.
     pub async fn unsuspend(&self, kind: Kind, entry: &str) -> Result<(), Status> {
-        let request = UnsuspendEntryRequest { kind: kind.into(), entry: entry.to_owned() };
-        self.administrator().unsuspend_entry(request).await.map(drop)
+        let request = UnsuspendEntryRequest {
+            kind: kind.into(),
+            entry: entry.to_owned(),
+        };
+        self.administrator()
+            .unsuspend_entry(request)
+            .await
+            .map(drop)
     }
 
     /// Archives an entry.
@@ -54,8 +73,14 @@ impl Comune {
     ///
     /// When the gateway refuses.
     pub async fn archive(&self, kind: Kind, entry: &str) {
-        let request = ArchiveEntryRequest { kind: kind.into(), entry: entry.to_owned() };
-        self.administrator().archive_entry(request).await.expect("an archived entry");
+        let request = ArchiveEntryRequest {
+            kind: kind.into(),
+            entry: entry.to_owned(),
+        };
+        self.administrator()
+            .archive_entry(request)
+            .await
+            .expect("an archived entry");
     }
 
     /// The id of an entry.
@@ -64,15 +89,23 @@ impl Comune {
     ///
     /// When there is none.
     pub async fn id(&self, kind: Kind, entry: &str) -> String {
-        let request = GetEntryRequest { kind: kind.into(), entry: entry.to_owned() };
-        let found = self.administrator().get_entry(request).await.expect("an entry");
+        let request = GetEntryRequest {
+            kind: kind.into(),
+            entry: entry.to_owned(),
+        };
+        let found = self
+            .administrator()
+            .get_entry(request)
+            .await
+            .expect("an entry");
         found.into_inner().entry.expect("an entry").id
     }
 
     /// A client as one that asks for vouchers, with its certificate.
     #[must_use]
     pub fn asker(&self, client: &str) -> Asker {
-        Asker::open(&self.client_folder(client), &self.ca(), true)
+        let folder = self.client_folder(client);
+        Asker::open(&folder, Some(&folder), &self.ca())
     }
 
     /// A voucher of a client for a purpose that its own file need not know.
@@ -96,22 +129,35 @@ impl Comune {
         wire.expect("a connection")
     }
 
-    /// The records of a call, in the order of the log.
+    /// The records of a call, by its audit id or its trace, in the order of the log.
     ///
     /// # Panics
     ///
     /// When the register of accesses cannot be read.
-    pub async fn records(&self, audit_id: &[u8]) -> Vec<Record> {
-        let db = Db::open_to_read(&self.path().join("audit/audit.db")).await.expect("a database");
+    pub async fn records(&self, id: &[u8]) -> Vec<Record> {
+        let db = Db::open_to_read(&self.path().join("audit/audit.db"))
+            .await
+            .expect("a database");
         let mut tx = db.read().await.expect("a reading");
         let rows: Vec<(Vec<u8>,)> = varco_runtime::on!(&mut tx, |db| sqlx::query_as(
-            "SELECT body FROM entry WHERE audit_id = $1 ORDER BY idx"
+            "SELECT body FROM entry WHERE audit_id = $1 OR trace_id = $1 ORDER BY idx"
         )
-        .bind(audit_id)
+        .bind(id)
         .fetch_all(db)
         .await)
         .expect("records");
-        rows.iter().map(|(body,)| Record::decode(body.as_slice()).expect("a record")).collect()
+        rows.iter()
+            .map(|(body,)| Record::decode(body.as_slice()).expect("a record"))
+            .collect()
+    }
+
+    /// Waits until a call has left its first record.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within five seconds.
+    pub async fn begun(&self, id: &[u8]) {
+        self.recorded(id, |_| true).await;
     }
 
     /// Waits until a call has left the record of its end, and gives all of its records.
@@ -119,18 +165,24 @@ impl Comune {
     /// # Panics
     ///
     /// When it does not within five seconds.
-    pub async fn ended(&self, audit_id: &[u8]) -> Vec<Record> {
+    pub async fn ended(&self, id: &[u8]) -> Vec<Record> {
+        self.recorded(id, |record| record.kind() == RecordKind::Outcome)
+            .await
+    }
+
+    async fn recorded(&self, id: &[u8], wanted: impl Fn(&Record) -> bool) -> Vec<Record> {
         let recorded = async {
             loop {
-                let records = self.records(audit_id).await;
-                if records.iter().any(|record| !record.outcome.is_empty() && record.outcome != "OPEN")
-                {
+                let records = self.records(id).await;
+                if records.iter().any(&wanted) {
                     return records;
                 }
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(crate::PATIENCE, recorded).await.expect("a record of the end")
+        tokio::time::timeout(crate::PATIENCE, recorded)
+            .await
+            .expect("a record")
     }
 
     /// Asserts that a status is a refusal of the gateway as the contract wants it, and recorded.
@@ -141,20 +193,40 @@ impl Comune {
     pub async fn assert_refused(&self, status: &Status, code: Code, reason: &str) {
         let info = status.get_details_error_info();
         let info = info.unwrap_or_else(|| panic!("{reason}: no reason in {status:?}"));
-        assert_eq!((info.reason.as_str(), status.code()), (reason, code), "{status:?}");
+        assert_eq!(
+            (info.reason.as_str(), status.code()),
+            (reason, code),
+            "{status:?}"
+        );
         assert_eq!(info.domain, "varco");
-        assert!(status.details().len() <= 4096, "{reason}: {} bytes", status.details().len());
+        assert!(
+            status.details().len() <= 4096,
+            "{reason}: {} bytes",
+            status.details().len()
+        );
         let text = status.get_details_localized_message().expect("a text");
         assert_eq!(text.locale, "it");
-        assert!(!text.message.is_empty() && text.message != status.message(), "{reason}");
+        assert!(
+            !text.message.is_empty() && text.message != status.message(),
+            "{reason}"
+        );
         let audit_id: Uuid = info.metadata["audit_id"].parse().expect("an audit id");
-        let stamped = status.metadata().get("varco-audit-id").expect("an audit id");
+        let stamped = status
+            .metadata()
+            .get("varco-audit-id")
+            .expect("an audit id");
         assert_eq!(stamped.to_str().expect("text"), audit_id.to_string());
 
         let records = self.records(audit_id.as_bytes()).await;
-        let last = records.last().unwrap_or_else(|| panic!("{reason}: no record"));
+        let last = records
+            .last()
+            .unwrap_or_else(|| panic!("{reason}: no record"));
         let recorded = (last.deny_reason.as_str(), last.grpc_status);
-        assert_eq!(recorded, (reason, i32::from(code).unsigned_abs()), "{last:?}");
+        assert_eq!(
+            recorded,
+            (reason, i32::from(code).unsigned_abs()),
+            "{last:?}"
+        );
     }
 
     fn administrator(&self) -> RegistryServiceClient<tonic::transport::Channel> {

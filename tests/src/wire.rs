@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -57,13 +57,19 @@ impl Wire {
         let config = tls::client(identity.as_ref(), &roots, &["h2"]).expect("a connector");
         let name = ServerName::try_from("localhost").expect("a name");
         let stream = TcpStream::connect(address).await?;
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        let stream = TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await?;
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
             .map_err(std::io::Error::other)?;
         let tasks = Tasks::default();
         tasks.spawn_until_stop(async move { drop(connection.await) });
-        Ok(Self { sender, address, tasks })
+        Ok(Self {
+            sender,
+            address,
+            tasks,
+        })
     }
 
     /// Sends a request, with the headers of gRPC unless others are given, and reads it all.
@@ -81,19 +87,28 @@ impl Wire {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<Answer, hyper::Error> {
-        let mut request = Request::post(format!("https://{}/{path}", self.address))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers");
+        let mut request = Request::post(format!("https://{}/{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body)).expect("a request");
+        let mut request = request.body(Full::new(body)).expect("a request");
+        let defaults = [("content-type", "application/grpc"), ("te", "trailers")];
+        for (name, value) in defaults {
+            request
+                .headers_mut()
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        }
         self.sender.ready().await?;
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         let body = body.collect().await?;
         let mut headers = head.headers;
         headers.extend(body.trailers().cloned().unwrap_or_default());
-        Ok(Answer { http: head.status, headers, body: body.to_bytes() })
+        Ok(Answer {
+            http: head.status,
+            headers,
+            body: body.to_bytes(),
+        })
     }
 
     /// Calls a method with a voucher, as a well-behaved client does.
@@ -103,7 +118,9 @@ impl Wire {
     /// When the connection breaks off.
     pub async fn call(&mut self, method: &str, voucher: &str, message: &impl Message) -> Status {
         let bearer = format!("Bearer {voucher}");
-        let answer = self.send(method, &[("authorization", &bearer)], frame(message)).await;
+        let answer = self
+            .send(method, &[("authorization", &bearer)], frame(message))
+            .await;
         answer.expect("an answer").status()
     }
 }

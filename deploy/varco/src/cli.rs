@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use varco_runtime::tls;
 
 use crate::command::{apply, audit, call, demo, doctor, registry, serve, up, voucher};
 use crate::failure::Failure;
@@ -82,6 +83,7 @@ pub enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    tls::install();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -134,7 +134,7 @@ impl Town {
         clock: &Clock,
     ) -> Result<(), Failure> {
         let gateway = Gateway::open(config, clock.clone(), self.gate_tasks.clone()).await?;
-        self.gate.serve(sockets.serving(gateway.routers()));
+        self.gate.serve(sockets.serving(&gateway));
         self.gateway = Some(gateway);
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! How a system calls through the gateway: its identity, its vouchers, its channel.
 //!
 //! A voucher is fetched when it is first needed, kept while it is good and renewed in its last
-//! fifth; a refusal of the voucher drops it. Calls are repeated only where the gateway says that
+//! fifth; a refusal of the voucher drops it. A token endpoint that gives no answer is left alone
+//! for a moment, and the old voucher serves on. Calls are repeated only where the gateway says that
 //! nothing was processed.
 
 use std::collections::{BTreeMap, HashMap};
@@ -95,6 +96,9 @@ pub enum Error {
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// The token endpoint gave no answer a moment ago, and was not asked again.
+    #[error("token endpoint gave no answer a moment ago")]
+    TokenUnavailable,
     /// The gateway's address cannot be used.
     #[error("gateway address cannot be used")]
     Transport(#[from] tonic::transport::Error),
@@ -203,7 +207,7 @@ impl Service<Request<Body>> for Authorized {
                 .get("grpc-status")
                 .is_some_and(|code| code == "16")
             {
-                source.forget(&voucher).await;
+                source.forget(&voucher);
             }
             Ok(response)
         })
@@ -284,7 +288,7 @@ impl Error {
             )
             .with("token_reason", reason.clone())
             .into_status("varco"),
-            Self::Https(_) => Problem::unavailable(
+            Self::Https(_) | Self::TokenUnavailable => Problem::unavailable(
                 "TOKEN_UNAVAILABLE",
                 "token endpoint cannot be asked",
                 "il punto di rilascio dei voucher non risponde",
@@ -299,7 +303,8 @@ fn insert_trace(request: &mut Request<Body>) {
     if request.headers().contains_key("traceparent") {
         return;
     }
-    let context = TraceContext::current().map_or_else(TraceContext::start, |here| here.child());
+    // A call has no span of its own here: its parent is what is being served.
+    let context = TraceContext::current().unwrap_or_else(TraceContext::start);
     if let Ok(value) = HeaderValue::try_from(context.header()) {
         request.headers_mut().insert("traceparent", value);
     }
@@ -319,8 +324,9 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
-/// Reasons of the gateway, and of this client, that say that nothing was processed.
-const NOTHING_PROCESSED: [&str; 5] = [
+/// Reasons of the gateway, of an office's guard and of this client: nothing was processed.
+const NOTHING_PROCESSED: [&str; 6] = [
+    "GATEWAY_KEYS_UNAVAILABLE",
     "UPSTREAM_UNAVAILABLE",
     "AUDIT_UNAVAILABLE",
     "SNAPSHOT_STALE",

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -196,13 +197,26 @@ impl Config {
             text.parse::<Table>()
                 .map_err(|error| Error::Invalid(name.to_owned(), one_line(&error.to_string())))
         };
-        let mut table = read(defaults, "example configuration")?;
-        merge(&mut table, read(text, name)?);
-        for (key, value) in environment {
-            set(&mut table, &key, &value);
-        }
-        table.try_into().map_err(|error: toml::de::Error| {
-            Error::Invalid(name.to_owned(), error.message().to_owned())
+        let mut file = read(defaults, "example configuration")?;
+        merge(&mut file, read(text, name)?);
+        let ours = |(variable, _): &(String, String)| steps(variable).is_some();
+        let variables: Vec<(String, String)> = environment.filter(ours).collect();
+        let without = |left_out: Option<&str>| {
+            let mut table = file.clone();
+            let used = variables
+                .iter()
+                .filter(|(variable, _)| Some(variable.as_str()) != left_out);
+            used.for_each(|(variable, text)| set(&mut table, variable, text));
+            let config = table.try_into::<Self>();
+            let config = config.map_err(|error| one_line(&error.to_string()))?;
+            config.gateway.limits.check().map(|()| config)
+        };
+        without(None).map_err(|error| {
+            // A mistake of the environment goes away with the variable that made it.
+            let mut names = variables.iter().map(|(variable, _)| variable.as_str());
+            let culprit = names.find(|variable| without(Some(variable)).is_ok());
+            let place = culprit.unwrap_or(name).to_owned();
+            Error::Invalid(place, error)
         })
     }
 
@@ -249,6 +263,32 @@ impl Config {
     }
 }
 
+impl Limits {
+    /// Refuses what no call could pass, by its key.
+    fn check(&self) -> Result<(), String> {
+        if !SNAPSHOT_SECONDS.contains(&self.snapshot_seconds) {
+            let (least, most) = (SNAPSHOT_SECONDS.start(), SNAPSHOT_SECONDS.end());
+            return Err(format!(
+                "gateway.limits.snapshot_seconds must lie between {least} and {most}"
+            ));
+        }
+        let zero = [
+            ("calls_per_second", self.calls_per_second == 0),
+            ("streams_per_client", self.streams_per_client == 0),
+            ("message_bytes", self.message_bytes == 0),
+            ("answer_bytes", self.answer_bytes == 0),
+            ("unary_seconds", self.unary_seconds == 0),
+            ("stream_seconds", self.stream_seconds == 0),
+            ("tokens_per_second", self.tokens_per_second == 0),
+            ("drain_seconds", self.drain_seconds == 0),
+        ];
+        match zero.iter().find(|(_, zero)| *zero) {
+            Some((key, _)) => Err(format!("gateway.limits.{key} must not be zero")),
+            None => Ok(()),
+        }
+    }
+}
+
 fn merge(under: &mut Table, over: Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
@@ -261,15 +301,20 @@ fn merge(under: &mut Table, over: Table) {
 }
 
 /// `VARCO_GATEWAY__DATA_PLANE=…` sets `gateway.data_plane`; other variables are not ours.
-fn set(table: &mut Table, variable: &str, text: &str) {
-    let Some(path) = variable
+fn steps(variable: &str) -> Option<Vec<String>> {
+    let path = variable
         .strip_prefix("VARCO_")
-        .filter(|path| path.contains("__"))
-    else {
-        return;
-    };
-    let path = path.to_ascii_lowercase();
-    let mut steps: Vec<&str> = path.split("__").collect();
+        .filter(|path| path.contains("__"))?;
+    Some(
+        path.to_ascii_lowercase()
+            .split("__")
+            .map(str::to_owned)
+            .collect(),
+    )
+}
+
+fn set(table: &mut Table, variable: &str, text: &str) {
+    let mut steps = steps(variable).unwrap_or_default();
     let Some(last) = steps.pop() else { return };
     let mut place = table;
     for step in steps {
@@ -284,7 +329,7 @@ fn set(table: &mut Table, variable: &str, text: &str) {
         .ok()
         .and_then(|mut t| t.remove("v"));
     place.insert(
-        last.to_owned(),
+        last,
         parsed.unwrap_or_else(|| Value::String(text.to_owned())),
     );
 }
@@ -293,52 +338,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+const SNAPSHOT_SECONDS: RangeInclusive<u64> = 5..=300;
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DEFAULTS: &str = include_str!("../../../deploy/varco.toml");
-
-    fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, Error> {
-        let environment = environment
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        Config::parse(text, "varco.toml", DEFAULTS, environment)
-    }
-
-    #[test]
-    fn example_configuration_is_complete() {
-        let config = parse("", &[]).unwrap();
-
-        assert_eq!(config.gateway.data_plane.port(), 7443);
-        assert_eq!(config.services.len(), 4);
-    }
-
-    #[test]
-    fn unknown_keys_are_refused_by_name() {
-        let refused = parse("[gateway]\nporta = 7\n", &[])
-            .unwrap_err()
-            .to_string();
-
-        assert!(refused.contains("porta"), "{refused}");
-    }
-
-    #[test]
-    fn environment_wins_over_the_file() {
-        let config = parse(
-            "[gateway]\nhost = \"from-file\"\n",
-            &[
-                ("VARCO_GATEWAY__HOST", "gate"),
-                ("VARCO_TEST_POSTGRES", "ignored"),
-            ],
-        )
-        .unwrap();
-
-        assert_eq!(config.gateway.host, "gate");
-    }
-
-    #[test]
-    fn environment_cannot_name_unknown_keys() {
-        assert!(parse("", &[("VARCO_GATEWAY__PORTA", "7")]).is_err());
-    }
-}
+mod tests;

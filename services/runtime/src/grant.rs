@@ -17,6 +17,7 @@ use crate::jose;
 use crate::jwks::Jwks;
 use crate::problem::Problem;
 use crate::server::Connection;
+use crate::telemetry;
 
 /// Header type of a grant.
 pub const TYP: &str = "varco-grant+jwt";
@@ -106,6 +107,7 @@ pub async fn require(
     };
     match verified {
         Ok(grant) => {
+            telemetry::name_span(&grant.method);
             request.headers_mut().remove("varco-grant");
             request.extensions_mut().insert(grant);
             next.run(request).await
@@ -138,7 +140,8 @@ impl Guard {
             return Err(invalid());
         }
         let kid = header.kid.ok_or_else(invalid)?;
-        let key = self.jwks.key(&kid).await.ok_or_else(invalid)?;
+        let key = self.jwks.key(&kid).await.map_err(|_| keys_unavailable())?;
+        let key = key.ok_or_else(invalid)?;
         let claims: Claims = key.verify(token).map_err(|_| invalid())?;
         self.accept(claims, method)
     }
@@ -177,6 +180,14 @@ fn refusal(reason: &'static str, english: &str) -> Problem {
     )
 }
 
+fn keys_unavailable() -> Problem {
+    Problem::unavailable(
+        "GATEWAY_KEYS_UNAVAILABLE",
+        "gateway's keys cannot be read: the grant cannot be verified now",
+        "le chiavi del varco non sono raggiungibili",
+    )
+}
+
 /// Longest life of a grant, seconds.
 pub const MAX_LIFE: i64 = 30;
 const SKEW: i64 = 10;
@@ -211,6 +222,21 @@ mod tests {
             iat: guard.clock.unix(),
             exp: guard.clock.unix() + MAX_LIFE,
             jti: Uuid::nil(),
+        }
+    }
+
+    #[tokio::test]
+    async fn unreadable_keys_are_no_fault_of_the_grant() {
+        let guard = guard();
+        let key = crate::pki::generate_key(crate::pki::KeyKind::EcP256).unwrap();
+        let key = jose::PrivateKey::from_pem(&key).unwrap();
+        let token = key.sign(TYP, &claims(&guard)).unwrap();
+
+        for _ in 0..2 {
+            let refused = guard.verify(&token, "pkg.S/M").await.unwrap_err();
+
+            assert_eq!(refused.code(), Code::Unavailable);
+            assert_eq!(refused.reason(), "GATEWAY_KEYS_UNAVAILABLE");
         }
     }
 

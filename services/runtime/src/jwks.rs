@@ -24,8 +24,13 @@ struct Inner {
     https: Https,
     address: String,
     keys: ArcSwap<HashMap<String, PublicKey>>,
-    last: Mutex<Option<Instant>>,
+    last: Mutex<Option<(Instant, Result<(), Unreadable>)>>,
 }
+
+/// The set cannot be read, so that nothing is known of a key that is not at hand.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the gateway's key set cannot be read")]
+pub struct Unreadable;
 
 impl Jwks {
     /// Knows no key yet; reads the set when the first is asked for.
@@ -43,25 +48,43 @@ impl Jwks {
     }
 
     /// The key of that name, if the gateway publishes it.
-    pub async fn key(&self, kid: &str) -> Option<PublicKey> {
-        if let Some(key) = self.inner.keys.load().get(kid) {
-            return Some(key.clone());
+    ///
+    /// # Errors
+    ///
+    /// When the key is not at hand and the set cannot be read now.
+    pub async fn key(&self, kid: &str) -> Result<Option<PublicKey>, Unreadable> {
+        if let Some(key) = self.held(kid) {
+            return Ok(Some(key));
         }
-        self.refresh().await;
+        let readable = self.refresh().await;
+        match self.held(kid) {
+            Some(key) => Ok(Some(key)),
+            None => readable.map(|()| None),
+        }
+    }
+
+    fn held(&self, kid: &str) -> Option<PublicKey> {
         self.inner.keys.load().get(kid).cloned()
     }
 
-    async fn refresh(&self) {
+    /// Reads the set again, or tells how that went a moment ago.
+    async fn refresh(&self) -> Result<(), Unreadable> {
         let mut last = self.inner.last.lock().await;
-        if last.is_some_and(|last| last.elapsed() < PAUSE) {
-            return;
+        if let Some((when, readable)) = *last
+            && when.elapsed() < PAUSE
+        {
+            return readable;
         }
-        *last = Some(Instant::now());
-        if let Some(keys) = self.read().await {
+        let readable = self.read().await.map(|keys| {
             self.inner.keys.store(Arc::new(keys));
-        } else {
+        });
+        let readable = readable.ok_or_else(|| {
             tracing::warn!("the gateway's key set cannot be read");
-        }
+            Unreadable
+        });
+        // From its end, so that those who waited for an answer that never came do not ask again.
+        *last = Some((Instant::now(), readable));
+        readable
     }
 
     async fn read(&self) -> Option<HashMap<String, PublicKey>> {

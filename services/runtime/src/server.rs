@@ -3,6 +3,7 @@
 //! The loop is our own because a library server waits without bound for connections that never
 //! end. Who the peer is is read once per connection and travels in each request's extensions.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,23 +11,29 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tonic::Code;
 use tower::ServiceExt as _;
 
-use crate::tls::Peer;
+use crate::problem::Problem;
+use crate::tls::{self, Peer};
 
 pub mod office;
+mod peers;
+mod prompt;
+
+use peers::Peers;
+use prompt::Prompt;
 
 /// The connection that a request came over.
 #[derive(Clone, Debug)]
@@ -40,18 +47,37 @@ pub struct Connection {
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Connections at once.
     pub connections: usize,
+    /// Connections at once from one address; those above are closed.
+    pub per_peer: usize,
     /// Requests being answered at once, over all connections.
     pub requests: usize,
+    /// Requests open at once on one HTTP/2 connection.
+    pub streams: u32,
+    /// Longest wait for a connection's first bytes.
+    pub greeting: Duration,
+    /// Longest wait for the head of an answer; gRPC calls have deadlines of their own.
+    pub answer: Option<Duration>,
     /// Longest wait for open calls when the process drains.
     pub drain: Duration,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1 and HTTP/2.
+    AnyHttp,
+    /// HTTP/2 alone, for gRPC.
+    Http2,
 }
 
 /// A bound socket.
 pub struct Listener {
     tcp: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<tls::Server>,
 }
 
 /// Ways that listening fails.
@@ -65,14 +91,29 @@ pub enum Error {
     Bind(SocketAddr, #[source] io::Error),
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 1024,
-            requests: 1024,
-            drain: Duration::from_secs(10),
-        }
-    }
+impl Limits {
+    /// For gRPC.
+    pub const GRPC: Self = Self {
+        protocol: Protocol::Http2,
+        connections: 1024,
+        per_peer: 256,
+        requests: 1024,
+        streams: 128,
+        greeting: Duration::from_secs(10),
+        answer: None,
+        drain: Duration::from_secs(10),
+    };
+    /// For an office, where the gateway's one connection carries everybody's calls.
+    pub const OFFICE: Self = Self {
+        streams: 1024,
+        ..Self::GRPC
+    };
+    /// For pages, probes and vouchers.
+    pub const HTTP: Self = Self {
+        protocol: Protocol::AnyHttp,
+        answer: Some(Duration::from_secs(10)),
+        ..Self::GRPC
+    };
 }
 
 impl Listener {
@@ -81,17 +122,14 @@ impl Listener {
     /// # Errors
     ///
     /// When the port is taken or the address is not ours.
-    pub async fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> Result<Self, Error> {
+    pub async fn bind(address: SocketAddr, tls: Option<tls::Server>) -> Result<Self, Error> {
         let tcp = TcpListener::bind(address)
             .await
             .map_err(|error| match error.kind() {
                 io::ErrorKind::AddrInUse => Error::PortTaken(address),
                 _ => Error::Bind(address, error),
             })?;
-        Ok(Self {
-            tcp,
-            tls: tls.map(TlsAcceptor::from),
-        })
+        Ok(Self { tcp, tls })
     }
 
     /// The bound address, with the port that the system chose.
@@ -112,35 +150,33 @@ impl std::fmt::Debug for Listener {
 
 /// Serves until `stop`, then lets open calls end, at most for the drain time.
 pub async fn serve(listener: Listener, router: Router, limits: Limits, stop: CancellationToken) {
+    let answering = Answering {
+        router,
+        limits,
+        requests: Arc::new(Semaphore::new(limits.requests)),
+        stop: stop.clone(),
+    };
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(limits.connections));
-    let requests = Arc::new(Semaphore::new(limits.requests));
+    let mut peers = Peers::new(limits.per_peer);
     loop {
         let place = tokio::select! {
             () = stop.cancelled() => break,
             place = Arc::clone(&places).acquire_owned() => place,
         };
-        let accepted = tokio::select! {
+        let (stream, address) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.tcp.accept() => accepted,
+            accepted = accept(&listener.tcp) => accepted,
         };
         while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, address)) => {
-                let tls = listener.tls.clone();
-                let (router, stop) = (router.clone(), stop.clone());
-                let requests = Arc::clone(&requests);
-                connections.spawn(async move {
-                    let _place = place;
-                    converse(stream, address, tls, Answering { router, requests }, stop).await;
-                });
-            }
-            // Out of file descriptors, most often: give the others time to close.
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
+        let Some(place_of_peer) = peers.admit(address.ip()) else {
+            continue;
+        };
+        let (tls, answering) = (listener.tls.clone(), answering.clone());
+        connections.spawn(async move {
+            let _places = (place, place_of_peer);
+            converse(stream, address, tls, answering).await;
+        });
     }
     drop(listener);
     let ended = async { while connections.join_next().await.is_some() {} };
@@ -152,53 +188,57 @@ pub async fn serve(listener: Listener, router: Router, limits: Limits, stop: Can
 #[derive(Clone)]
 struct Answering {
     router: Router,
+    limits: Limits,
     requests: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+async fn accept(tcp: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match tcp.accept().await {
+            Ok(accepted) => return accepted,
+            // Out of file descriptors, most often: give the others time to close.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
 }
 
 async fn converse(
     stream: TcpStream,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<tls::Server>,
     answering: Answering,
-    stop: CancellationToken,
 ) {
     // Small frames must not wait for acknowledgements.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return speak(
-            stream,
-            Connection {
-                peer: None,
-                address,
-            },
-            answering,
-            stop,
-        )
-        .await;
+        let peer = None;
+        return speak(stream, Connection { peer, address }, answering).await;
     };
-    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await else {
+    let handshake = tls.acceptor().accept(stream);
+    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, handshake).await else {
         tracing::debug!("a TLS handshake failed");
         return;
     };
-    let leaf = stream
-        .get_ref()
-        .1
-        .peer_certificates()
-        .and_then(<[_]>::first);
-    let peer = leaf.map(|leaf| Arc::new(Peer::of(leaf)));
-    speak(stream, Connection { peer, address }, answering, stop).await;
+    let peer = tls.peer(stream.get_ref().1).map(Arc::new);
+    speak(stream, Connection { peer, address }, answering).await;
 }
 
-async fn speak<S>(stream: S, from: Connection, answering: Answering, stop: CancellationToken)
+async fn speak<S>(stream: S, from: Connection, answering: Answering)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Answering { limits, stop, .. } = answering.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(from.clone());
         answer(answering.clone(), request.map(Body::new))
     });
-    let builder = protocol();
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let builder = protocol(limits);
+    let stream = TokioIo::new(Prompt::new(stream, limits.greeting));
+    let connection = builder.serve_connection(stream, service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -207,18 +247,47 @@ where
     let _ = connection.await;
 }
 
-async fn answer(answering: Answering, request: Request<Body>) -> Result<Response<Body>, io::Error> {
+async fn answer(
+    answering: Answering,
+    request: Request<Body>,
+) -> Result<Response<Body>, Infallible> {
     let Ok(_busy) = answering.requests.try_acquire() else {
-        let status = tonic::Status::resource_exhausted("too many calls at once: try again");
-        return Ok(status.into_http());
+        return Ok(overloaded(&request));
     };
-    match answering.router.oneshot(request).await {
-        Ok(response) => Ok(response),
-        Err(never) => match never {},
-    }
+    let answer = answering.router.oneshot(request);
+    let Some(limit) = answering.limits.answer else {
+        return answer.await;
+    };
+    // A body that never ends must not hold a place for ever.
+    tokio::time::timeout(limit, answer)
+        .await
+        .unwrap_or_else(|_| Ok(unavailable()))
 }
 
-fn protocol() -> auto::Builder<TokioExecutor> {
+/// The refusal of a request for which there is no place, in the terms of its protocol.
+fn overloaded(request: &Request<Body>) -> Response<Body> {
+    let kind = request.headers().get(CONTENT_TYPE);
+    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc")) {
+        return unavailable();
+    }
+    let (english, italian) = (
+        "too many calls at once: try again",
+        "troppe chiamate insieme: riprovare",
+    );
+    Problem::new(Code::ResourceExhausted, "OVERLOADED", english, italian)
+        .retry_after(Duration::from_secs(1))
+        .into_status("varco")
+        .into_http()
+}
+
+fn unavailable() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(RETRY_AFTER, 1.into());
+    response
+}
+
+fn protocol(limits: Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -230,14 +299,20 @@ fn protocol() -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(10))
-        .max_concurrent_streams(128)
+        .max_concurrent_streams(limits.streams)
         // 16 KiB of metadata is refused by the gateway itself, with a reason; this is the wall.
         .max_header_list_size(64 * 1024)
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(Some(128))
         .initial_stream_window_size(1024 * 1024)
         .initial_connection_window_size(4 * 1024 * 1024);
-    builder
+    match limits.protocol {
+        Protocol::AnyHttp => builder,
+        Protocol::Http2 => builder.http2_only(),
+    }
 }
 
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 /// A role's database.
@@ -196,7 +196,7 @@ impl Db {
         })
     }
 
-    /// Begins a transaction that only reads, beside the writer.
+    /// Begins a transaction that only reads, beside the writer; all it reads is of one moment.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ impl Db {
     pub async fn read(&self) -> Result<Tx, Error> {
         Ok(match self {
             Self::Sqlite { read, .. } => Tx::Sqlite(read.begin().await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin_with(SNAPSHOT).await?),
         })
     }
 
@@ -283,5 +283,59 @@ fn migrator(steps: &'static [&'static str]) -> Migrator {
     Migrator::with_migrations(migrations.collect())
 }
 
+/// `SQLite` reads of one moment anyway; here each statement would see its own.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const ACQUIRE: Duration = Duration::from_secs(5);
 const CHECKED_AT_OPEN: u64 = 32 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: Migrations = Migrations {
+        sqlite: &["CREATE TABLE entries (n INTEGER NOT NULL)"],
+        postgres: &["CREATE TABLE entries (n BIGINT NOT NULL)"],
+    };
+
+    async fn add(tx: &mut Tx) -> Result<(), sqlx::Error> {
+        on!(tx, |db| sqlx::query("INSERT INTO entries VALUES (7)")
+            .execute(db)
+            .await
+            .map(drop))
+    }
+
+    async fn count(tx: &mut Tx) -> i64 {
+        let counted = on!(tx, |db| sqlx::query_as("SELECT count(*) FROM entries")
+            .fetch_one(db)
+            .await);
+        let (count,) = counted.unwrap();
+        count
+    }
+
+    #[tokio::test]
+    async fn reading_is_of_one_moment_whatever_is_written_meanwhile() {
+        for fresh in testing::each_db(SCHEMA).await.unwrap() {
+            let mut reading = fresh.db.read().await.unwrap();
+            let before = count(&mut reading).await;
+            let mut writing = fresh.db.begin().await.unwrap();
+            add(&mut writing).await.unwrap();
+            writing.commit().await.unwrap();
+
+            let after = count(&mut reading).await;
+
+            let later = count(&mut fresh.db.read().await.unwrap()).await;
+            assert_eq!((before, after, later), (0, 0, 1), "{}", fresh.name);
+        }
+    }
+
+    #[tokio::test]
+    async fn reading_cannot_write() {
+        for fresh in testing::each_db(SCHEMA).await.unwrap() {
+            let mut reading = fresh.db.read().await.unwrap();
+
+            let refused = add(&mut reading).await;
+
+            assert!(refused.is_err(), "{}", fresh.name);
+        }
+    }
+}

@@ -82,15 +82,16 @@ impl Guard {
 }
 
 /// Opens the span of a served call and makes its trace context the current one.
+///
+/// The span has no name yet: a path is whatever the caller wrote, personal data included.
 pub async fn server_span(mut request: Request, next: Next) -> Response {
     let caller = TraceContext::from_headers(request.headers()).unwrap_or_else(TraceContext::start);
-    let method = request.uri().path().trim_start_matches('/');
     let span = tracing::info_span!(
         "call",
-        otel.name = method,
+        otel.name = "call",
         otel.kind = "server",
         rpc.system.name = "grpc",
-        rpc.method = method,
+        rpc.method = tracing::field::Empty,
         rpc.status_code = tracing::field::Empty,
     );
     let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote(caller)));
@@ -103,6 +104,14 @@ pub async fn server_span(mut request: Request, next: Next) -> Response {
         .and_then(|value| value.to_str().ok());
     span.record("rpc.status_code", code.unwrap_or("0"));
     response
+}
+
+/// Names the current call's span by its method, `pkg.Service/Method`, once that is known to be one.
+pub fn name_span(method: &str) {
+    let span = tracing::Span::current();
+    span.record("rpc.method", method);
+    // The span has started: a field can no longer change its name.
+    span.context().span().update_name(method.to_owned());
 }
 
 /// The context of a span, when a collector listens.
@@ -151,3 +160,65 @@ fn provider(collector: &str, instance: &str) -> Result<SdkTracerProvider, Error>
 
 const SPANS: &str =
     "info,h2=off,hyper=off,hyper_util=off,tonic=off,tower=off,opentelemetry=off,rustls=off";
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use tower::ServiceExt as _;
+    use tracing::field::{Field, Visit};
+    use tracing_subscriber::layer::Context;
+
+    use super::*;
+
+    /// Everything that spans were told.
+    #[derive(Clone, Default)]
+    struct Told(Arc<Mutex<String>>);
+
+    impl Visit for Told {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            writeln!(self.0.lock().unwrap(), "{field}={value:?}").unwrap();
+        }
+    }
+
+    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Told {
+        fn on_new_span(
+            &self,
+            span: &tracing::span::Attributes<'_>,
+            _: &tracing::Id,
+            _: Context<'_, S>,
+        ) {
+            span.record(&mut self.clone());
+        }
+
+        fn on_record(
+            &self,
+            _: &tracing::Id,
+            values: &tracing::span::Record<'_>,
+            _: Context<'_, S>,
+        ) {
+            values.record(&mut self.clone());
+        }
+    }
+
+    #[tokio::test]
+    async fn span_is_named_by_the_verified_method_and_never_by_the_path() {
+        let told = Told::default();
+        let subscriber = tracing_subscriber::registry().with(told.clone());
+        let _default = tracing::subscriber::set_default(subscriber);
+        let verified = async || name_span("varco.anagrafe.v1.AnagrafeService/GetFamiglia");
+        let router = Router::new().fallback(verified).layer(from_fn(server_span));
+
+        let request = Request::builder().uri("/residente/RSSMRA80A01H501U");
+        let request = request.body(Body::empty()).unwrap();
+        router.oneshot(request).await.unwrap();
+
+        let told = told.0.lock().unwrap();
+        assert!(told.contains("rpc.method=\"varco.anagrafe.v1.AnagrafeService/GetFamiglia\""));
+        assert!(!told.contains("RSSMRA80A01H501U"), "{told}");
+    }
+}

@@ -1,18 +1,37 @@
 //! TLS: identities, listeners, connectors and who the peer is.
 //!
-//! Version 1.3 only, one crypto provider, chosen here and nowhere else.
+//! Version 1.3 only, one crypto provider, chosen here and nowhere else. Other libraries compile
+//! 1.2 in (sqlx, tonic); [`install`] gives them a provider that has no suite for it.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::secret;
+
+pub mod listed;
+
+use listed::{Listed, OwnOrListed};
+
+/// Whose certificates a listener takes.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Whether it asks for one.
+    pub certificate: ClientCertificate,
+    /// The comune's own authority.
+    pub roots: Arc<RootCertStore>,
+    /// Certificates of other authorities.
+    pub listed: Listed,
+}
 
 /// Whether a listener asks its peers for a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +66,19 @@ pub struct Identity {
     key: PrivateKeyDer<'static>,
 }
 
+/// What a listener speaks TLS with.
+#[derive(Clone, Debug)]
+pub struct Server {
+    config: Arc<ServerConfig>,
+    own: Arc<dyn ClientCertVerifier>,
+}
+
 /// Who stands at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// SHA-256 of the leaf certificate (RFC 8705 §3.1).
     pub thumbprint: [u8; 32],
-    /// URIs in its subject alternative names.
+    /// URIs in its subject alternative names, when the comune's own authority wrote them.
     pub uris: Vec<String>,
 }
 
@@ -79,16 +105,29 @@ impl Identity {
     }
 }
 
-impl Peer {
-    /// Reads the peer out of its leaf certificate, whose chain has been verified already.
+impl Server {
+    /// What takes the handshakes.
     #[must_use]
-    pub fn of(leaf: &CertificateDer<'_>) -> Self {
-        Self {
-            thumbprint: sha256(leaf),
-            uris: uris(leaf),
-        }
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
     }
 
+    /// Who presented a certificate in a finished handshake.
+    ///
+    /// A listed certificate is known by its thumbprint alone: what another authority wrote in it
+    /// must name no holder of ours.
+    #[must_use]
+    pub fn peer(&self, connection: &ServerConnection) -> Option<Peer> {
+        let (leaf, others) = connection.peer_certificates()?.split_first()?;
+        let verdict = self.own.verify_client_cert(leaf, others, UnixTime::now());
+        Some(Peer {
+            thumbprint: sha256(leaf),
+            uris: verdict.map_or_else(|_| Vec::new(), |_| uris(leaf)),
+        })
+    }
+}
+
+impl Peer {
     /// The rest of a URI of the peer after `prefix`.
     #[must_use]
     pub fn named(&self, prefix: &str) -> Option<&str> {
@@ -123,27 +162,29 @@ pub fn roots_from_pem(pem: &str, origin: &str) -> Result<Arc<RootCertStore>, Err
 /// # Errors
 ///
 /// When certificate and key do not fit.
-pub fn server(
-    identity: &Identity,
-    roots: &Arc<RootCertStore>,
-    clients: ClientCertificate,
-    protocols: &[&str],
-) -> Result<Arc<ServerConfig>, Error> {
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::new(provider()));
-    let verifier = match clients {
-        ClientCertificate::Optional => verifier.allow_unauthenticated().build()?,
-        ClientCertificate::Required => verifier.build()?,
+pub fn server(identity: &Identity, clients: Clients, protocols: &[&str]) -> Result<Server, Error> {
+    let provider = Arc::new(provider());
+    let own = WebPkiClientVerifier::builder_with_provider(clients.roots, Arc::clone(&provider));
+    let own = match clients.certificate {
+        ClientCertificate::Optional => own.allow_unauthenticated().build()?,
+        ClientCertificate::Required => own.build()?,
     };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+    let verifier = OwnOrListed {
+        own: Arc::clone(&own),
+        listed: clients.listed,
+    };
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(Arc::new(verifier))
         .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
     config.alpn_protocols = protocols
         .iter()
         .map(|name| name.as_bytes().to_vec())
         .collect();
-    Ok(Arc::new(config))
+    Ok(Server {
+        config: Arc::new(config),
+        own,
+    })
 }
 
 /// Makes a connector's configuration; `protocols` are ALPN names.
@@ -188,8 +229,19 @@ pub fn thumbprint(pem: &str) -> Option<[u8; 32]> {
         .map(|leaf| sha256(&leaf))
 }
 
-fn provider() -> rustls::crypto::CryptoProvider {
-    rustls::crypto::aws_lc_rs::default_provider()
+/// Makes the provider of this module the process's, for libraries that bring none of their own.
+///
+/// The first call counts; a process calls it before it opens any connection.
+pub fn install() {
+    let _ = provider().install_default();
+}
+
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider
+        .cipher_suites
+        .retain(|suite| suite.tls13().is_some());
+    provider
 }
 
 fn certificates(pem: &str, origin: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -219,3 +271,6 @@ fn uris(leaf: &CertificateDer<'_>) -> Vec<String> {
     };
     names.value.general_names.iter().filter_map(uri).collect()
 }
+
+#[cfg(test)]
+mod tests;

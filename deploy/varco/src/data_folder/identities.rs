@@ -83,7 +83,10 @@ pub fn issue_member(
     let domain = config.trust_domain();
     let (uri, serves) = match member.kind {
         MemberKind::Client => (format!("{domain}/client/{id}"), None),
-        MemberKind::Office => (format!("{domain}/client/{id}"), Some(Vec::new())),
+        MemberKind::Office => (
+            format!("{domain}/client/{id}"),
+            Some(vec![office_host(member)]),
+        ),
         MemberKind::Operator => (format!("{domain}/operator/{id}"), None),
     };
     let holder = Holder {
@@ -115,6 +118,11 @@ pub fn renew(config: &Config, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A name that no other certificate bears, so that the gateway takes no office for another.
+fn office_host(member: &Member) -> String {
+    format!("{}.varco.internal", member.name)
+}
+
 fn issue(ca: &Ca, folder: &Path, holder: &Holder, now: Timestamp) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
     let leaf = ca.issue(holder, now)?;
@@ -140,6 +148,10 @@ const RENEWED_BEFORE: i64 = 30 * 24 * 3600;
 
 #[cfg(test)]
 mod tests {
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject as _;
+    use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
     use super::*;
     use crate::configuration;
 
@@ -163,6 +175,29 @@ mod tests {
             fs::write(folder.join(member.folder()).join("client.json"), file).unwrap();
         }
         config
+    }
+
+    /// Whether the certificate of an office serves under a name.
+    fn serves(folder: &Path, office: &str, name: &str) -> bool {
+        let pem = fs::read(folder.join(format!("services/{office}/tls.pem"))).unwrap();
+        let der = CertificateDer::from_pem_slice(&pem).unwrap();
+        let (_, leaf) = X509Certificate::from_der(&der).unwrap();
+        let names = leaf.subject_alternative_name().unwrap().unwrap();
+        names
+            .value
+            .general_names
+            .contains(&GeneralName::DNSName(name))
+    }
+
+    #[test]
+    fn office_serves_under_a_name_that_no_other_has() {
+        let folder = tempfile::tempdir().unwrap();
+
+        installation(folder.path());
+
+        assert!(serves(folder.path(), "albo", "albo.varco.internal"));
+        assert!(!serves(folder.path(), "albo", "anagrafe.varco.internal"));
+        assert!(!serves(folder.path(), "gateway", "albo.varco.internal"));
     }
 
     #[test]

@@ -115,9 +115,16 @@ pub fn recover(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Says that a folder is none of ours.
+/// Says that a folder is none of ours, or has lost its configuration.
 #[must_use]
 pub fn foreign(folder: &Path) -> Failure {
+    if folder.join(sample::MARKER).exists() {
+        return Failure::new(
+            folder.join(configuration::FILE).display(),
+            "the file is missing",
+            "restore it from a backup, or move the data folder aside and start anew",
+        );
+    }
     Failure::new(
         folder.display(),
         "it is not a Varco data folder",

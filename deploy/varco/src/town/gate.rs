@@ -1,9 +1,10 @@
 //! The gateway's sockets and what answers on each.
 
-use varco_gateway::Routers;
+use varco_gateway::Gateway;
 use varco_runtime::config::Config;
-use varco_runtime::server::Listener;
-use varco_runtime::tls::{self, ClientCertificate, Identity};
+use varco_runtime::server::{Limits, Listener};
+use varco_runtime::tls::listed::Listed;
+use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
 
 use super::running::Socket;
 use crate::failure::Failure;
@@ -15,6 +16,7 @@ pub struct Sockets {
     token: Listener,
     control: Listener,
     probes: Listener,
+    listed: Listed,
 }
 
 impl Sockets {
@@ -30,42 +32,46 @@ impl Sockets {
             &config.path(&gateway.key),
         )?;
         let roots = tls::roots(&config.path(&config.comune.ca))?;
-        let grpc = tls::server(&identity, &roots, ClientCertificate::Required, &["h2"])?;
+        let listed = Listed::default();
+        let clients = |certificate, listed: &Listed| Clients {
+            certificate,
+            roots: roots.clone(),
+            listed: listed.clone(),
+        };
+        let members = clients(ClientCertificate::Required, &listed);
         // A client without a certificate may ask for a voucher; it is then bound to none.
-        let https = tls::server(
-            &identity,
-            &roots,
-            ClientCertificate::Optional,
-            &["h2", "http/1.1"],
-        )?;
+        let anyone = clients(ClientCertificate::Optional, &listed);
+        let operators = clients(ClientCertificate::Required, &Listed::default());
+        let grpc = tls::server(&identity, members, &["h2"])?;
+        let https = tls::server(&identity, anyone, &["h2", "http/1.1"])?;
+        let control = tls::server(&identity, operators, &["h2"])?;
         Ok(Self {
-            data_plane: Listener::bind(gateway.data_plane, Some(grpc.clone())).await?,
+            data_plane: Listener::bind(gateway.data_plane, Some(grpc)).await?,
             token: Listener::bind(gateway.token, Some(https)).await?,
-            control: Listener::bind(gateway.control, Some(grpc)).await?,
+            control: Listener::bind(gateway.control, Some(control)).await?,
             probes: Listener::bind(gateway.probes, None).await?,
+            listed,
         })
     }
 
-    /// Joins each socket with what answers on it.
+    /// Joins each socket with what answers on it; from now on the registry's list counts.
     #[must_use]
-    pub fn serving(self, routers: Routers) -> Vec<Socket> {
-        vec![
-            Socket {
-                listener: self.data_plane,
-                router: routers.data_plane,
-            },
-            Socket {
-                listener: self.token,
-                router: routers.token,
-            },
-            Socket {
-                listener: self.control,
-                router: routers.control,
-            },
-            Socket {
-                listener: self.probes,
-                router: routers.probes,
-            },
-        ]
+    pub fn serving(self, gateway: &Gateway) -> Vec<Socket> {
+        let registry = gateway.registry().clone();
+        self.listed
+            .set(move |known| registry.snapshot().certificates.contains_key(known));
+        let routers = gateway.routers();
+        let joined = [
+            (self.data_plane, routers.data_plane, Limits::GRPC),
+            (self.token, routers.token, Limits::HTTP),
+            (self.control, routers.control, Limits::GRPC),
+            (self.probes, routers.probes, Limits::HTTP),
+        ];
+        let socket = |(listener, router, limits)| Socket {
+            listener,
+            router,
+            limits,
+        };
+        joined.map(socket).into()
     }
 }

@@ -10,11 +10,12 @@ use varco_runtime::config::{Config, Reflection, Service};
 use varco_runtime::grant::Guard;
 use varco_runtime::https::Https;
 use varco_runtime::jwks::Jwks;
-use varco_runtime::server::{self, Listener};
+use varco_runtime::server::{self, Limits, Listener};
 use varco_runtime::service::{Parts, Served};
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
-use varco_runtime::tls::{self, ClientCertificate, Identity};
+use varco_runtime::tls::listed::Listed;
+use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
 
 use super::roles::Role;
 use super::running::Socket;
@@ -46,8 +47,12 @@ impl Sockets {
             &config.path(&service.certificate),
             &config.path(&service.key),
         )?;
-        let roots = tls::roots(&config.path(&config.comune.ca))?;
-        let tls = tls::server(&identity, &roots, ClientCertificate::Required, &["h2"])?;
+        let clients = Clients {
+            certificate: ClientCertificate::Required,
+            roots: tls::roots(&config.path(&config.comune.ca))?,
+            listed: Listed::default(),
+        };
+        let tls = tls::server(&identity, clients, &["h2"])?;
         let grpc = Listener::bind(service.listen, Some(tls)).await?;
         let public = match service.public {
             Some(address) => Some(Listener::bind(address, None).await?),
@@ -92,10 +97,16 @@ impl Sockets {
         let mut sockets = vec![Socket {
             listener: self.grpc,
             router,
+            limits: Limits::OFFICE,
         }];
         if let Some(listener) = self.public {
             let router = served.public.unwrap_or_default();
-            sockets.push(Socket { listener, router });
+            let limits = Limits::HTTP;
+            sockets.push(Socket {
+                listener,
+                router,
+                limits,
+            });
         }
         sockets
     }

@@ -12,6 +12,8 @@ pub struct Socket {
     pub listener: Listener,
     /// What answers.
     pub router: Router,
+    /// What it allows, but for the drain.
+    pub limits: Limits,
 }
 
 /// Servers that drain together.
@@ -33,14 +35,14 @@ impl Servers {
 
     /// Starts to serve.
     pub fn serve(&self, sockets: Vec<Socket>) {
-        let limits = Limits {
-            drain: self.drain,
-            ..Limits::default()
-        };
-        for Socket { listener, router } in sockets {
+        for socket in sockets {
+            let limits = Limits {
+                drain: self.drain,
+                ..socket.limits
+            };
             self.tasks.spawn(server::serve(
-                listener,
-                router,
+                socket.listener,
+                socket.router,
                 limits,
                 self.tasks.stopping(),
             ));

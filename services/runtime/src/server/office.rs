@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use http::HeaderMap;
 use tower::ServiceBuilder;
 
 use crate::config::Reflection;
@@ -42,15 +43,20 @@ pub async fn router(
 
 /// Ends a call whose time is up before its answer begins.
 async fn deadline(request: Request, next: Next) -> Response {
-    let asked = request
-        .headers()
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok());
-    let limit = asked.and_then(parse_timeout).unwrap_or(CAP).min(CAP);
+    let limit = limit(request.headers());
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => tonic::Status::deadline_exceeded("deadline exceeded").into_http(),
     }
+}
+
+/// The gateway sets each call's time: an upload may take up to an hour before its answer begins.
+fn limit(headers: &HeaderMap) -> Duration {
+    headers
+        .get("grpc-timeout")
+        .and_then(|value| value.to_str().ok())
+        .and_then(parse_timeout)
+        .map_or(UNASKED, |asked| asked.min(CAP))
 }
 
 /// Parses a `grpc-timeout` value: at most eight digits and a unit.
@@ -73,11 +79,26 @@ pub fn parse_timeout(text: &str) -> Option<Duration> {
     })
 }
 
-const CAP: Duration = Duration::from_mins(1);
+const CAP: Duration = Duration::from_hours(1);
+const UNASKED: Duration = Duration::from_mins(1);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn call_has_the_time_that_the_gateway_gives_it_up_to_an_hour() {
+        let limit = |asked: Option<&str>| {
+            let asked =
+                asked.map(|value| ("grpc-timeout".parse().unwrap(), value.parse().unwrap()));
+            limit(&asked.into_iter().collect()).as_secs()
+        };
+
+        assert_eq!(limit(Some("3000S")), 3000);
+        assert_eq!(limit(Some("9H")), 3600);
+        assert_eq!(limit(None), 60);
+        assert_eq!(limit(Some("soon")), 60);
+    }
 
     #[test]
     fn timeouts_follow_the_grpc_text_form() {
