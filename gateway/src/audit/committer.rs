@@ -306,19 +306,8 @@ impl Committer {
         };
         Sealed {
             body: record.encode_to_vec(),
-            keys: keys(&record),
+            keys: Keys::of(&record),
         }
-    }
-}
-
-fn keys(record: &Record) -> Keys {
-    Keys {
-        audit_id: record.audit_id.to_vec(),
-        kind: record.kind,
-        trace_id: record.trace_id.to_vec(),
-        client_id: record.client_id.clone(),
-        purpose_id: record.purpose_id.clone(),
-        method: record.method.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use varco_proto::audit::v1::Record;
 use varco_runtime::on;
 use varco_runtime::store::{self, Db, Tx};
 use varco_tlog::error::LoadError;
@@ -42,7 +43,7 @@ pub struct Leaf {
 }
 
 /// What a leaf is found by.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
     /// The call.
     pub audit_id: Vec<u8>,
@@ -56,6 +57,21 @@ pub struct Keys {
     pub purpose_id: String,
     /// The method.
     pub method: String,
+}
+
+impl Keys {
+    /// What a record is found by.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self {
+            audit_id: record.audit_id.to_vec(),
+            kind: record.kind,
+            trace_id: record.trace_id.to_vec(),
+            client_id: record.client_id.clone(),
+            purpose_id: record.purpose_id.clone(),
+            method: record.method.clone(),
+        }
+    }
 }
 
 /// The newest log of a gateway instance.
@@ -214,6 +230,35 @@ pub async fn leaves(tx: &mut Tx, origin: &str, from: u64, limit: u32) -> Result<
     Ok(rows.into_iter().map(leaf).collect())
 }
 
+/// What leaves from an index on are found by, in order: it is not hashed, so whoever verifies
+/// compares it with the leaf.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn keys(tx: &mut Tx, origin: &str, from: u64, limit: u32) -> Result<Vec<Keys>, Error> {
+    let rows: Vec<(Vec<u8>, i64, Vec<u8>, String, String, String)> =
+        on!(tx, |db| sqlx::query_as(KEYS)
+            .bind(origin)
+            .bind(from.cast_signed())
+            .bind(i64::from(limit))
+            .fetch_all(db)
+            .await)
+        .map_err(store::Error::from)?;
+    let keys = |(audit_id, kind, trace_id, client_id, purpose_id, method)| Keys {
+        audit_id,
+        kind: i32::try_from(kind).unwrap_or(-1),
+        trace_id,
+        client_id,
+        purpose_id,
+        method,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row: (_, i64, _, _, _, _)| keys(row))
+        .collect())
+}
+
 /// How many leaves are stored.
 ///
 /// # Errors
@@ -312,6 +357,8 @@ const KEEP_HEAD: &str = "INSERT INTO head (origin, size, root, note) VALUES ($1,
      note = excluded.note WHERE head.size = $5";
 const KEEP_TILE: &str = "INSERT INTO tile (origin, level, idx, data) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (origin, level, idx) DO UPDATE SET data = excluded.data";
+const KEYS: &str = "SELECT audit_id, kind, trace_id, client_id, purpose_id, method FROM entry \
+     WHERE origin = $1 AND idx >= $2 ORDER BY idx LIMIT $3";
 const LEAVES: &str = "SELECT idx, body, leaf FROM entry WHERE origin = $1 AND idx >= $2 \
      ORDER BY idx LIMIT $3";
 const LOG: &str = "SELECT origin, vkey FROM log WHERE origin = $1";

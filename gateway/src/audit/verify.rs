@@ -13,7 +13,7 @@ use varco_tlog::tile::TileId;
 use varco_tlog::tile::Tiles;
 
 use super::Error;
-use super::store_log::{self, Leaf, Log};
+use super::store_log::{self, Keys, Leaf, Log};
 
 /// A log that verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +88,9 @@ pub async fn verify_log(db: &Db, log: &Log) -> Result<Report, Error> {
                 what: "a record is missing",
             });
         }
-        for leaf in page {
-            tiles.push(check(&leaf, tiles.size())?);
+        let keys = store_log::keys(&mut tx, &log.origin, tiles.size(), PAGE).await?;
+        for (leaf, keys) in page.iter().zip(keys) {
+            tiles.push(check(leaf, &keys, tiles.size())?);
         }
         for (tile, hashes) in tiles.take_changed() {
             check_tile(&mut tx, &log.origin, tile, &hashes).await?;
@@ -115,7 +116,7 @@ pub async fn verify_log(db: &Db, log: &Log) -> Result<Report, Error> {
     })
 }
 
-fn check(leaf: &Leaf, expected: u64) -> Result<Hash, Error> {
+fn check(leaf: &Leaf, keys: &Keys, expected: u64) -> Result<Hash, Error> {
     let damaged = |what| Error::Damaged {
         index: expected,
         what,
@@ -131,6 +132,9 @@ fn check(leaf: &Leaf, expected: u64) -> Result<Hash, Error> {
         Record::decode(leaf.body.as_slice()).map_err(|_| damaged("the record does not parse"))?;
     if record.schema != 1 || record.encode_to_vec() != leaf.body {
         return Err(damaged("the record is not in canonical form"));
+    }
+    if *keys != Keys::of(&record) {
+        return Err(damaged("what the record is found by is not what it says"));
     }
     Ok(hash)
 }

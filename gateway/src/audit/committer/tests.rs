@@ -172,7 +172,8 @@ async fn altered_database_is_found_with_its_index() {
             _ => "DROP TRIGGER entry_append_only ON entry",
         };
         let mut tx = fresh.db.begin().await.unwrap();
-        for sql in [drop_guard, "UPDATE entry SET body = leaf WHERE idx = 4"] {
+        let attack = "UPDATE entry SET body = leaf WHERE idx = 4";
+        for sql in [drop_guard, attack] {
             on!(&mut tx, |db| sqlx::query(sql)
                 .execute(db)
                 .await
@@ -204,6 +205,38 @@ async fn clock_before_the_newest_record_is_refused() {
             .unwrap_err();
 
         assert!(refused.to_string().contains("set the clock"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn record_hidden_from_searches_is_found_with_its_index() {
+    for fresh in each_db(crate::audit::MIGRATIONS).await.unwrap() {
+        let register = open(&fresh.db, &Tasks::default()).await.unwrap();
+        for n in 0..5 {
+            register.commit(record(n)).await.unwrap();
+        }
+        let drop_guard = match fresh.name {
+            "sqlite" => "DROP TRIGGER entry_no_update",
+            _ => "DROP TRIGGER entry_append_only ON entry",
+        };
+        let mut tx = fresh.db.begin().await.unwrap();
+        for sql in [
+            drop_guard,
+            "UPDATE entry SET client_id = 'nobody' WHERE idx = 3",
+        ] {
+            on!(&mut tx, |db| sqlx::query(sql)
+                .execute(db)
+                .await
+                .map(|done| done.rows_affected()))
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        let found = verify::verify_log(&fresh.db, register.log())
+            .await
+            .unwrap_err();
+
+        assert!(matches!(found, Error::Damaged { index: 3, .. }), "{found}");
     }
 }
 
