@@ -5,8 +5,11 @@
 //! asked for, so that an answer given in the past can be given again.
 
 pub mod famiglia;
+pub mod inserimento;
 pub mod persona;
 pub mod residenza;
+
+use inserimento::slices;
 #[cfg(test)]
 mod tests;
 
@@ -52,21 +55,22 @@ pub async fn import(
     componenti: &[Componente],
     now: Timestamp,
 ) -> Result<(), Error> {
-    for persona in persone {
-        persona::insert(tx, persona, now).await?;
+    for slice in slices(persone) {
+        persona::insert(tx, slice, now).await?;
     }
-    for residenza in residenze {
-        residenza::insert(tx, residenza, now).await?;
+    for slice in slices(residenze) {
+        residenza::insert(tx, slice, now).await?;
     }
     let famiglie: BTreeSet<_> = componenti
         .iter()
         .map(|componente| componente.famiglia)
         .collect();
-    for id in famiglie {
-        famiglia::insert(tx, id, now).await?;
+    let famiglie: Vec<_> = famiglie.into_iter().collect();
+    for slice in slices(&famiglie) {
+        famiglia::insert(tx, slice, now).await?;
     }
-    for componente in componenti {
-        famiglia::insert_componente(tx, componente, now).await?;
+    for slice in slices(componenti) {
+        famiglia::insert_componenti(tx, slice, now).await?;
     }
     Ok(())
 }

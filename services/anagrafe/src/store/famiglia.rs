@@ -1,5 +1,7 @@
 //! Who was registered with whom on a day, and what was once believed of it.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use varco_runtime::on;
@@ -9,6 +11,7 @@ use crate::codice_fiscale::CodiceFiscale;
 use crate::error::Error;
 use crate::famiglia::{Componente, IdFamiglia, Parentela};
 use crate::persona::IdAnpr;
+use crate::store::inserimento::Insert;
 use crate::store::{parse, parse_last};
 
 /// A member as others know them.
@@ -46,46 +49,45 @@ pub async fn membri(
     rows.into_iter().map(membro).collect()
 }
 
-/// Records that a famiglia exists.
+/// Records that famiglie exist; a slice of [`crate::store::inserimento::slices`].
 ///
 /// # Errors
 ///
-/// When storage fails, or it is already there.
-pub async fn insert(tx: &mut Tx, id: IdFamiglia, now: Timestamp) -> Result<(), Error> {
-    on!(tx, |db| sqlx::query(
-        "INSERT INTO famiglia (id, recorded_at) VALUES ($1, $2)"
-    )
-    .bind(id.to_string())
-    .bind(now.as_microsecond())
-    .execute(db)
-    .await
-    .map(|_| ()))?;
+/// When storage fails, or one is already there.
+pub async fn insert(tx: &mut Tx, ids: &[IdFamiglia], now: Timestamp) -> Result<(), Error> {
+    on!(tx, |db| {
+        let mut query = sqlx::query(FAMIGLIA.text(ids.len()));
+        for id in ids {
+            query = query.bind(id.to_string()).bind(now.as_microsecond());
+        }
+        query.execute(db).await.map(|_| ())
+    })?;
     Ok(())
 }
 
-/// Records a membership.
+/// Records memberships; a slice of [`crate::store::inserimento::slices`].
 ///
 /// # Errors
 ///
-/// When storage fails, or the person is already in a famiglia.
-pub async fn insert_componente(
+/// When storage fails, or a person is already in a famiglia.
+pub async fn insert_componenti(
     tx: &mut Tx,
-    componente: &Componente,
+    componenti: &[Componente],
     now: Timestamp,
 ) -> Result<(), Error> {
-    on!(tx, |db| sqlx::query(
-        "INSERT INTO componente (famiglia, persona, parentela, dal, al, recorded_at)
-         VALUES ($1, $2, $3, $4, $5, $6)"
-    )
-    .bind(componente.famiglia.to_string())
-    .bind(componente.persona.as_str())
-    .bind(i64::from(componente.parentela.code()))
-    .bind(componente.dal.to_string())
-    .bind(componente.al.map(|day| day.to_string()))
-    .bind(now.as_microsecond())
-    .execute(db)
-    .await
-    .map(|_| ()))?;
+    on!(tx, |db| {
+        let mut query = sqlx::query(COMPONENTE.text(componenti.len()));
+        for componente in componenti {
+            query = query
+                .bind(componente.famiglia.to_string())
+                .bind(componente.persona.as_str())
+                .bind(i64::from(componente.parentela.code()))
+                .bind(componente.dal.to_string())
+                .bind(componente.al.map(|day| day.to_string()))
+                .bind(now.as_microsecond());
+        }
+        query.execute(db).await.map(|_| ())
+    })?;
     Ok(())
 }
 
@@ -114,7 +116,7 @@ pub async fn correct(
         return Err(Error::ComponenteUnknown);
     }
     for componente in right {
-        insert_componente(tx, componente, now).await?;
+        insert_componenti(tx, std::slice::from_ref(componente), now).await?;
     }
     Ok(())
 }
@@ -134,6 +136,13 @@ fn membro(row: Row) -> Result<Membro, Error> {
         dal: parse(&since, "dal")?,
     })
 }
+
+static COMPONENTE: LazyLock<Insert> = LazyLock::new(|| {
+    let head = "INSERT INTO componente (famiglia, persona, parentela, dal, al, recorded_at)";
+    Insert::new(head, 6)
+});
+static FAMIGLIA: LazyLock<Insert> =
+    LazyLock::new(|| Insert::new("INSERT INTO famiglia (id, recorded_at)", 2));
 
 const MEMBRI: &str = "SELECT m.famiglia, m.persona, m.parentela, m.dal, m.al, c.codice, \
     (SELECT MIN(f.dal) FROM componente f \

@@ -1,5 +1,7 @@
 //! Who is in the register, found by any codice fiscale that the person has or had.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use varco_runtime::on;
@@ -8,6 +10,7 @@ use varco_runtime::store::Tx;
 use crate::codice_fiscale::{CodiceFiscale, Sesso};
 use crate::error::Error;
 use crate::persona::{IdAnpr, Persona};
+use crate::store::inserimento::Insert;
 use crate::store::{parse, parse_last};
 
 type Row = (
@@ -40,36 +43,38 @@ pub async fn by_codice(
     row.map(persona).transpose()
 }
 
-/// Enters a person with the present code.
+/// Enters persons with their present codes; a slice of [`crate::store::inserimento::slices`].
 ///
 /// # Errors
 ///
-/// When storage fails, or the person or the code is already there.
-pub async fn insert(tx: &mut Tx, persona: &Persona, now: Timestamp) -> Result<(), Error> {
+/// When storage fails, or a person or a code is already there.
+pub async fn insert(tx: &mut Tx, persone: &[Persona], now: Timestamp) -> Result<(), Error> {
     let at = now.as_microsecond();
-    on!(tx, |db| sqlx::query(
-        "INSERT INTO persona (id, recorded_at) VALUES ($1, $2)"
-    )
-    .bind(persona.id.as_str())
-    .bind(at)
-    .execute(db)
-    .await
-    .map(|_| ()))?;
-    on!(tx, |db| sqlx::query(INSERT_GENERALITA)
-        .bind(persona.id.as_str())
-        .bind(persona.cognome.as_str())
-        .bind(persona.nome.as_str())
-        .bind(sesso(persona.sesso))
-        .bind(persona.data_nascita.to_string())
-        .bind(persona.luogo_nascita.as_str())
-        .bind(persona.iscritta_dal.to_string())
-        .bind(persona.decesso.map(|day| day.to_string()))
-        .bind(at)
-        .execute(db)
-        .await
-        .map(|_| ()))?;
-    let (codice, dal) = (persona.codice_fiscale, persona.data_nascita);
-    insert_codice(tx, persona.id, (codice, dal, None), now).await
+    on!(tx, |db| {
+        let mut query = sqlx::query(PERSONA.text(persone.len()));
+        for persona in persone {
+            query = query.bind(persona.id.as_str()).bind(at);
+        }
+        query.execute(db).await.map(|_| ())
+    })?;
+    on!(tx, |db| {
+        let mut query = sqlx::query(GENERALITA.text(persone.len()));
+        for persona in persone {
+            query = query
+                .bind(persona.id.as_str())
+                .bind(persona.cognome.as_str())
+                .bind(persona.nome.as_str())
+                .bind(sesso(persona.sesso))
+                .bind(persona.data_nascita.to_string())
+                .bind(persona.luogo_nascita.as_str())
+                .bind(persona.iscritta_dal.to_string())
+                .bind(persona.decesso.map(|day| day.to_string()))
+                .bind(at);
+        }
+        query.execute(db).await.map(|_| ())
+    })?;
+    let codici: Vec<Codice> = persone.iter().map(Codice::present).collect();
+    insert_codici(tx, &codici, now).await
 }
 
 /// Gives a person another code from a day on; the code of before keeps leading to the person.
@@ -93,30 +98,55 @@ pub async fn assign_codice(
     .fetch_optional(db)
     .await)?;
     if let Some((old, since)) = before {
-        let old = (parse(&old, "codice")?, parse(&since, "dal")?, Some(dal));
-        insert_codice(tx, persona, old, now).await?;
+        let old = Codice {
+            persona,
+            valore: parse(&old, "codice")?,
+            dal: parse(&since, "dal")?,
+            al: Some(dal),
+        };
+        insert_codici(tx, &[old], now).await?;
     }
-    insert_codice(tx, persona, (codice, dal, None), now).await
+    let present = Codice {
+        persona,
+        valore: codice,
+        dal,
+        al: None,
+    };
+    insert_codici(tx, &[present], now).await
 }
 
-async fn insert_codice(
-    tx: &mut Tx,
+/// A code and the days on which it is a person's.
+struct Codice {
     persona: IdAnpr,
-    (codice, dal, al): (CodiceFiscale, Date, Option<Date>),
-    now: Timestamp,
-) -> Result<(), Error> {
-    on!(tx, |db| sqlx::query(
-        "INSERT INTO codice_fiscale (codice, persona, dal, al, recorded_at)
-         VALUES ($1, $2, $3, $4, $5)"
-    )
-    .bind(codice.as_str())
-    .bind(persona.as_str())
-    .bind(dal.to_string())
-    .bind(al.map(|day| day.to_string()))
-    .bind(now.as_microsecond())
-    .execute(db)
-    .await
-    .map(|_| ()))?;
+    valore: CodiceFiscale,
+    dal: Date,
+    al: Option<Date>,
+}
+
+impl Codice {
+    fn present(persona: &Persona) -> Self {
+        Self {
+            persona: persona.id,
+            valore: persona.codice_fiscale,
+            dal: persona.data_nascita,
+            al: None,
+        }
+    }
+}
+
+async fn insert_codici(tx: &mut Tx, codici: &[Codice], now: Timestamp) -> Result<(), Error> {
+    on!(tx, |db| {
+        let mut query = sqlx::query(CODICE.text(codici.len()));
+        for codice in codici {
+            query = query
+                .bind(codice.valore.as_str())
+                .bind(codice.persona.as_str())
+                .bind(codice.dal.to_string())
+                .bind(codice.al.map(|day| day.to_string()))
+                .bind(now.as_microsecond());
+        }
+        query.execute(db).await.map(|_| ())
+    })?;
     Ok(())
 }
 
@@ -152,6 +182,14 @@ const BY_CODICE: &str = "SELECT g.persona, c.codice, g.cognome, g.nome, g.sesso,
     WHERE asked.codice = $1 \
         AND asked.recorded_at <= $2 AND (asked.superseded_at IS NULL OR asked.superseded_at > $2)";
 
-const INSERT_GENERALITA: &str = "INSERT INTO generalita (persona, cognome, nome, sesso, \
-    data_nascita, luogo_nascita, iscritta_dal, decesso, recorded_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+static CODICE: LazyLock<Insert> = LazyLock::new(|| {
+    let head = "INSERT INTO codice_fiscale (codice, persona, dal, al, recorded_at)";
+    Insert::new(head, 5)
+});
+static GENERALITA: LazyLock<Insert> = LazyLock::new(|| {
+    let head = "INSERT INTO generalita (persona, cognome, nome, sesso, data_nascita, \
+        luogo_nascita, iscritta_dal, decesso, recorded_at)";
+    Insert::new(head, 9)
+});
+static PERSONA: LazyLock<Insert> =
+    LazyLock::new(|| Insert::new("INSERT INTO persona (id, recorded_at)", 2));

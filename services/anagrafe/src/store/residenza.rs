@@ -1,5 +1,7 @@
 //! Where people were registered as living, day by day, and what was once believed of it.
 
+use std::sync::LazyLock;
+
 use jiff::Timestamp;
 use varco_runtime::on;
 use varco_runtime::store::Tx;
@@ -7,6 +9,7 @@ use varco_runtime::store::Tx;
 use crate::error::Error;
 use crate::persona::IdAnpr;
 use crate::residenza::{Cap, CodiceToponimo, Indirizzo, Residenza, StatoResidenza};
+use crate::store::inserimento::Insert;
 use crate::store::{parse, parse_last};
 
 type Row = (
@@ -43,33 +46,34 @@ pub async fn storia(
         .collect()
 }
 
-/// Records a residence.
+/// Records residences; a slice of [`crate::store::inserimento::slices`].
 ///
 /// # Errors
 ///
-/// When storage fails, or the person already has a residence that lasts.
-pub async fn insert(tx: &mut Tx, residenza: &Residenza, now: Timestamp) -> Result<(), Error> {
-    let indirizzo = &residenza.indirizzo;
-    let toponimo = indirizzo
-        .codice_toponimo
-        .and_then(|code| i64::try_from(code.0).ok());
-    on!(tx, |db| sqlx::query(INSERT)
-        .bind(residenza.persona.as_str())
-        .bind(residenza.dal.to_string())
-        .bind(residenza.al.map(|day| day.to_string()))
-        .bind(indirizzo.specie.as_str())
-        .bind(indirizzo.denominazione.as_str())
-        .bind(toponimo)
-        .bind(indirizzo.civico.map(i64::from))
-        .bind(indirizzo.esponente.as_deref())
-        .bind(indirizzo.interno.as_deref())
-        .bind(indirizzo.cap.as_ref().map(Cap::as_str))
-        .bind(stato(residenza.stato))
-        .bind(residenza.procedimento.as_deref())
-        .bind(now.as_microsecond())
-        .execute(db)
-        .await
-        .map(|_| ()))?;
+/// When storage fails, or a person already has a residence that lasts.
+pub async fn insert(tx: &mut Tx, residenze: &[Residenza], now: Timestamp) -> Result<(), Error> {
+    on!(tx, |db| {
+        let mut query = sqlx::query(INSERT.text(residenze.len()));
+        for residenza in residenze {
+            let indirizzo = &residenza.indirizzo;
+            let toponimo = indirizzo.codice_toponimo;
+            query = query
+                .bind(residenza.persona.as_str())
+                .bind(residenza.dal.to_string())
+                .bind(residenza.al.map(|day| day.to_string()))
+                .bind(indirizzo.specie.as_str())
+                .bind(indirizzo.denominazione.as_str())
+                .bind(toponimo.and_then(|code| i64::try_from(code.0).ok()))
+                .bind(indirizzo.civico.map(i64::from))
+                .bind(indirizzo.esponente.as_deref())
+                .bind(indirizzo.interno.as_deref())
+                .bind(indirizzo.cap.as_ref().map(Cap::as_str))
+                .bind(stato(residenza.stato))
+                .bind(residenza.procedimento.as_deref())
+                .bind(now.as_microsecond());
+        }
+        query.execute(db).await.map(|_| ())
+    })?;
     Ok(())
 }
 
@@ -100,7 +104,7 @@ pub async fn correct(
         return Err(Error::ResidenzaUnknown);
     }
     for residenza in right {
-        insert(tx, residenza, now).await?;
+        insert(tx, std::slice::from_ref(residenza), now).await?;
     }
     Ok(())
 }
@@ -149,6 +153,8 @@ const STORIA: &str = "SELECT dal, al, specie, denominazione, codice_toponimo, ci
         AND recorded_at <= $2 AND (superseded_at IS NULL OR superseded_at > $2) \
     ORDER BY dal";
 
-const INSERT: &str = "INSERT INTO residenza (persona, dal, al, specie, denominazione, \
-    codice_toponimo, civico, esponente, interno, cap, stato, procedimento, recorded_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+static INSERT: LazyLock<Insert> = LazyLock::new(|| {
+    let head = "INSERT INTO residenza (persona, dal, al, specie, denominazione, \
+        codice_toponimo, civico, esponente, interno, cap, stato, procedimento, recorded_at)";
+    Insert::new(head, 13)
+});
