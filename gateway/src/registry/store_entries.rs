@@ -125,7 +125,7 @@ pub async fn write(db: &Db, plan: &Plan, author: Author<'_>) -> Result<(), Error
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub async fn write_one(db: &Db, written: Written, author: Author<'_>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let epoch = next_epoch(&mut tx, author.seen).await?;

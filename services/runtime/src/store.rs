@@ -1,6 +1,6 @@
 //! One storage for two databases: `SQLite` by default, `PostgreSQL` in production.
 //!
-//! A query's text, its binds and its row type stand once in the source; the macro [`on!`] compiles
+//! A query's text, its binds and its row type stand once in the source; the macro `on!` compiles
 //! the same body for either pool. Only the DDL is written twice. Time, identifiers and randomness
 //! come in as values, never from the database.
 
