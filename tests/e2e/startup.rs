@@ -141,6 +141,11 @@ async fn missing_files_are_named(town: &Process, backup: &Path) {
     let line = refused_without_loss(town).await;
     assert!(line.contains("varco.toml"), "{line}");
     restore(town, backup, "varco.toml");
+    // Without its marker a folder may be a real comune's.
+    fs::remove_file(town.data().join("CAMPIONE")).unwrap();
+    let line = refused_without_loss(town).await;
+    assert!(line.contains("varco serve"), "{line}");
+    restore(town, backup, "CAMPIONE");
 }
 
 async fn damaged_databases_are_named(town: &Process, backup: &Path) {

@@ -11,7 +11,7 @@ use varco_runtime::telemetry;
 use crate::cli::Common;
 use crate::command::demo;
 use crate::configuration;
-use crate::data_folder::{DataFolder, ports};
+use crate::data_folder::{self, DataFolder, ports};
 use crate::failure::Failure;
 use crate::output::{self, Table};
 use crate::sample::{MEMBERS, MemberKind};
@@ -42,6 +42,11 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
             why,
             "name the folder with --data",
         ));
+    }
+    if common.data.join("varco.toml").exists() && !data_folder::is_sample(&common.data) {
+        let why = "it is not the folder of a sample municipality";
+        let remedy = "run its roles with `varco serve`, or name another folder with --data";
+        return Err(Failure::new(common.data.display().to_string(), why, remedy));
     }
     let mut signals = Signals::listen()?;
     let clock = Clock::system();
