@@ -27,6 +27,23 @@ pub fn operator(id: Uuid, method: &str, operator: &str, detail: String) -> Recor
     }
 }
 
+/// Whether a text holds what looks like a codice fiscale, omocodia included (DM 23/12/1976): such a
+/// text may not enter a record.
+#[must_use]
+pub fn names_a_person(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(is_codice_fiscale)
+}
+
+fn is_codice_fiscale(word: &str) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || b"LMNPQRSTUV".contains(&b.to_ascii_uppercase());
+    let fits = |(place, b): (usize, u8)| match place {
+        0..=5 | 8 | 11 | 15 => b.is_ascii_alphabetic(),
+        _ => digit(b),
+    };
+    word.len() == 16 && word.bytes().enumerate().all(fits)
+}
+
 fn own(kind: RecordKind, id: Uuid, epoch: u64, detail: String) -> Record {
     Record {
         kind: kind.into(),
@@ -34,5 +51,28 @@ fn own(kind: RecordKind, id: Uuid, epoch: u64, detail: String) -> Record {
         policy_epoch: epoch,
         detail,
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codice_fiscale_is_seen_in_any_text() {
+        for text in [
+            "RSSMRA80A01H501U",
+            "sospesa per rssmra80a01h501u, vedi pratica",
+            "omocodo:RSSMRAULALMHRLMD.",
+        ] {
+            assert!(names_a_person(text), "{text}");
+        }
+        for text in [
+            "tributi/verifica-residenza",
+            "fine del contratto 2026",
+            "0123456789012345",
+        ] {
+            assert!(!names_a_person(text), "{text}");
+        }
     }
 }

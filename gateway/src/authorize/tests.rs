@@ -1,3 +1,5 @@
+//! The decision over a small registry: what permits, and the reason of each refusal.
+
 use std::collections::HashMap;
 
 use super::*;

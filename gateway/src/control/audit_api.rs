@@ -1,8 +1,10 @@
 //! `varco.audit.v1` for auditors; their own accesses are records too.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 use varco_proto::audit::v1::audit_service_server::AuditService;
 use varco_proto::audit::v1::{
     GetCheckpointRequest, GetCheckpointResponse, ProveConsistencyRequest, ProveConsistencyResponse,
@@ -41,6 +43,31 @@ impl AuditApi {
         note(&self.gate, record).await.map_err(status)
     }
 
+    /// What is searched for, in one line. What the registry does not hold is the auditor's own
+    /// text, and records are for good: it is left out.
+    fn describe(&self, asked: &SearchRecordsRequest) -> String {
+        let snapshot = self.gate.registry.snapshot();
+        let id = |text: &str| {
+            text.parse::<Uuid>()
+                .map_or("other".to_owned(), |id| id.to_string())
+        };
+        let mut told = format!("search from {}", asked.from_index);
+        if !asked.trace_ids.is_empty() {
+            let _ = write!(told, ", {} traces", asked.trace_ids.len());
+        }
+        if !asked.client_id.is_empty() {
+            let _ = write!(told, ", client {}", id(&asked.client_id));
+        }
+        if !asked.purpose_id.is_empty() {
+            let _ = write!(told, ", purpose {}", id(&asked.purpose_id));
+        }
+        if !asked.method.is_empty() {
+            let known = snapshot.methods.get(&asked.method);
+            let _ = write!(told, ", method {}", known.map_or("other", String::as_str));
+        }
+        told
+    }
+
     async fn checkpoint(&self) -> Result<GetCheckpointResponse, audit::Error> {
         let log = self.gate.register.log();
         let mut tx = self.gate.register.db().read().await?;
@@ -64,14 +91,7 @@ impl AuditService for AuditApi {
         if asked.trace_ids.len() > search::MAX_TRACES {
             return Err(status(Problem::invalid("trace_ids", "must be at most 200")));
         }
-        let detail = format!(
-            "search: {} traces, client \"{}\", purpose \"{}\", method \"{}\", from {}",
-            asked.trace_ids.len(),
-            short(&asked.client_id),
-            short(&asked.purpose_id),
-            short(&asked.method),
-            asked.from_index,
-        );
+        let detail = self.describe(&asked);
         let noted = self.note(&who, "SearchRecords", detail).await?;
         let register = &self.gate.register;
         let found = search::search(register.db(), register.log(), &asked).await;
@@ -138,8 +158,4 @@ fn bytes(proof: &[Hash]) -> Vec<prost::bytes::Bytes> {
 
 fn path(method: &str) -> String {
     format!("varco.audit.v1.AuditService/{method}")
-}
-
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }

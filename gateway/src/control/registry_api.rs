@@ -17,6 +17,7 @@ use varco_runtime::problem::{Problem, ToStatus};
 use varco_runtime::server::Connection;
 
 use super::{Need, Noted, Operator, action, admit, note, refused, status};
+use crate::audit::record::names_a_person;
 use crate::gate::Gate;
 use crate::registry::Error;
 use crate::registry::apply::proto_kind;
@@ -56,7 +57,7 @@ impl RegistryApi {
             State::Archived => "ArchiveEntry",
         };
         let who = self.admit(request, need, method).await?;
-        let detail = describe(kind, name, to.participle(), reason);
+        let detail = self.describe(kind, name, to.participle(), reason);
         let record = self.record(RecordKind::PolicyChange, method, &who, detail);
         let change = Box::pin(self.gate.registry.transition(kind, name, to, &who.name));
         let (noted, row) = self.recorded(record, change).await?;
@@ -92,6 +93,17 @@ impl RegistryApi {
     ) -> Result<Operator, Status> {
         let connection = request.extensions().get::<Connection>();
         admit(&self.gate, connection, need, &path(method)).await
+    }
+
+    /// What is done to an entry, in one line. A name that the registry does not hold is the
+    /// operator's own text, and records are for good: it is left out.
+    fn describe(&self, kind: Kind, name: &str, done: &str, reason: &str) -> String {
+        let found = self.gate.registry.find(kind, name);
+        let name = found.map_or_else(|_| "unknown".to_owned(), |row| row.name);
+        match reason {
+            "" => format!("{} {name} {done}", kind.name()),
+            reason => format!("{} {name} {done}: {reason}", kind.name()),
+        }
     }
 
     fn record(&self, kind: RecordKind, method: &str, who: &Operator, detail: String) -> Record {
@@ -169,7 +181,7 @@ impl RegistryService for RegistryApi {
         let who = self.admit(&request, Need::Read, "GetEntry").await?;
         let asked = request.into_inner();
         let kind = parse(asked.kind).map_err(status)?;
-        let detail = describe(kind, &asked.entry, "read", "");
+        let detail = self.describe(kind, &asked.entry, "read", "");
         let record = self.record(RecordKind::AdminAccess, "GetEntry", &who, detail);
         let noted = note(&self.gate, record).await.map_err(status)?;
         let found = self.gate.registry.find(kind, &asked.entry);
@@ -189,6 +201,10 @@ impl RegistryService for RegistryApi {
                 "reason",
                 "must have at most 500 bytes",
             )));
+        }
+        if names_a_person(&asked.reason) {
+            let rule = "must not hold a codice fiscale: it is kept for good";
+            return Err(status(Problem::invalid("reason", rule)));
         }
         let what = (asked.kind, asked.entry.as_str());
         let (noted, entry, epoch) = self
@@ -310,12 +326,4 @@ fn entry(row: &Row) -> Entry {
 
 fn path(method: &str) -> String {
     format!("varco.registry.v1.RegistryService/{method}")
-}
-
-fn describe(kind: Kind, name: &str, done: &str, reason: &str) -> String {
-    let name: String = name.chars().take(100).collect();
-    match reason {
-        "" => format!("{} {name} {done}", kind.name()),
-        reason => format!("{} {name} {done}: {reason}", kind.name()),
-    }
 }

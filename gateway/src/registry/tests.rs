@@ -1,3 +1,5 @@
+//! Changes of the registry on both databases: races, suspensions, archiving.
+
 use varco_proto::registry::v1::Operator;
 use varco_runtime::store::testing::each_db;
 

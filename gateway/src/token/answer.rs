@@ -106,7 +106,8 @@ impl Refusal {
     /// The client, its key, its purpose or what that rests on is not live.
     #[must_use]
     pub fn unauthorized(reason: &'static str) -> Self {
-        let what = "what this client asks for is not active in the registry";
+        let what = "what this client asks for is not active in the registry: the reason says which part; \
+                    an administrator must act, asking again does not help";
         Self::told(StatusCode::BAD_REQUEST, "unauthorized_client", reason, what)
     }
 

@@ -1,3 +1,5 @@
+//! The registry file: what it may say, and that every mistake is told with its line.
+
 use tempfile::TempDir;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The writer of a log on both databases: order, recovery, and what it notices.
+
 use std::collections::HashSet;
 
 use varco_runtime::on;

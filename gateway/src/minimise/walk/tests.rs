@@ -1,3 +1,5 @@
+//! Walking messages of real contracts, against structs and against hostile bytes.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -5,6 +5,7 @@ use varco_runtime::jose::PublicKey;
 use varco_runtime::tls;
 
 use super::{Named, Planner};
+use crate::audit::record::names_a_person;
 use crate::registry::entry::{Agreement, Client, Descriptor, Key, Kind, Purpose, State};
 use crate::registry::store_entries::Row;
 
@@ -67,6 +68,9 @@ impl Planner<'_> {
             .collect();
         let basis = (1..=500).contains(&declared.legal_basis.len());
         self.require(name, "legal_basis", basis, "must have 1 to 500 bytes");
+        let person = names_a_person(&declared.legal_basis);
+        let rule = "must not hold a codice fiscale: it enters every record";
+        self.require(name, "legal_basis", !person, rule);
         let classes = &declared.data_classes;
         let fit = (1..=64).contains(&classes.len()) && classes.iter().all(|it| is_class(it));
         self.require(

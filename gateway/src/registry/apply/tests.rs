@@ -1,3 +1,5 @@
+//! Plans over a small town: what is created, and which safeguards may not be missing.
+
 use super::*;
 use crate::registry::snapshot::Snapshot;
 

@@ -1,3 +1,5 @@
+//! What our own contracts declare: an effect on each method, a class on each field.
+
 use super::*;
 
 fn builtin() -> Arc<Contract> {

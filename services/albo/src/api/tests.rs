@@ -1,3 +1,5 @@
+//! The methods of the board, from request to status.
+
 mod offices;
 
 use futures_util::future::join;

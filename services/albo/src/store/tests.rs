@@ -1,3 +1,5 @@
+//! Publications on both databases: numbers, keys, terms, guards.
+
 use jiff::ToSpan;
 use varco_runtime::store::Db;
 use varco_runtime::store::testing::each_db;

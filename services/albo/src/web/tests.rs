@@ -1,3 +1,5 @@
+//! The public pages, as a browser asks for them.
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt as _;

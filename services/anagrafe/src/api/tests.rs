@@ -1,3 +1,5 @@
+//! The methods of the registry of residents, from request to status.
+
 use jiff::civil::date;
 use tonic::Code;
 use varco_proto::anagrafe::v1 as proto;

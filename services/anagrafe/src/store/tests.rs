@@ -1,3 +1,5 @@
+//! Residents on both databases: what was true when, and what was believed when.
+
 mod intervalli;
 
 use jiff::ToSpan;

@@ -1,3 +1,5 @@
+//! The methods of documenti, from request to status.
+
 use bytes::Bytes;
 use tonic::Code;
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Objects on disk: written once, whole, and verified when read.
+
 use tempfile::TempDir;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Rows of documents on both databases: keys, links, guards.
+
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 use varco_runtime::store::testing::{Fresh, each_db};

@@ -1,3 +1,5 @@
+//! The chain of a register, against values computed elsewhere.
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 

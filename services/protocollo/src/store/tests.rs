@@ -1,3 +1,5 @@
+//! The register on both databases: numbers without gaps, keys, guards.
+
 use varco_runtime::on;
 use varco_runtime::store::testing::each_db;
 

@@ -1,3 +1,5 @@
+//! What a request to register must say, field by field.
+
 use bytes::Bytes;
 use proto::soggetto::Tipo;
 
