@@ -209,6 +209,11 @@ impl Call {
         self.0.forwarded.store(true, Ordering::Relaxed);
     }
 
+    /// Notes that no connection was made: the service has seen nothing.
+    pub fn recall(&self) {
+        self.0.forwarded.store(false, Ordering::Relaxed);
+    }
+
     /// Whether the service may have seen the call.
     #[must_use]
     pub fn is_forwarded(&self) -> bool {

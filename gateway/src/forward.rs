@@ -158,6 +158,7 @@ fn failure(error: &tonic::transport::Error, call: &Call) -> Reason {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if inner.is::<tonic::ConnectError>() {
+            call.recall();
             return Reason::UpstreamUnavailable;
         }
         if inner.is::<tonic::TimeoutExpired>() {

@@ -51,7 +51,7 @@ pub struct Place {
 }
 
 /// Lets a call on when its client and its purpose still may call.
-pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+pub async fn limit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let call = Call::of(&request, &gate);
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
@@ -68,13 +68,9 @@ pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
         Ok(quota) => call.count(quota),
         Err(refusal) => return refusal.into_response(),
     }
-    request.extensions_mut().insert(Arc::clone(&place));
     let mut response = next.run(request).await;
-    let refused = response.extensions().get::<Refusal>();
-    let never_seen = refused.is_some_and(|refusal| {
-        !call.is_forwarded() || refusal.reason == Reason::UpstreamUnavailable
-    });
-    if never_seen {
+    let refused = response.extensions().get::<Refusal>().is_some();
+    if refused && !call.is_forwarded() {
         gate.limiter.give_back(permit.purpose_id).await;
     }
     // The place is held until the last byte of the answer.

@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use varco_proto::anagrafe::v1::VerifyResidenzaRequest;
 use varco_proto::registry::v1::{Document, Kind, Purpose};
-use varco_tests::calls::question;
+use varco_tests::calls::{question, reason};
 use varco_tests::comune::Comune;
 use varco_tests::eco::{self, Eco};
 use varco_tests::wire::frame;
@@ -143,7 +143,7 @@ async fn outside_the_purpose(comune: &Comune) {
     let bearer = format!("Bearer {verify}");
     let unknown = Bytes::from_static(&[0, 0, 0, 0, 3, 0x98, 0x06, 0x01]);
     let answer = tributi
-        .send(VERIFY, &[("authorization", &bearer)], unknown)
+        .send(VERIFY, &[("authorization", &bearer)], unknown.clone())
         .await
         .unwrap();
     comune
@@ -154,6 +154,13 @@ async fn outside_the_purpose(comune: &Comune) {
         )
         .await;
 
+    // A refused call costs nothing of the one that the day has.
+    let bearer = format!("Bearer {once}");
+    let answer = tributi
+        .send(VERIFY, &[("authorization", &bearer)], unknown)
+        .await
+        .unwrap();
+    assert_eq!(reason(&answer.status()), "FIELD_NOT_IN_PURPOSE");
     let served = tributi.call(VERIFY, &once, &question()).await;
     assert_eq!(served.code(), Code::Ok);
     assert_eq!(served.metadata().get("x-ratelimit-limit").unwrap(), "1");
