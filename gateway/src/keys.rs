@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::JwkSet;
 use rustls_pki_types::pem::PemObject as _;
 use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{KeyKind, generate_key};
-use varco_runtime::secret;
+use varco_runtime::secret::Vault;
 use varco_tlog::note::Signer;
 
 use crate::Error;
@@ -28,7 +28,7 @@ pub struct Keys {
 /// # Errors
 ///
 /// When one stands there already, or the folder is not writable.
-pub fn create(folder: &Path) -> Result<(), Error> {
+pub fn create(vault: &Vault, folder: &Path) -> Result<(), Error> {
     let kinds = [
         (VOUCHER, KeyKind::EcP256),
         (GRANT, KeyKind::EcP256),
@@ -39,7 +39,7 @@ pub fn create(folder: &Path) -> Result<(), Error> {
         if path.exists() {
             return Err(Error::KeyExists(path));
         }
-        secret::write(&path, generate_key(kind)?.as_bytes())?;
+        vault.write(&path, generate_key(kind)?.as_bytes())?;
     }
     Ok(())
 }
@@ -50,9 +50,9 @@ impl Keys {
     /// # Errors
     ///
     /// When one is missing or is no key.
-    pub fn load(folder: &Path) -> Result<Self, Error> {
+    pub fn load(vault: &Vault, folder: &Path) -> Result<Self, Error> {
         let read = |name: &str| -> Result<PrivateKey, Error> {
-            Ok(PrivateKey::from_pem(&secret::read(&folder.join(name))?)?)
+            Ok(PrivateKey::from_pem(&vault.read(&folder.join(name))?)?)
         };
         Ok(Self {
             voucher: read(VOUCHER)?,
@@ -75,9 +75,9 @@ impl Keys {
 /// # Errors
 ///
 /// When it is missing or is no Ed25519 key.
-pub fn log_signer(folder: &Path, origin: &str) -> Result<Signer, Error> {
+pub fn log_signer(vault: &Vault, folder: &Path, origin: &str) -> Result<Signer, Error> {
     let path = folder.join(AUDIT);
-    let pem = secret::read(&path)?;
+    let pem = vault.read(&path)?;
     let der = rustls_pki_types::PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
         .map_err(|_| Error::LogKey(path))?;
     Ok(Signer::from_pkcs8(origin, der.secret_pkcs8_der())?)

@@ -127,12 +127,13 @@ impl Gateway {
     pub async fn open(config: &Config, clock: Clock, tasks: Tasks) -> Result<Self, Error> {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
-        let keys = keys::Keys::load(&path(&gateway.keys))?;
+        let vault = secret::Vault::default();
+        let keys = keys::Keys::load(&vault, &path(&gateway.keys))?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let registry = Registry::open(db.clone(), clock.clone()).await?;
         // What calls leave behind ends with them; these two end last.
         let writer = Tasks::default();
-        let register = register(config, &clock, &writer).await?;
+        let register = register(config, &vault, &clock, &writer).await?;
         let limits = gateway.limits;
         let limiter = Arc::new(limit::Limiter::new(
             db,
@@ -274,7 +275,12 @@ impl Gateway {
     }
 }
 
-async fn register(config: &Config, clock: &Clock, tasks: &Tasks) -> Result<Register, Error> {
+async fn register(
+    config: &Config,
+    vault: &secret::Vault,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> Result<Register, Error> {
     let gateway = &config.gateway;
     let db = Db::open(&gateway.audit_database, &config.folder, audit::MIGRATIONS).await?;
     let year = clock.today().year();
@@ -290,7 +296,7 @@ async fn register(config: &Config, clock: &Clock, tasks: &Tasks) -> Result<Regis
         db,
         run,
         &origin,
-        |origin| keys::log_signer(&folder, origin),
+        |origin| keys::log_signer(vault, &folder, origin),
         tasks,
     )
     .await

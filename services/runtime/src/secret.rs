@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+/// How an installation keeps the keys that give authority.
+///
+/// A sample keeps them plain, readable by their owner only.
+#[derive(Clone, Debug, Default)]
+pub struct Vault {}
+
 /// Ways that a file of keys or certificates fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -15,6 +21,26 @@ pub enum Error {
     /// The file cannot be written.
     #[error("{0} cannot be written: check the folder and the free space")]
     Write(PathBuf, #[source] std::io::Error),
+}
+
+impl Vault {
+    /// Reads a secret text of the vault.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read as text.
+    pub fn read(&self, path: &Path) -> Result<Zeroizing<String>, Error> {
+        read(path)
+    }
+
+    /// Writes a secret into the vault, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// When the folder or the disk refuses.
+    pub fn write(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        write(path, content)
+    }
 }
 
 /// Reads a secret text.

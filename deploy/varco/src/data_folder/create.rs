@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::pki::Ca;
-use varco_runtime::secret;
+use varco_runtime::secret::{self, Vault};
 use varco_runtime::store::Db;
 
 use super::client_files::{self, Applied};
@@ -92,7 +92,7 @@ async fn lay_out(config: &Config, clock: &Clock) -> Result<Ca, Failure> {
     for folder in [&config.gateway.keys, Path::new("audit")] {
         fs::create_dir_all(config.path(folder))?;
     }
-    varco_gateway::keys::create(&config.path(&config.gateway.keys))?;
+    varco_gateway::keys::create(&Vault::default(), &config.path(&config.gateway.keys))?;
     let text = registro::moved(registro::TEXT, config)?;
     let text = text.as_deref().unwrap_or(registro::TEXT);
     secret::write_public(&config.path(Path::new(registro::FILE)), text.as_bytes())?;
