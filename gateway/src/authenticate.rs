@@ -61,14 +61,22 @@ fn is_grpc(request: &Request) -> bool {
 }
 
 /// The client of a verified certificate: by its URI, or by its thumbprint in the registry.
-#[must_use]
-pub fn client_of(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Option<Uuid> {
+///
+/// # Errors
+///
+/// When it is no client's, or the certificate has been revoked.
+pub fn client_of(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Result<Uuid, Reason> {
+    let known = snapshot.certificate(&peer.thumbprint);
+    if snapshot.is_revoked(&peer.thumbprint) {
+        return Err(Reason::KeyRevoked);
+    }
     let named = peer
         .named(&format!("{trust_domain}/client/"))
         .and_then(|id| id.parse().ok());
     named
-        .or_else(|| snapshot.certificates.get(&peer.thumbprint).copied())
+        .or_else(|| known.and_then(|entry| entry.body.client))
         .filter(|id| snapshot.clients.contains_key(id))
+        .ok_or(Reason::ClientUnknown)
 }
 
 fn check(gate: &Gate, call: &Call, headers: &HeaderMap) -> Result<Arc<Claims>, Reason> {
@@ -76,8 +84,7 @@ fn check(gate: &Gate, call: &Call, headers: &HeaderMap) -> Result<Arc<Claims>, R
         return Err(Reason::MetadataTooLarge);
     }
     let peer = call.peer().ok_or(Reason::ClientUnknown)?;
-    let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot())
-        .ok_or(Reason::ClientUnknown)?;
+    let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot())?;
     call.identify(client);
     let claims = gate.vouchers.judge(bearer(headers)?, gate.clock.unix())?;
     if claims.client_id != client {

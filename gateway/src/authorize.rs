@@ -14,9 +14,15 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
+use crate::registry::agreement::Agreement;
+use crate::registry::client::{Client, ClientKind};
 use crate::registry::contract::{Contract, Method};
-use crate::registry::entry::{Agreement, Client, Purpose, State as Live, Upstream};
-use crate::registry::snapshot::{Entry, LiveDescriptor, Snapshot};
+use crate::registry::descriptor::Upstream;
+use crate::registry::entry::{Entry, State as Live};
+use crate::registry::eservice::Eservice;
+use crate::registry::purpose::Purpose;
+use crate::registry::snapshot::{LiveDescriptor, LiveKey, Snapshot};
+use crate::registry::tenant::Tenant;
 use crate::voucher::Claims;
 
 /// What an authorised call may do.
@@ -60,12 +66,138 @@ pub struct Eligible<'a> {
     /// The agreement.
     pub agreement: &'a Entry<Agreement>,
     /// The descriptor, with its contract.
-    pub descriptor: &'a LiveDescriptor,
+    pub descriptor: LiveDescriptor<'a>,
     /// Who offers the e-service.
     pub producer: Uuid,
 }
 
-/// Whether a client with this key may act for a purpose: the question of issuance.
+/// What a client's leave to act for a purpose rests on, in the order in which it is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The client is registered and active.
+    Client,
+    /// The key is the client's, active and not past its end.
+    Key,
+    /// The tenant that the client belongs to is active.
+    Consumer,
+    /// The purpose is active and valid now.
+    Purpose,
+    /// The purpose names the client.
+    Link,
+    /// The agreement is active.
+    Agreement,
+    /// The e-service and the tenant that offers it are active.
+    Eservice,
+    /// The version that the agreement is on serves.
+    Descriptor,
+}
+
+/// What the registry holds of each part.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    client: Option<&'a Entry<Client>>,
+    key: Option<&'a LiveKey>,
+    consumer: Option<&'a Entry<Tenant>>,
+    purpose: Option<&'a Entry<Purpose>>,
+    agreement: Option<&'a Entry<Agreement>>,
+    eservice: Option<&'a Entry<Eservice>>,
+    producer: Option<&'a Entry<Tenant>>,
+    descriptor: Option<LiveDescriptor<'a>>,
+    now: i64,
+}
+
+impl<'a> Parts<'a> {
+    /// Looks everything up that a client with this key would act under for a purpose.
+    #[must_use]
+    pub fn of(
+        (client, kid): (Uuid, &str),
+        purpose: Uuid,
+        snapshot: &'a Snapshot,
+        now: i64,
+    ) -> Self {
+        let purpose = snapshot.purposes.get(&purpose).map(Arc::as_ref);
+        let of = purpose.map(|it| &it.body);
+        let eservice = of.and_then(|it| snapshot.eservices.get(&it.eservice));
+        let agreement = of.and_then(|it| snapshot.agreement(it.consumer, it.eservice));
+        let tenant = |id: Uuid| snapshot.tenants.get(&id).map(Arc::as_ref);
+        Self {
+            client: snapshot.clients.get(&client).map(Arc::as_ref),
+            key: snapshot
+                .keys
+                .get(kid)
+                .filter(|key| key.client == client)
+                .map(Arc::as_ref),
+            consumer: of.and_then(|it| tenant(it.consumer)),
+            purpose,
+            agreement,
+            eservice: eservice.map(Arc::as_ref),
+            producer: eservice.and_then(|it| tenant(it.body.producer)),
+            descriptor: agreement.and_then(|it| snapshot.descriptor(it.body.descriptor)),
+            now,
+        }
+    }
+
+    /// Whether one part stands.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which it does not.
+    pub fn check(&self, part: Part) -> Result<(), Reason> {
+        match part {
+            Part::Client => {
+                let client = self.client.ok_or(Reason::ClientUnknown)?;
+                let serves = client.body.kind == ClientKind::Consumer;
+                let live = client.state == Live::Active && serves;
+                live.then_some(()).ok_or(Reason::ClientSuspended)
+            }
+            Part::Key => {
+                let live = self.key.is_some_and(|key| key.signs_at(self.now));
+                live.then_some(()).ok_or(Reason::KeyRevoked)
+            }
+            Part::Consumer => live(self.consumer, Reason::ClientSuspended),
+            Part::Purpose => self.check_purpose(),
+            Part::Link => {
+                let (Some(client), Some(purpose)) = (self.client, self.purpose) else {
+                    return Err(Reason::PurposeSuspended);
+                };
+                let linked = purpose.body.content.clients.contains(&client.id);
+                linked.then_some(()).ok_or(Reason::PurposeSuspended)
+            }
+            Part::Agreement => live(self.agreement, Reason::AgreementSuspended),
+            Part::Eservice => live(self.eservice, Reason::EserviceSuspended)
+                .and(live(self.producer, Reason::EserviceSuspended)),
+            Part::Descriptor => {
+                let serves = self.descriptor.is_some_and(|it| it.entry.state.serves());
+                serves.then_some(()).ok_or(Reason::EserviceSuspended)
+            }
+        }
+    }
+
+    fn check_purpose(&self) -> Result<(), Reason> {
+        let purpose = self.purpose.ok_or(Reason::PurposeExpired)?;
+        if purpose.state.is_final() || !purpose.body.is_valid_at(self.now) {
+            return Err(Reason::PurposeExpired);
+        }
+        live(Some(purpose), Reason::PurposeSuspended)
+    }
+}
+
+impl Part {
+    /// All of them, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Client,
+        Self::Key,
+        Self::Consumer,
+        Self::Purpose,
+        Self::Link,
+        Self::Agreement,
+        Self::Eservice,
+        Self::Descriptor,
+    ];
+}
+
+/// Whether a client with this key may act for a purpose at a time (Unix seconds): the question of
+/// issuance.
 ///
 /// # Errors
 ///
@@ -75,69 +207,44 @@ pub fn eligible<'a>(
     kid: &str,
     purpose_id: Uuid,
     snapshot: &'a Snapshot,
+    now: i64,
 ) -> Result<Eligible<'a>, Reason> {
-    let client = snapshot
-        .clients
-        .get(&client_id)
-        .ok_or(Reason::ClientUnknown)?;
-    live(client.state, Reason::ClientSuspended)?;
-    if !client.body.keys.iter().any(|key| key.kid == kid) {
-        return Err(Reason::KeyRevoked);
-    }
-    let purpose = snapshot
-        .purposes
-        .get(&purpose_id)
-        .ok_or(Reason::PurposeExpired)?;
-    if purpose.state == Live::Archived {
-        return Err(Reason::PurposeExpired);
-    }
-    live(purpose.state, Reason::PurposeSuspended)?;
-    if !purpose.body.clients.contains(&client_id) {
-        return Err(Reason::PurposeSuspended);
-    }
-    let key = (purpose.body.consumer, purpose.body.eservice);
-    let agreement = snapshot
-        .agreements
-        .get(&key)
-        .ok_or(Reason::AgreementSuspended)?;
-    live(agreement.state, Reason::AgreementSuspended)?;
-    let tenant = snapshot.tenants.get(&purpose.body.consumer);
-    live(
-        tenant.map_or(Live::Archived, |tenant| tenant.state),
-        Reason::ClientSuspended,
-    )?;
-    let eservice = snapshot
-        .eservices
-        .get(&purpose.body.eservice)
-        .ok_or(Reason::EserviceSuspended)?;
-    live(eservice.state, Reason::EserviceSuspended)?;
-    let descriptor = snapshot
-        .descriptors
-        .get(&agreement.body.descriptor)
-        .ok_or(Reason::EserviceSuspended)?;
-    live(descriptor.entry.state, Reason::EserviceSuspended)?;
+    let parts = Parts::of((client_id, kid), purpose_id, snapshot, now);
+    Part::ALL
+        .into_iter()
+        .try_for_each(|part| parts.check(part))?;
     Ok(Eligible {
-        client,
-        purpose,
-        agreement,
-        descriptor,
-        producer: eservice.body.producer,
+        client: parts.client.ok_or(Reason::ClientUnknown)?,
+        purpose: parts.purpose.ok_or(Reason::PurposeExpired)?,
+        agreement: parts.agreement.ok_or(Reason::AgreementSuspended)?,
+        descriptor: parts.descriptor.ok_or(Reason::EserviceSuspended)?,
+        producer: parts
+            .eservice
+            .ok_or(Reason::EserviceSuspended)?
+            .body
+            .producer,
     })
 }
 
-/// Whether the holder of a verified voucher may call a method.
+/// Whether the holder of a verified voucher may call a method at a time (Unix seconds).
 ///
 /// # Errors
 ///
 /// The first reason against it.
-pub fn decide(claims: &Claims, method: &str, snapshot: &Snapshot) -> Result<Permit, Reason> {
+pub fn decide(
+    claims: &Claims,
+    method: &str,
+    snapshot: &Snapshot,
+    now: i64,
+) -> Result<Permit, Reason> {
     let found = eligible(
         claims.client_id,
         &claims.client_kid,
         claims.purpose_id,
         snapshot,
+        now,
     )?;
-    let descriptor = &found.descriptor.entry;
+    let descriptor = found.descriptor.entry;
     if descriptor.id != claims.descriptor_id || descriptor.body.audience != claims.aud {
         return Err(Reason::VoucherAudience);
     }
@@ -148,10 +255,15 @@ pub fn decide(claims: &Claims, method: &str, snapshot: &Snapshot) -> Result<Perm
         return Err(Reason::VoucherAudience);
     }
     let purpose = &found.purpose.body;
-    if !purpose.methods.iter().any(|allowed| allowed == method) {
+    if !purpose
+        .content
+        .methods
+        .iter()
+        .any(|allowed| allowed == method)
+    {
         return Err(Reason::MethodNotInPurpose);
     }
-    let contract = &found.descriptor.contract;
+    let contract = found.descriptor.contract;
     let compiled = contract.methods.get(method).ok_or(Reason::MethodUnknown)?;
     let office = snapshot
         .tenants
@@ -159,7 +271,7 @@ pub fn decide(claims: &Claims, method: &str, snapshot: &Snapshot) -> Result<Perm
         .map(|tenant| tenant.name.clone());
     Ok(Permit {
         method: compiled.clone(),
-        allowed: contract.mask(&purpose.data_classes),
+        allowed: contract.mask(&purpose.content.data_classes),
         contract: Arc::clone(contract),
         upstream: descriptor.body.upstream.clone(),
         audience: descriptor.body.audience.clone(),
@@ -169,7 +281,7 @@ pub fn decide(claims: &Claims, method: &str, snapshot: &Snapshot) -> Result<Perm
         purpose_id: claims.purpose_id,
         legal_basis: purpose.legal_basis.clone(),
         agreement_id: found.agreement.id,
-        daily_calls: purpose.daily_calls,
+        daily_calls: purpose.content.daily_calls,
         epoch: snapshot.epoch,
     })
 }
@@ -180,7 +292,7 @@ pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Ne
     let snapshot = gate.registry.snapshot();
     let decided = check_age(&gate, &snapshot).and_then(|()| {
         let claims = call.claims().ok_or(Reason::VoucherMissing)?;
-        decide(claims, call.method(), &snapshot)
+        decide(claims, call.method(), &snapshot, gate.clock.unix())
     });
     match decided {
         Ok(permit) => {
@@ -208,7 +320,7 @@ pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
     }
     let snapshot = gate.registry.snapshot();
     check_age(gate, &snapshot)?;
-    let now = decide(claims, call.method(), &snapshot)?;
+    let now = decide(claims, call.method(), &snapshot, gate.clock.unix())?;
     let same = Arc::ptr_eq(&now.contract, &permit.contract);
     if same && now.allowed & permit.allowed == permit.allowed {
         Ok(())
@@ -227,12 +339,9 @@ fn check_age(gate: &Gate, snapshot: &Snapshot) -> Result<(), Reason> {
     }
 }
 
-fn live(state: Live, otherwise: Reason) -> Result<(), Reason> {
-    if state == Live::Active {
-        Ok(())
-    } else {
-        Err(otherwise)
-    }
+fn live<T>(entry: Option<&Entry<T>>, otherwise: Reason) -> Result<(), Reason> {
+    let active = entry.is_some_and(|entry| entry.state == Live::Active);
+    active.then_some(()).ok_or(otherwise)
 }
 
 #[cfg(test)]

@@ -21,38 +21,38 @@ use varco_runtime::trace::TraceContext;
 use crate::audit::committer::Receipt;
 use crate::audit::{self, record};
 use crate::gate::Gate;
-use crate::registry::entry::State as Live;
+use crate::registry::entry::{Kind, State as Live};
+use crate::registry::law::Action;
+use crate::registry::operator::{may_act, may_change};
+use crate::registry::scope::Who;
 
 pub mod audit_api;
 pub mod registry_api;
 
-/// An operator who was let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operator {
-    /// Name in the registry.
-    pub name: String,
-}
-
 /// What a method needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// To name operators and their roles.
-    Administer,
-    /// To read the register of accesses.
+    /// To do an action to an entry of a kind.
+    Act(Kind, Action),
+    /// To read the register of accesses, which is the whole installation's.
     Audit,
-    /// To change the registry.
-    Change,
-    /// To read the registry.
+    /// To change entries of a kind.
+    Change(Kind),
+    /// To read the registry, as far as one sees it.
     Read,
+    /// To look after keys and certificates of the installation.
+    Secure,
 }
 
 impl Need {
-    fn is_met_by(self, role: &str) -> bool {
+    fn is_met_by(self, who: &Who) -> bool {
+        let has = |role: &str| who.roles.iter().any(|held| held == role);
         match self {
-            Self::Administer => role == "admin",
-            Self::Audit => role == "auditor",
-            Self::Change => matches!(role, "admin" | "security" | "api"),
+            Self::Act(kind, action) => may_act(&who.roles, kind, action),
+            Self::Audit => has("auditor") && who.tenant.is_none(),
+            Self::Change(kind) => may_change(&who.roles, kind),
             Self::Read => true,
+            Self::Secure => (has("admin") || has("security")) && who.tenant.is_none(),
         }
     }
 }
@@ -93,12 +93,20 @@ fn known(path: &str) -> &str {
 }
 
 /// The operator of a verified certificate.
-fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<(Operator, Vec<String>), Problem> {
+fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<Who, Problem> {
+    let peer = peer.ok_or_else(unknown)?;
     let name = peer
-        .and_then(|peer| peer.named(&format!("{}/operator/", gate.trust_domain)))
+        .named(&format!("{}/operator/", gate.trust_domain))
         .ok_or_else(unknown)?;
     let snapshot = gate.registry.snapshot();
-    let operator = snapshot.operators.get(name).ok_or_else(unknown)?;
+    let operator = snapshot.operator(name).ok_or_else(unknown)?;
+    if snapshot.is_revoked(&peer.thumbprint) {
+        return Err(denied(
+            "CERTIFICATE_REVOKED",
+            "the TLS certificate has been revoked",
+            "il certificato TLS è stato revocato",
+        ));
+    }
     if operator.state != Live::Active {
         return Err(denied(
             "OPERATOR_SUSPENDED",
@@ -106,12 +114,11 @@ fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<(Operator, Vec<String>),
             "operatore sospeso",
         ));
     }
-    Ok((
-        Operator {
-            name: name.to_owned(),
-        },
-        operator.body.roles.clone(),
-    ))
+    Ok(Who {
+        name: name.to_owned(),
+        roles: operator.body.roles.clone(),
+        tenant: operator.body.tenant,
+    })
 }
 
 /// The operator of a call, when a role meets the need; a refusal leaves its record.
@@ -124,10 +131,10 @@ async fn admit(
     connection: Option<&Connection>,
     need: Need,
     method: &str,
-) -> Result<Operator, Status> {
+) -> Result<Who, Status> {
     let peer = connection.and_then(|connection| connection.peer.as_deref());
-    let (operator, roles) = operator(gate, peer).map_err(status)?;
-    if roles.iter().any(|role| need.is_met_by(role)) {
+    let operator = operator(gate, peer).map_err(status)?;
+    if need.is_met_by(&operator) {
         return Ok(operator);
     }
     let english = "the operator has no role for this";
@@ -199,7 +206,7 @@ impl Noted {
 }
 
 /// The record of an operator's action.
-fn action(gate: &Gate, kind: RecordKind, method: &str, who: &Operator, detail: String) -> Record {
+fn action(gate: &Gate, kind: RecordKind, method: &str, who: &Who, detail: String) -> Record {
     let epoch = gate.registry.snapshot().epoch;
     let record = record::operator(gate.clock.uuid(), method, &who.name, detail);
     let trace = TraceContext::current().unwrap_or_else(TraceContext::start);

@@ -23,7 +23,7 @@ use crate::authorize::Permit;
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::entry::Upstream;
+use crate::registry::descriptor::Upstream;
 
 /// Channels to the services, opened when they are first needed.
 pub struct Upstreams {

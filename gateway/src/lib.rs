@@ -48,6 +48,7 @@ use limit::limit;
 use minimise::minimise;
 use record::record;
 use registry::Registry;
+use registry::snapshot::LiveKey;
 use voucher::Vouchers;
 
 /// The schema of the registry.
@@ -130,7 +131,10 @@ impl Gateway {
         let vault = secret::Vault::default();
         let keys = keys::Keys::load(&vault, &path(&gateway.keys))?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
-        let registry = Registry::open(db.clone(), clock.clone()).await?;
+        let rules = registry::Rules {
+            four_eyes: gateway.four_eyes,
+        };
+        let registry = Registry::open(db.clone(), clock.clone(), rules).await?;
         // What calls leave behind ends with them; these two end last.
         let writer = Tasks::default();
         let register = register(config, &vault, &clock, &writer).await?;
@@ -222,15 +226,13 @@ impl Gateway {
         let client = client_id.parse().map_err(|_| unknown())?;
         let purpose = purpose_id.parse().map_err(|_| unknown())?;
         let snapshot = self.gate.registry.snapshot();
-        let kid = snapshot
-            .clients
-            .get(&client)
-            .and_then(|client| client.body.keys.first())
-            .ok_or_else(unknown)?;
+        let own = |(_, key): &(&String, &Arc<LiveKey>)| key.client == client;
+        let (kid, _) = snapshot.keys.iter().find(own).ok_or_else(unknown)?;
+        let now = self.gate.clock.unix();
         let found =
-            authorize::eligible(client, &kid.kid, purpose, &snapshot).map_err(|_| unknown())?;
-        let descriptor = &found.descriptor.entry;
-        let then = self.gate.clock.unix() - DAY;
+            authorize::eligible(client, kid, purpose, &snapshot, now).map_err(|_| unknown())?;
+        let descriptor = found.descriptor.entry;
+        let then = now - DAY;
         let claims = voucher::Claims {
             iss: self.gate.vouchers.issuer().to_owned(),
             sub: client.to_string(),
@@ -245,7 +247,7 @@ impl Gateway {
             consumer_id: found.purpose.body.consumer,
             eservice_id: descriptor.body.eservice,
             descriptor_id: descriptor.id,
-            client_kid: kid.kid.clone(),
+            client_kid: kid.clone(),
             epoch: snapshot.epoch,
             cnf: None,
             digest: None,

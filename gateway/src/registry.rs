@@ -5,58 +5,123 @@
 //! snapshot is rebuilt before the change is answered.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use uuid::Uuid;
 use varco_proto::registry::v1::{Change, Document};
 use varco_runtime::clock::Clock;
 use varco_runtime::store::{self, Db};
 
+pub mod act;
+pub mod agreement;
 pub mod apply;
+pub mod attribute;
+pub mod certificate;
+pub mod client;
+pub mod compat;
 pub mod contract;
+pub mod delegation;
+pub mod descriptor;
+pub mod draft;
 pub mod entry;
+pub mod eservice;
+pub mod export;
+pub mod key;
+pub mod law;
+pub mod operator;
+pub mod purpose;
+pub mod scope;
 pub mod snapshot;
 pub mod store_entries;
+pub mod tenant;
 
+use apply::{Mode, Plan, Problem};
 use contract::Contracts;
-use entry::{Kind, State};
+use draft::{Draft, Setting};
+use entry::{Kind, Row, State};
+use law::{Action, Actor};
+use scope::{Sides, Who};
 use snapshot::Snapshot;
-use store_entries::{Author, Row, Written};
 
 /// The registry of one installation.
 #[derive(Clone)]
 pub struct Registry {
     db: Db,
     clock: Clock,
+    rules: Rules,
     contracts: Arc<Contracts>,
     current: Arc<ArcSwap<Snapshot>>,
     reading: Arc<tokio::sync::Mutex<()>>,
+    moved: watch::Sender<u64>,
+}
+
+/// What the installation asks of changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Whether who asks for access may not be who approves it.
+    pub four_eyes: bool,
+}
+
+/// What an action is done to, and as what.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The kind.
+    pub kind: Kind,
+    /// Name or id.
+    pub entry: &'a str,
+    /// The etag that was seen; empty when it does not matter.
+    pub etag: &'a str,
+    /// The side that was asked for.
+    pub side: Option<Actor>,
 }
 
 /// Ways that the registry refuses or fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Archiving is final.
-    #[error("{0} is archived, which is final: use another name")]
-    Archived(String),
-    /// The document cannot stand; every problem at once.
-    #[error("{}", .0.join("; "))]
-    Document(Vec<String>),
-    /// A stored entry does not parse.
-    #[error("registry entry {0} does not parse: restore the database from a backup")]
-    Inconsistent(String),
-    /// No such entry.
-    #[error("{0} {1} does not exist")]
-    NotFound(&'static str, String),
     /// Several entries bear that name.
     #[error("{0} {1} is ambiguous: write consumer/name or the id")]
     Ambiguous(&'static str, String),
+    /// The document cannot stand; every problem at once.
+    #[error("{}", told(.0))]
+    Document(Vec<Problem>),
+    /// Who asked for it may not be who approves it.
+    #[error("{0} was asked for by the same operator: another one has to approve it (four eyes)")]
+    FourEyes(String),
+    /// A stored entry does not parse.
+    #[error("registry entry {0} does not parse: restore the database from a backup")]
+    Inconsistent(String),
     /// Another change came between; nothing was done.
     #[error("the registry is being changed by somebody else: try again")]
     Moved,
+    /// There is no such action on that kind of entry.
+    #[error("no {0} can be {1}")]
+    NoSuchAction(&'static str, &'static str),
+    /// No such entry.
+    #[error("{0} {1} does not exist")]
+    NotFound(&'static str, String),
+    /// The action is the other side's.
+    #[error("{0} cannot be {1} from this side")]
+    NotTheirs(String, &'static str),
+    /// What the action rests on is not so; the first text is the reason.
+    #[error("{1}")]
+    Precondition(&'static str, String),
+    /// The entry is not the one that was seen.
+    #[error("{0} has changed since it was read: its etag is {1} now")]
+    Stale(String, String),
     /// The entry is not in a state from which this can be done.
-    #[error("{0} is {1}, so it cannot be {2}")]
-    Transition(String, State, &'static str),
+    #[error("{name} is {state}, so it cannot be {done}: only {}", one_of(.legal))]
+    Transition {
+        /// The entry.
+        name: String,
+        /// Where it stands.
+        state: State,
+        /// What was to be done.
+        done: &'static str,
+        /// The states in which it could be.
+        legal: &'static [State],
+    },
     /// Storage failed.
     #[error("registry cannot be stored")]
     Store(#[from] store::Error),
@@ -68,16 +133,18 @@ impl Registry {
     /// # Errors
     ///
     /// When the database cannot be read or holds what it should not.
-    pub async fn open(db: Db, clock: Clock) -> Result<Self, Error> {
+    pub async fn open(db: Db, clock: Clock, rules: Rules) -> Result<Self, Error> {
         let contracts = Arc::new(Contracts::default());
-        let snapshot = snapshot::read(&db, &contracts).await?;
-        let current = Arc::new(ArcSwap::from_pointee(snapshot));
+        let snapshot = snapshot::read(&db, &contracts, &Snapshot::empty()).await?;
+        let (moved, _) = watch::channel(snapshot.epoch);
         Ok(Self {
             db,
             clock,
+            rules,
             contracts,
-            current,
+            current: Arc::new(ArcSwap::from_pointee(snapshot)),
             reading: Arc::default(),
+            moved,
         })
     }
 
@@ -87,14 +154,32 @@ impl Registry {
         self.current.load_full()
     }
 
+    /// Tells of every new epoch.
+    #[must_use]
+    pub fn epochs(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
     /// Whether nothing has been declared yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.current.load().is_empty()
     }
 
-    /// Makes the registry hold what a document declares; with `dry_run` it only says what it would
-    /// do.
+    /// What a document would change, and what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// When an entry of the registry does not parse.
+    pub fn plan(&self, document: &Document, mode: Mode, who: &Who) -> Result<Plan, Error> {
+        let seen = self.snapshot();
+        let new_id = || self.clock.uuid();
+        let mut draft = Draft::new(&seen, &self.contracts, self.setting(who, &new_id));
+        apply::plan(document, &mut draft, who, mode)
+    }
+
+    /// Makes the registry hold what a document declares. `seen_epoch` is the epoch of the plan that
+    /// was agreed to; zero takes any.
     ///
     /// # Errors
     ///
@@ -102,61 +187,61 @@ impl Registry {
     pub async fn apply(
         &self,
         document: &Document,
-        dry_run: bool,
-        operator: &str,
+        mode: Mode,
+        seen_epoch: u64,
+        who: &Who,
     ) -> Result<Vec<Change>, Error> {
-        for _ in 0..ATTEMPTS {
-            let seen = self.snapshot();
-            let plan = apply::plan(document, &seen, &self.contracts, || self.clock.uuid())?;
-            if dry_run || !plan.writes() {
-                return Ok(plan.into_changes());
+        self.change(who, |draft| {
+            if seen_epoch != 0 && seen_epoch != draft.seen.epoch {
+                return Err(Error::Moved);
             }
-            match store_entries::write(&self.db, &plan, self.author(operator, &seen)).await {
-                // Somebody else changed the registry meanwhile: decide again on what it is now.
-                Err(Error::Moved) => self.refresh().await?,
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    self.refresh().await?;
-                    return Ok(plan.into_changes());
-                }
+            let plan = apply::plan(document, draft, who, mode)?;
+            if plan.problems.is_empty() {
+                Ok(plan.changes)
+            } else {
+                Err(Error::Document(plan.problems))
             }
-        }
-        Err(Error::Moved)
+        })
+        .await
     }
 
-    /// Moves an entry to another state and gives it back as it stands then.
+    /// Makes one entry in its first state.
     ///
     /// # Errors
     ///
-    /// When the entry does not exist or the transition is not one.
-    pub async fn transition(
-        &self,
-        kind: Kind,
-        name: &str,
-        to: State,
-        operator: &str,
-    ) -> Result<Row, Error> {
-        for _ in 0..ATTEMPTS {
-            let seen = self.snapshot();
-            let row = seen.find(kind, name)?;
-            if row.state == to {
-                return Ok(row);
-            }
-            let moved = moved(row, to)?;
-            let written = Written {
-                action: to.participle(),
-                row: moved.clone(),
-            };
-            match store_entries::write_one(&self.db, written, self.author(operator, &seen)).await {
-                Err(Error::Moved) => self.refresh().await?,
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    self.refresh().await?;
-                    return Ok(moved);
-                }
-            }
-        }
-        Err(Error::Moved)
+    /// [`Error::Document`] with every problem; then nothing was made.
+    pub async fn create(&self, document: &Document, who: &Who) -> Result<Row, Error> {
+        let made = self.change(who, |draft| apply::create(document, draft, who));
+        let id = made.await?;
+        let row = self.snapshot().row(id).cloned();
+        row.ok_or_else(|| Error::NotFound("entry", id.to_string()))
+    }
+
+    /// Does an action to an entry and gives the entry that shows its outcome.
+    ///
+    /// # Errors
+    ///
+    /// When the entry does not exist for this operator, or the law forbids the action.
+    pub async fn act(&self, target: Target<'_>, action: Action, who: &Who) -> Result<Row, Error> {
+        let id = self
+            .change(who, |draft| {
+                let row = seen_by(who, target, draft.seen)?;
+                let sides = Sides::of(&row, draft.seen);
+                let actors = who.acts_as(sides, target.side);
+                let fits = |actor: &&Actor| {
+                    let checked = law::check(row.kind, row.state, action, **actor);
+                    !matches!(checked, Err(law::Illegal::Actor))
+                };
+                let actor = actors.iter().find(fits).copied();
+                let Some(actor) = actor else {
+                    return Err(Error::NotTheirs(row.name, action.participle()));
+                };
+                act::perform(draft, &row, action, actor)
+            })
+            .await?;
+        let snapshot = self.snapshot();
+        let row = snapshot.row(id).cloned();
+        row.ok_or_else(|| Error::NotFound(target.kind.name(), target.entry.to_owned()))
     }
 
     /// An entry by id, by full name, or by the last part of its name where that is unambiguous.
@@ -168,12 +253,53 @@ impl Registry {
         self.snapshot().find(kind, name)
     }
 
+    /// Changes the registry: decides on what is seen, writes it whole, and reads it again before
+    /// it tells the outcome. When somebody else was faster it decides anew.
+    ///
+    /// # Errors
+    ///
+    /// What the decision refuses, or [`Error::Moved`].
+    pub async fn change<T>(
+        &self,
+        who: &Who,
+        decide: impl Fn(&mut Draft<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        for _ in 0..ATTEMPTS {
+            let seen = self.snapshot();
+            let new_id = || self.clock.uuid();
+            let (draft, outcome) = {
+                let mut draft = Draft::new(&seen, &self.contracts, self.setting(who, &new_id));
+                let outcome = decide(&mut draft)?;
+                (draft.finished(), outcome)
+            };
+            if draft.written.is_empty() {
+                return Ok(outcome);
+            }
+            let author = store_entries::Author {
+                operator: &who.name,
+                now: self.clock.now(),
+                seen: seen.epoch,
+            };
+            match store_entries::write(&self.db, &draft, author).await {
+                Err(Error::Moved) => self.refresh().await?,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    self.refresh().await?;
+                    return Ok(outcome);
+                }
+            }
+        }
+        Err(Error::Moved)
+    }
+
     /// Reads the registry again when its epoch has moved, for ever; another gateway may write.
     pub async fn follow(self) {
+        let mut recomputed = Instant::now();
         loop {
             tokio::time::sleep(POLL).await;
+            let asked = Instant::now();
             match store_entries::epoch(&self.db).await {
-                Ok(epoch) if epoch == self.current.load().epoch => self.current.load().touch(),
+                Ok(epoch) if epoch == self.current.load().epoch => self.current.load().touch(asked),
                 Ok(_) => {
                     if let Err(error) = self.refresh().await {
                         tracing::error!(%error, "the registry cannot be read");
@@ -181,6 +307,28 @@ impl Registry {
                 }
                 Err(error) => tracing::warn!(%error, "the registry's epoch cannot be read"),
             }
+            self.warn_of_age();
+            if recomputed.elapsed() > RECOMPUTE {
+                recomputed = Instant::now();
+                self.expire().await;
+            }
+        }
+    }
+
+    /// Suspends what rests on attributes that have expired meanwhile.
+    async fn expire(&self) {
+        let who = Who::installation();
+        let done = self.change(&who, |draft| act::recompute(draft, None)).await;
+        if let Err(error) = done {
+            tracing::warn!(%error, "agreements could not be recomputed");
+        }
+    }
+
+    fn warn_of_age(&self) {
+        let age = self.current.load().age();
+        if age > WARN {
+            let seconds = age.as_secs();
+            tracing::warn!(seconds, "the registry could not be read for a while");
         }
     }
 
@@ -211,16 +359,18 @@ impl Registry {
         &self.db
     }
 
-    fn author<'a>(&self, operator: &'a str, seen: &Snapshot) -> Author<'a> {
-        Author {
-            operator,
+    fn setting<'a>(&self, who: &'a Who, new_id: &'a dyn Fn() -> Uuid) -> Setting<'a> {
+        Setting {
+            operator: &who.name,
             now: self.clock.now(),
-            seen: seen.epoch,
+            four_eyes: self.rules.four_eyes,
+            new_id,
         }
     }
 
     async fn refresh(&self) -> Result<(), Error> {
-        let fresh = Arc::new(snapshot::read(&self.db, &self.contracts).await?);
+        let before = self.snapshot();
+        let fresh = Arc::new(snapshot::read(&self.db, &self.contracts, &before).await?);
         // Two refreshes may race; the older reading must not win.
         self.current.rcu(|held| {
             let newer = if held.epoch > fresh.epoch {
@@ -230,17 +380,36 @@ impl Registry {
             };
             Arc::clone(newer)
         });
+        let epoch = self.current.load().epoch;
+        self.moved.send_if_modified(|told| {
+            let newer = *told < epoch;
+            *told = epoch.max(*told);
+            newer
+        });
         Ok(())
     }
 }
 
-/// An entry in another state, when the law of the transition allows it.
-fn moved(row: Row, to: State) -> Result<Row, Error> {
-    match (row.state, to) {
-        (State::Active, State::Suspended | State::Archived)
-        | (State::Suspended, State::Active | State::Archived) => Ok(Row { state: to, ..row }),
-        _ => Err(Error::Transition(row.name, row.state, to.participle())),
+/// The entry of a target, when it exists for the operator and is the one that was seen.
+fn seen_by(who: &Who, target: Target<'_>, seen: &Snapshot) -> Result<Row, Error> {
+    let row = seen.find(target.kind, target.entry)?;
+    if !who.sees(&row, seen) {
+        return Err(Error::NotFound(target.kind.name(), target.entry.to_owned()));
     }
+    if !target.etag.is_empty() && target.etag != row.etag() {
+        return Err(Error::Stale(row.name.clone(), row.etag()));
+    }
+    Ok(row)
+}
+
+fn told(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}
+
+fn one_of(states: &[State]) -> String {
+    let names: Vec<&str> = states.iter().map(|state| state.name()).collect();
+    names.join(", ")
 }
 
 /// Longest wait for a registry that another gateway has seen.
@@ -249,6 +418,10 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 8;
 /// How often another gateway's changes are looked for: well within the second that is promised.
 const POLL: Duration = Duration::from_millis(250);
+/// How often expired attributes are looked for.
+const RECOMPUTE: Duration = Duration::from_mins(1);
+/// Age of the snapshot from which the log warns.
+pub const WARN: Duration = Duration::from_secs(5);
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

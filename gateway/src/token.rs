@@ -146,7 +146,7 @@ impl Endpoint {
             return Ok(());
         };
         match client_of(peer, &self.gate.trust_domain, snapshot) {
-            Some(holder) if holder == client_id => Ok(()),
+            Ok(holder) if holder == client_id => Ok(()),
             _ => Err(Refusal::client("CERTIFICATE_OF_ANOTHER_CLIENT")),
         }
     }
@@ -160,10 +160,10 @@ impl Endpoint {
         asked: &Asked,
         snapshot: &Snapshot,
     ) -> Result<Claims, Refusal> {
-        let found = eligible(client_id, kid, purpose_id, snapshot)
-            .map_err(|reason| Refusal::unauthorized(reason.name()))?;
-        let descriptor = &found.descriptor.entry;
         let now = self.gate.clock.unix();
+        let found = eligible(client_id, kid, purpose_id, snapshot, now)
+            .map_err(|reason| Refusal::unauthorized(reason.name()))?;
+        let descriptor = found.descriptor.entry;
         Ok(Claims {
             iss: self.gate.vouchers.issuer().to_owned(),
             sub: client_id.to_string(),

@@ -15,9 +15,10 @@ use varco_runtime::problem::{Problem, ToStatus as _};
 use varco_runtime::server::Connection;
 use varco_tlog::hash::Hash;
 
-use super::{Need, Noted, Operator, action, admit, note, status};
+use super::{Need, Noted, action, admit, note, status};
 use crate::audit::{self, proofs, search, store_log};
 use crate::gate::Gate;
+use crate::registry::scope::Who;
 
 /// The register of accesses for auditors.
 #[derive(Debug)]
@@ -32,13 +33,13 @@ impl AuditApi {
         Self { gate }
     }
 
-    async fn admit<T>(&self, request: &Request<T>, method: &str) -> Result<Operator, Status> {
+    async fn admit<T>(&self, request: &Request<T>, method: &str) -> Result<Who, Status> {
         let connection = request.extensions().get::<Connection>();
         admit(&self.gate, connection, Need::Audit, &path(method)).await
     }
 
     /// Who looks at the register stands in the register.
-    async fn note(&self, who: &Operator, method: &str, detail: String) -> Result<Noted, Status> {
+    async fn note(&self, who: &Who, method: &str, detail: String) -> Result<Noted, Status> {
         let record = action(&self.gate, RecordKind::Meta, &path(method), who, detail);
         note(&self.gate, record).await.map_err(status)
     }

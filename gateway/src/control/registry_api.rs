@@ -1,28 +1,34 @@
 //! `varco.registry.v1` for operators.
+//!
+//! Each method admits its operator, leaves a record, and hands over to the registry; what a record
+//! says is in `told`, how an error becomes a status in `problems`.
 
-use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
 
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 use varco_proto::audit::v1::{Record, RecordKind};
+use varco_proto::registry::v1 as proto;
 use varco_proto::registry::v1::registry_service_server::RegistryService;
-use varco_proto::registry::v1::{
-    ApplyDocumentRequest, ApplyDocumentResponse, ArchiveEntryRequest, ArchiveEntryResponse,
-    Document, Entry, GetEntryRequest, GetEntryResponse, Kind as ProtoKind, ListEntriesRequest,
-    ListEntriesResponse, SuspendEntryRequest, SuspendEntryResponse, UnsuspendEntryRequest,
-    UnsuspendEntryResponse,
-};
-use varco_runtime::problem::{Problem, ToStatus};
+use varco_runtime::problem::{Problem, ToStatus as _};
 use varco_runtime::server::Connection;
 
-use super::{Need, Noted, Operator, action, admit, note, refused, status};
-use crate::audit::record::names_a_person;
+use super::{Need, Noted, action, admit, note, refused, status};
 use crate::gate::Gate;
-use crate::registry::Error;
-use crate::registry::apply::proto_kind;
-use crate::registry::entry::{Kind, State};
-use crate::registry::store_entries::Row;
+use crate::registry::act;
+use crate::registry::apply::Mode;
+use crate::registry::entry::{Kind, Row};
+use crate::registry::law::Action;
+use crate::registry::scope::Who;
+use crate::registry::{Error, Target, export};
+
+mod asked;
+mod lists;
+mod problems;
+mod told;
+mod watch;
+
+use asked::Asked;
 
 /// The registry for operators.
 #[derive(Debug)]
@@ -37,31 +43,55 @@ impl RegistryApi {
         Self { gate }
     }
 
-    /// Moves an entry to another state, with its record, and gives it as it stands then.
-    async fn transition<T>(
+    /// Does an action to an entry, with its records, and gives the entry that shows the outcome.
+    async fn act<T>(
         &self,
         request: &Request<T>,
-        (kind, name): (i32, &str),
-        to: State,
-        reason: &str,
-    ) -> Result<(Noted, Entry, u64), Status> {
-        let kind = parse(kind).map_err(status)?;
-        let need = if kind == Kind::Operator {
-            Need::Administer
-        } else {
-            Need::Change
-        };
-        let method = match to {
-            State::Active => "UnsuspendEntry",
-            State::Suspended => "SuspendEntry",
-            State::Archived => "ArchiveEntry",
-        };
-        let who = self.admit(request, need, method).await?;
-        let detail = self.describe(kind, name, to.participle(), reason);
+        action: Action,
+        asked: Result<Asked, Problem>,
+    ) -> Result<(Noted, proto::Entry, u64), Status> {
+        let asked = asked.map_err(status)?;
+        let method = action.method();
+        let who = self
+            .admit(request, Need::Act(asked.kind, action), method)
+            .await?;
+        let detail = self.describe(asked.kind, &asked.entry, action.participle(), &asked.reason);
         let record = self.record(RecordKind::PolicyChange, method, &who, detail);
-        let change = Box::pin(self.gate.registry.transition(kind, name, to, &who.name));
+        let target = Target {
+            kind: asked.kind,
+            entry: &asked.entry,
+            etag: &asked.etag,
+            side: asked.side,
+        };
+        let change = Box::pin(self.gate.registry.act(target, action, &who));
         let (noted, row) = self.recorded(record, change).await?;
-        Ok((noted, entry(&row), self.gate.registry.snapshot().epoch))
+        Ok((noted, lists::entry(&row), self.epoch()))
+    }
+
+    /// Gives or takes an attribute.
+    async fn attribute<T>(
+        &self,
+        request: &Request<T>,
+        method: &str,
+        asked: asked::Attributed<'_>,
+    ) -> Result<(Noted, proto::Entry, u64), Status> {
+        let who = self
+            .admit(request, Need::Change(Kind::Tenant), method)
+            .await?;
+        let detail = self.describe(Kind::Tenant, asked.tenant, method, "");
+        let record = self.record(RecordKind::PolicyChange, method, &who, detail);
+        let change = Box::pin(async {
+            let (tenant, held) = asked::held(&asked, &who, &self.gate.registry)?;
+            let id = self.gate.registry.change(&who, |draft| match method {
+                "AssignAttribute" => act::assign(draft, tenant, held.clone()),
+                _ => act::revoke(draft, tenant, &held),
+            });
+            let id = id.await?;
+            let row = self.gate.registry.snapshot().row(id).cloned();
+            row.ok_or_else(|| Error::NotFound("tenant", asked.tenant.to_owned()))
+        });
+        let (noted, row) = self.recorded(record, change).await?;
+        Ok((noted, lists::entry(&row), self.epoch()))
     }
 
     /// Records that a change is asked for, makes it, and records how it ended.
@@ -77,7 +107,7 @@ impl RegistryApi {
         note(&self.gate, asked).await.map_err(status)?;
         let changed = change.await.map_err(|error| error.to_problem());
         let mut ended = record;
-        ended.policy_epoch = self.gate.registry.snapshot().epoch;
+        ended.policy_epoch = self.epoch();
         if let Err(problem) = &changed {
             refused(&mut ended, problem);
         }
@@ -90,9 +120,22 @@ impl RegistryApi {
         request: &Request<T>,
         need: Need,
         method: &str,
-    ) -> Result<Operator, Status> {
+    ) -> Result<Who, Status> {
         let connection = request.extensions().get::<Connection>();
         admit(&self.gate, connection, need, &path(method)).await
+    }
+
+    /// Admits a reader and leaves the record of what is read.
+    async fn read<T>(
+        &self,
+        request: &Request<T>,
+        method: &str,
+        detail: String,
+    ) -> Result<(Who, Noted), Status> {
+        let who = self.admit(request, Need::Read, method).await?;
+        let record = self.record(RecordKind::AdminAccess, method, &who, detail);
+        let noted = note(&self.gate, record).await.map_err(status)?;
+        Ok((who, noted))
     }
 
     /// What is done to an entry, in one line. A name that the registry does not hold is the
@@ -106,221 +149,298 @@ impl RegistryApi {
         }
     }
 
-    fn record(&self, kind: RecordKind, method: &str, who: &Operator, detail: String) -> Record {
+    fn record(&self, kind: RecordKind, method: &str, who: &Who, detail: String) -> Record {
         action(&self.gate, kind, &path(method), who, detail)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.gate.registry.snapshot().epoch
+    }
+
+    /// An entry that this operator sees.
+    fn seen(&self, kind: Kind, name: &str, who: &Who) -> Result<Row, Error> {
+        let snapshot = self.gate.registry.snapshot();
+        let row = snapshot.find(kind, name)?;
+        if who.sees(&row, &snapshot) {
+            Ok(row)
+        } else {
+            Err(Error::NotFound(kind.name(), name.to_owned()))
+        }
     }
 }
 
 #[tonic::async_trait]
 impl RegistryService for RegistryApi {
+    type WatchEventsStream = watch::Events;
+
     async fn apply_document(
         &self,
-        request: Request<ApplyDocumentRequest>,
-    ) -> Result<Response<ApplyDocumentResponse>, Status> {
-        let names_operators = request
-            .get_ref()
+        request: Request<proto::ApplyDocumentRequest>,
+    ) -> Result<Response<proto::ApplyDocumentResponse>, Status> {
+        let who = self.admit(&request, Need::Read, "ApplyDocument").await?;
+        let asked = request.into_inner();
+        let document = asked
             .document
-            .as_ref()
-            .is_some_and(|it| !it.operators.is_empty());
-        let need = if names_operators {
-            Need::Administer
-        } else {
-            Need::Change
-        };
-        let who = self.admit(&request, need, "ApplyDocument").await?;
-        let ApplyDocumentRequest { document, dry_run } = request.into_inner();
-        let document =
-            document.ok_or_else(|| status(Problem::invalid("document", "is required")))?;
-        let detail = told(&document, dry_run);
+            .ok_or_else(|| status(Problem::invalid("document", "is required")))?;
+        let detail = told::document(&document, asked.dry_run);
         let record = self.record(RecordKind::PolicyChange, "ApplyDocument", &who, detail);
-        let change = Box::pin(self.gate.registry.apply(&document, dry_run, &who.name));
-        let (noted, changes) = self.recorded(record, change).await?;
-        let epoch = self.gate.registry.snapshot().epoch;
-        Ok(noted.stamp(ApplyDocumentResponse { changes, epoch }))
+        let registry = &self.gate.registry;
+        let mode = if asked.prune {
+            Mode::Prune
+        } else {
+            Mode::Apply
+        };
+        let change = Box::pin(async {
+            if asked.dry_run {
+                let plan = registry.plan(&document, mode, &who)?;
+                return Ok((plan.changes, plan.problems));
+            }
+            let changes = registry.apply(&document, mode, asked.seen_epoch, &who);
+            Ok((changes.await?, Vec::new()))
+        });
+        let (noted, (changes, problems)) = self.recorded(record, change).await?;
+        Ok(noted.stamp(proto::ApplyDocumentResponse {
+            changes,
+            epoch: self.epoch(),
+            problems: problems.iter().map(problems::problem).collect(),
+        }))
+    }
+
+    async fn export_document(
+        &self,
+        request: Request<proto::ExportDocumentRequest>,
+    ) -> Result<Response<proto::ExportDocumentResponse>, Status> {
+        let detail = "export".to_owned();
+        let (who, noted) = self.read(&request, "ExportDocument", detail).await?;
+        let snapshot = self.gate.registry.snapshot();
+        let document = export::export(&snapshot, self.gate.registry.db(), &who).await;
+        Ok(noted.stamp(proto::ExportDocumentResponse {
+            document: Some(document.map_err(|error| status(error.to_problem()))?),
+            epoch: snapshot.epoch,
+        }))
     }
 
     async fn list_entries(
         &self,
-        request: Request<ListEntriesRequest>,
-    ) -> Result<Response<ListEntriesResponse>, Status> {
-        let who = self.admit(&request, Need::Read, "ListEntries").await?;
-        let asked = request.into_inner();
-        let kind = parse(asked.kind).map_err(status)?;
+        request: Request<proto::ListEntriesRequest>,
+    ) -> Result<Response<proto::ListEntriesResponse>, Status> {
+        let kind = asked::kind(request.get_ref().kind).map_err(status)?;
         let detail = format!("list {}", kind.name());
-        let record = self.record(RecordKind::AdminAccess, "ListEntries", &who, detail);
-        let noted = note(&self.gate, record).await.map_err(status)?;
-        let size = match asked.page_size {
-            0 => 100,
-            size => usize::try_from(size.min(500)).unwrap_or(500),
-        };
-        let snapshot = self.gate.registry.snapshot();
-        let mut entries: Vec<Entry> = snapshot
-            .rows(kind)
-            .into_iter()
-            .filter(|row| row.name > asked.page_token)
-            .take(size + 1)
-            .map(entry)
-            .collect();
-        let more = entries.len() > size;
-        entries.truncate(size);
-        let next_page_token = entries
-            .last()
-            .filter(|_| more)
-            .map(|last| last.name.clone())
-            .unwrap_or_default();
-        Ok(noted.stamp(ListEntriesResponse {
-            entries,
-            next_page_token,
-        }))
+        let (who, noted) = self.read(&request, "ListEntries", detail).await?;
+        let page = lists::page(
+            kind,
+            request.get_ref(),
+            &who,
+            &self.gate.registry.snapshot(),
+        );
+        Ok(noted.stamp(page.map_err(status)?))
     }
 
     async fn get_entry(
         &self,
-        request: Request<GetEntryRequest>,
-    ) -> Result<Response<GetEntryResponse>, Status> {
-        let who = self.admit(&request, Need::Read, "GetEntry").await?;
-        let asked = request.into_inner();
-        let kind = parse(asked.kind).map_err(status)?;
+        request: Request<proto::GetEntryRequest>,
+    ) -> Result<Response<proto::GetEntryResponse>, Status> {
+        let asked = request.get_ref();
+        let kind = asked::kind(asked.kind).map_err(status)?;
         let detail = self.describe(kind, &asked.entry, "read", "");
-        let record = self.record(RecordKind::AdminAccess, "GetEntry", &who, detail);
-        let noted = note(&self.gate, record).await.map_err(status)?;
-        let found = self.gate.registry.find(kind, &asked.entry);
-        let row = found.map_err(|error| status(error.to_problem()))?;
-        Ok(noted.stamp(GetEntryResponse {
-            entry: Some(entry(&row)),
+        let (who, noted) = self.read(&request, "GetEntry", detail).await?;
+        let row = self.seen(kind, &request.get_ref().entry, &who);
+        let row = row.map_err(|error| status(error.to_problem()))?;
+        Ok(noted.stamp(proto::GetEntryResponse {
+            entry: Some(lists::entry(&row)),
         }))
+    }
+
+    async fn create_entry(
+        &self,
+        request: Request<proto::CreateEntryRequest>,
+    ) -> Result<Response<proto::CreateEntryResponse>, Status> {
+        let who = self.admit(&request, Need::Read, "CreateEntry").await?;
+        let document = request.into_inner().document.unwrap_or_default();
+        let detail = told::document(&document, false);
+        let record = self.record(RecordKind::PolicyChange, "CreateEntry", &who, detail);
+        let change = Box::pin(self.gate.registry.create(&document, &who));
+        let (noted, row) = self.recorded(record, change).await?;
+        Ok(noted.stamp(proto::CreateEntryResponse {
+            entry: Some(lists::entry(&row)),
+            epoch: self.epoch(),
+        }))
+    }
+
+    async fn assign_attribute(
+        &self,
+        request: Request<proto::AssignAttributeRequest>,
+    ) -> Result<Response<proto::AssignAttributeResponse>, Status> {
+        let it = request.get_ref().clone();
+        let asked = asked::Attributed {
+            tenant: &it.tenant,
+            attribute: &it.attribute,
+            verifier: &it.verifier,
+            expires: it.expires,
+        };
+        let done = self.attribute(&request, "AssignAttribute", asked).await?;
+        let (noted, entry, epoch) = done;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::AssignAttributeResponse { entry, epoch }))
+    }
+
+    async fn revoke_attribute(
+        &self,
+        request: Request<proto::RevokeAttributeRequest>,
+    ) -> Result<Response<proto::RevokeAttributeResponse>, Status> {
+        let it = request.get_ref().clone();
+        let asked = asked::Attributed {
+            tenant: &it.tenant,
+            attribute: &it.attribute,
+            verifier: &it.verifier,
+            expires: 0,
+        };
+        let done = self.attribute(&request, "RevokeAttribute", asked).await?;
+        let (noted, entry, epoch) = done;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::RevokeAttributeResponse { entry, epoch }))
+    }
+
+    async fn watch_events(
+        &self,
+        request: Request<proto::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let detail = "watch events".to_owned();
+        let (who, noted) = self.read(&request, "WatchEvents", detail).await?;
+        let events = watch::events(&self.gate, who, request.get_ref()).map_err(status)?;
+        Ok(noted.stamp(events))
     }
 
     async fn suspend_entry(
         &self,
-        request: Request<SuspendEntryRequest>,
-    ) -> Result<Response<SuspendEntryResponse>, Status> {
-        let asked = request.get_ref().clone();
-        if asked.reason.len() > 500 {
-            return Err(status(Problem::invalid(
-                "reason",
-                "must have at most 500 bytes",
-            )));
-        }
-        if names_a_person(&asked.reason) {
-            let rule = "must not hold a codice fiscale: it is kept for good";
-            return Err(status(Problem::invalid("reason", rule)));
-        }
-        let what = (asked.kind, asked.entry.as_str());
-        let (noted, entry, epoch) = self
-            .transition(&request, what, State::Suspended, &asked.reason)
-            .await?;
-        Ok(noted.stamp(SuspendEntryResponse {
-            entry: Some(entry),
-            epoch,
-        }))
+        request: Request<proto::SuspendEntryRequest>,
+    ) -> Result<Response<proto::SuspendEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Suspend, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::SuspendEntryResponse { entry, epoch }))
     }
 
     async fn unsuspend_entry(
         &self,
-        request: Request<UnsuspendEntryRequest>,
-    ) -> Result<Response<UnsuspendEntryResponse>, Status> {
-        let asked = request.get_ref().clone();
-        let what = (asked.kind, asked.entry.as_str());
-        let (noted, entry, epoch) = self.transition(&request, what, State::Active, "").await?;
-        Ok(noted.stamp(UnsuspendEntryResponse {
-            entry: Some(entry),
-            epoch,
-        }))
+        request: Request<proto::UnsuspendEntryRequest>,
+    ) -> Result<Response<proto::UnsuspendEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Unsuspend, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::UnsuspendEntryResponse { entry, epoch }))
     }
 
     async fn archive_entry(
         &self,
-        request: Request<ArchiveEntryRequest>,
-    ) -> Result<Response<ArchiveEntryResponse>, Status> {
-        let asked = request.get_ref().clone();
-        let what = (asked.kind, asked.entry.as_str());
-        let (noted, entry, epoch) = self.transition(&request, what, State::Archived, "").await?;
-        Ok(noted.stamp(ArchiveEntryResponse {
-            entry: Some(entry),
-            epoch,
-        }))
+        request: Request<proto::ArchiveEntryRequest>,
+    ) -> Result<Response<proto::ArchiveEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Archive, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::ArchiveEntryResponse { entry, epoch }))
     }
-}
 
-impl ToStatus for Error {
-    fn to_problem(&self) -> Problem {
-        match self {
-            Self::Archived(_) => {
-                Problem::precondition("ARCHIVED", self.to_string(), "voce archiviata")
-            }
-            Self::Document(problems) => Problem::new(
-                Code::InvalidArgument,
-                "DOCUMENT_INVALID",
-                shortened(problems),
-                "il documento non può essere applicato",
-            ),
-            Self::NotFound(kind, name) => Problem::not_found("ENTRY_UNKNOWN", kind, name),
-            Self::Ambiguous(..) => Problem::invalid("entry", self.to_string()),
-            Self::Moved => Problem::new(
-                Code::Aborted,
-                "REGISTRY_MOVED",
-                self.to_string(),
-                "il registro è in corso di modifica: riprovare",
-            ),
-            Self::Transition(..) => Problem::precondition(
-                "TRANSITION",
-                self.to_string(),
-                "passaggio di stato non ammesso",
-            ),
-            Self::Inconsistent(_) | Self::Store(_) => Problem::internal(self),
-        }
+    async fn submit_entry(
+        &self,
+        request: Request<proto::SubmitEntryRequest>,
+    ) -> Result<Response<proto::SubmitEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Submit, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::SubmitEntryResponse { entry, epoch }))
     }
-}
 
-/// As many problems as fit into a status of 4 KiB.
-fn shortened(problems: &[String]) -> String {
-    let mut text = String::new();
-    for (place, problem) in problems.iter().enumerate() {
-        if text.len() + problem.len() > 3000 {
-            let _ = write!(text, "; and {} more", problems.len() - place);
-            break;
-        }
-        if place > 0 {
-            text.push_str("; ");
-        }
-        text.push_str(problem);
+    async fn publish_entry(
+        &self,
+        request: Request<proto::PublishEntryRequest>,
+    ) -> Result<Response<proto::PublishEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Publish, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::PublishEntryResponse { entry, epoch }))
     }
-    text
-}
 
-/// What a document declares, in one line.
-fn told(document: &Document, dry_run: bool) -> String {
-    let parts = [
-        ("tenants", document.tenants.len()),
-        ("eservices", document.eservices.len()),
-        ("clients", document.clients.len()),
-        ("agreements", document.agreements.len()),
-        ("purposes", document.purposes.len()),
-        ("operators", document.operators.len()),
-    ];
-    let said: Vec<String> = parts
-        .iter()
-        .map(|(what, n)| format!("{n} {what}"))
-        .collect();
-    let verb = if dry_run { "would apply" } else { "apply" };
-    format!("{verb} {}", said.join(", "))
-}
+    async fn activate_entry(
+        &self,
+        request: Request<proto::ActivateEntryRequest>,
+    ) -> Result<Response<proto::ActivateEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Activate, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::ActivateEntryResponse { entry, epoch }))
+    }
 
-fn parse(kind: i32) -> Result<Kind, Problem> {
-    Kind::ALL
-        .into_iter()
-        .find(|known| ProtoKind::try_from(kind) == Ok(proto_kind(*known)))
-        .ok_or_else(|| Problem::invalid("kind", "names no kind of entry"))
-}
+    async fn approve_entry(
+        &self,
+        request: Request<proto::ApproveEntryRequest>,
+    ) -> Result<Response<proto::ApproveEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Approve, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::ApproveEntryResponse { entry, epoch }))
+    }
 
-fn entry(row: &Row) -> Entry {
-    Entry {
-        kind: proto_kind(row.kind).into(),
-        id: row.id.to_string(),
-        name: row.name.clone(),
-        state: row.state.name().to_owned(),
-        json: row.body.to_string(),
+    async fn reject_entry(
+        &self,
+        request: Request<proto::RejectEntryRequest>,
+    ) -> Result<Response<proto::RejectEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Reject, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::RejectEntryResponse { entry, epoch }))
+    }
+
+    async fn upgrade_entry(
+        &self,
+        request: Request<proto::UpgradeEntryRequest>,
+    ) -> Result<Response<proto::UpgradeEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Upgrade, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::UpgradeEntryResponse { entry, epoch }))
+    }
+
+    async fn clone_entry(
+        &self,
+        request: Request<proto::CloneEntryRequest>,
+    ) -> Result<Response<proto::CloneEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Clone, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::CloneEntryResponse { entry, epoch }))
+    }
+
+    async fn delete_entry(
+        &self,
+        request: Request<proto::DeleteEntryRequest>,
+    ) -> Result<Response<proto::DeleteEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Delete, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::DeleteEntryResponse { entry, epoch }))
+    }
+
+    async fn confirm_entry(
+        &self,
+        request: Request<proto::ConfirmEntryRequest>,
+    ) -> Result<Response<proto::ConfirmEntryResponse>, Status> {
+        let it = request.get_ref();
+        let asked = Asked::new((it.kind, &it.entry), &it.reason, &it.etag, it.side);
+        let (noted, entry, epoch) = self.act(&request, Action::Confirm, asked).await?;
+        let entry = Some(entry);
+        Ok(noted.stamp(proto::ConfirmEntryResponse { entry, epoch }))
     }
 }
 

@@ -1,237 +1,358 @@
-//! What applying a document would do: a pure plan, with every problem at once.
+//! What applying a document does: a plan over the registry, with every problem at once.
 //!
 //! Names are resolved against the registry and the document itself; ids are given to what is new.
-//! An entry that is not declared stays as it is, and a suspension survives an update.
+//! An entry that is not declared stays as it is, unless the plan prunes. What is declared goes
+//! through the same laws as single actions: what needs somebody's approval waits for it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde::Serialize;
 use uuid::Uuid;
-use varco_proto::registry::v1::{self as proto, Action, Change, Document, FieldChange};
+use varco_proto::registry::v1::{self as proto, Change, Document, FieldChange, Standing};
 
-use super::Error;
-use super::contract::Contracts;
-use super::entry::{Kind, State};
-use super::snapshot::Snapshot;
-use super::store_entries::{Row, Written};
+use super::act;
+use super::draft::{Body, Draft};
+use super::entry::{Entry, Kind, Row, State};
+use super::operator::may_change;
+use super::scope::Who;
+use super::{Error, law};
 
 mod access;
-mod services;
+mod names;
+mod offers;
+mod parties;
+mod prune;
 
-/// What a document changes.
+use names::declared;
+
+/// What a document changes, and what is wrong with it.
 #[derive(Debug)]
 pub struct Plan {
-    steps: Vec<Step>,
-    /// Descriptor sets to keep, by hash.
-    pub sets: BTreeMap<String, Vec<u8>>,
+    /// What happens to each declared entry, in the order of references.
+    pub changes: Vec<Change>,
+    /// What the document cannot stand on.
+    pub problems: Vec<Problem>,
 }
 
-#[derive(Debug)]
-struct Step {
-    change: Change,
-    written: Option<Written>,
+/// Something that a document cannot stand on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Kind of the entry.
+    pub kind: Kind,
+    /// Its full name.
+    pub name: String,
+    /// The field.
+    pub field: String,
+    /// What is wrong with it.
+    pub what: String,
 }
 
-/// Plans a document over the registry as it stands.
+/// How far a document goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The registry comes to hold what is declared; the rest stays.
+    Apply,
+    /// One entry is made, in its first state; nothing else changes.
+    Create,
+    /// As apply, and what is not declared ends.
+    Prune,
+}
+
+/// Plans a document over a draft of the registry.
 ///
 /// # Errors
 ///
-/// [`Error::Document`] with every problem, or [`Error::Archived`].
+/// When an entry of the registry does not parse; what is wrong with the document is in the plan.
 pub fn plan(
     document: &Document,
-    snapshot: &Snapshot,
-    contracts: &Contracts,
-    new_id: impl Fn() -> Uuid,
+    draft: &mut Draft<'_>,
+    who: &Who,
+    mode: Mode,
 ) -> Result<Plan, Error> {
-    let rows = snapshot
-        .all()
-        .iter()
-        .map(|row| ((row.kind, row.name.clone()), row.clone()));
     let mut planner = Planner {
-        contracts,
-        new_id: &new_id,
-        rows: rows.collect(),
-        declared: HashSet::new(),
-        plan: Plan {
-            steps: Vec::new(),
-            sets: BTreeMap::new(),
-        },
+        mode,
+        names: declared(document),
+        ids: HashMap::new(),
+        done: HashSet::new(),
+        changes: Vec::new(),
         problems: Vec::new(),
+        draft,
+        who,
     };
-    planner.tenants(&document.tenants);
-    planner.eservices(&document.eservices);
-    planner.clients(&document.clients);
-    planner.agreements(&document.agreements);
-    planner.purposes(&document.purposes);
-    planner.operators(&document.operators);
-    if planner.problems.is_empty() {
-        Ok(planner.plan)
-    } else {
-        Err(Error::Document(planner.problems))
+    planner.attributes(&document.attributes);
+    planner.tenants(&document.tenants)?;
+    planner.eservices(&document.eservices)?;
+    act::recompute(planner.draft, None)?;
+    planner.clients(&document.clients)?;
+    planner.agreements(&document.agreements)?;
+    planner.purposes(&document.purposes)?;
+    planner.operators(&document.operators)?;
+    if mode == Mode::Prune && planner.problems.is_empty() {
+        planner.prune(document)?;
     }
+    planner.settle();
+    Ok(Plan {
+        changes: planner.changes,
+        problems: planner.problems,
+    })
 }
 
-impl Plan {
-    /// Whether anything is to be written.
-    #[must_use]
-    pub fn writes(&self) -> bool {
-        self.steps.iter().any(|step| step.written.is_some())
+/// Plans the making of one entry and gives its id.
+///
+/// # Errors
+///
+/// [`Error::Document`] with everything that is wrong.
+pub fn create(document: &Document, draft: &mut Draft<'_>, who: &Who) -> Result<Uuid, Error> {
+    let entries = document.attributes.len()
+        + document.tenants.len()
+        + document.eservices.len()
+        + document.clients.len()
+        + document.agreements.len()
+        + document.purposes.len()
+        + document.operators.len();
+    let parts = document
+        .eservices
+        .iter()
+        .all(|it| it.descriptors.len() <= 1);
+    if entries != 1 || !parts {
+        let english = "exactly one entry has to be declared".to_owned();
+        return Err(Error::Precondition("ONE_ENTRY", english));
     }
-
-    /// What is to be written, in the order of references.
-    pub fn written(&self) -> impl Iterator<Item = &Written> {
-        self.steps.iter().filter_map(|step| step.written.as_ref())
+    let plan = plan(document, draft, who, Mode::Create)?;
+    if !plan.problems.is_empty() {
+        return Err(Error::Document(plan.problems));
     }
-
-    /// What happens to each declared entry.
-    #[must_use]
-    pub fn into_changes(self) -> Vec<Change> {
-        self.steps.into_iter().map(|step| step.change).collect()
-    }
+    let made = plan
+        .changes
+        .last()
+        .and_then(|change| change.id.parse().ok());
+    made.ok_or_else(|| {
+        let english = "there is nothing to make: the entry exists already".to_owned();
+        Error::Precondition("NOTHING_MADE", english)
+    })
 }
 
 /// The registry with what the plan adds so far.
-struct Planner<'a> {
-    contracts: &'a Contracts,
-    new_id: &'a dyn Fn() -> Uuid,
-    rows: HashMap<(Kind, String), Row>,
-    /// What the document has declared so far.
-    declared: HashSet<(Kind, String)>,
-    plan: Plan,
-    problems: Vec<String>,
+struct Planner<'a, 'b> {
+    mode: Mode,
+    draft: &'a mut Draft<'b>,
+    who: &'a Who,
+    /// What the document declares.
+    names: HashSet<(Kind, String)>,
+    /// Ids given ahead to what the document declares anew.
+    ids: HashMap<(Kind, String), Uuid>,
+    /// What has been declared so far.
+    done: HashSet<(Kind, String)>,
+    changes: Vec<Change>,
+    problems: Vec<Problem>,
 }
 
 /// What a declared entry is called.
-struct Named<'a> {
+#[derive(Clone, Debug)]
+struct Named {
     kind: Kind,
     /// Full name, unique within the kind.
     full: String,
-    /// Name in the document.
-    short: &'a str,
 }
 
-impl Planner<'_> {
-    fn tenants(&mut self, tenants: &[proto::Tenant]) {
-        for tenant in tenants {
-            let name = Named::new(Kind::Tenant, tenant.name.clone(), &tenant.name);
-            self.require(&name, "title", !tenant.title.is_empty(), "is required");
-            self.require(
-                &name,
-                "ipa",
-                is_ipa(&tenant.ipa),
-                "must be a code of the IPA",
-            );
-            let body = super::entry::Tenant {
-                title: tenant.title.clone(),
-                ipa: tenant.ipa.clone(),
-            };
-            self.put(name, &body);
-        }
-    }
-
-    fn operators(&mut self, operators: &[proto::Operator]) {
-        for operator in operators {
-            let name = Named::new(Kind::Operator, operator.name.clone(), &operator.name);
-            let known = |role: &String| ROLES.contains(&role.as_str());
-            let fit = !operator.roles.is_empty() && operator.roles.iter().all(known);
-            self.require(
-                &name,
-                "roles",
-                fit,
-                "must be of admin, security, api, auditor, viewer",
-            );
-            self.put(
-                name,
-                &super::entry::Operator {
-                    roles: operator.roles.clone(),
-                },
-            );
-        }
-    }
-
-    /// Plans one entry: it is made, changed, or already so.
-    fn put<T: Serialize>(&mut self, name: Named<'_>, body: &T) -> Uuid {
-        self.require(
-            &name,
-            "name",
-            is_name(&name.full),
-            "must have 1 to 100 of a-z A-Z 0-9 . _ - /",
-        );
-        let body = serde_json::to_value(body).unwrap_or_default();
-        let again = self.declared.insert((name.kind, name.full.clone()));
-        self.require(&name, "name", again, "is declared twice");
-        let key = (name.kind, name.full.clone());
-        let before = self.rows.get(&key).cloned();
-        if before
-            .as_ref()
-            .is_some_and(|row| row.state == State::Archived)
-        {
-            self.problem(
-                &name,
-                "name",
-                "is archived, which is final: use another name",
-            );
-        }
-        let (id, state) = before.as_ref().map_or_else(
-            || ((self.new_id)(), State::Active),
-            |row| (row.id, row.state),
-        );
-        let (action, word) = match &before {
-            None => (Action::Create, "created"),
-            Some(row) if row.body == body => (Action::Unchanged, "unchanged"),
-            Some(_) => (Action::Update, "updated"),
+impl Planner<'_, '_> {
+    /// Plans one entry of a kind whose fields are all: it is made, changed, or already so.
+    fn put<T: Body>(&mut self, name: &Named, body: T, standing: i32) -> Uuid {
+        let before = self.begin(name);
+        let (id, state, made) = match &before {
+            Some(row) => (row.id, row.state, false),
+            None => (self.id_of(name), State::Active, true),
         };
-        let old = before.map(|row| row.body);
-        let row = Row {
+        let asked = standing == i32::from(Standing::Suspended);
+        let entry = Entry {
             id,
-            kind: name.kind,
-            name: name.full,
-            state,
+            name: name.full.clone(),
+            state: if asked && state == State::Active {
+                State::Suspended
+            } else {
+                state
+            },
             body,
         };
-        let change = Change {
-            action: action.into(),
-            kind: proto_kind(name.kind).into(),
-            name: name.short.to_owned(),
-            id: id.to_string(),
-            fields: differences(old.as_ref(), &row.body),
-        };
-        let written = (action != Action::Unchanged).then(|| Written {
-            action: word,
-            row: row.clone(),
-        });
-        self.rows.insert(key, row);
-        self.plan.steps.push(Step { change, written });
+        let after = serde_json::to_value(&entry.body).unwrap_or_default();
+        let same = before
+            .as_ref()
+            .is_some_and(|row| row.body == after && row.state == entry.state);
+        if !same {
+            self.write(if made { "created" } else { "updated" }, &entry);
+        }
+        self.note(name, id, before.as_ref(), "");
         id
     }
 
-    /// The row that a name refers to; a problem when there is none.
-    fn refer(&mut self, from: &Named<'_>, field: &str, kind: Kind, to: &str) -> Option<Row> {
-        let found = self.rows.get(&(kind, to.to_owned())).cloned();
-        if found.is_none() {
-            self.problem(from, field, &format!("names no {}: {to}", kind.name()));
+    /// Begins one entry: its name is fit, declared once, and has not ended for good.
+    fn begin(&mut self, name: &Named) -> Option<Row> {
+        let fit = is_name(&name.full);
+        self.require(
+            name,
+            "name",
+            fit,
+            "must have 1 to 100 of a-z A-Z 0-9 . _ - /",
+        );
+        let first = self.done.insert((name.kind, name.full.clone()));
+        self.require(name, "name", first, "is declared twice");
+        let before = self.draft.named(name.kind, &name.full).cloned();
+        let ended = before.as_ref().is_some_and(|row| row.state.is_final());
+        if ended && name.kind != Kind::Agreement {
+            let rule = "is archived, which is final: use another name";
+            self.problem(name, "name", rule);
         }
-        found
+        let stands = before.filter(|row| !row.state.is_final());
+        let again = self.mode == Mode::Create && stands.is_some();
+        self.require(name, "name", !again, "exists already");
+        stands
     }
 
-    fn require(&mut self, name: &Named<'_>, field: &str, holds: bool, problem: &str) {
+    fn write<T: Body>(&mut self, action: &'static str, entry: &Entry<T>) {
+        if self.draft.update(action, entry).is_err() {
+            let name = Named::new(T::KIND, entry.name.clone());
+            self.problem(&name, "name", "cannot be written down");
+        }
+    }
+
+    /// Notes what has become of a declared entry, which must be this operator's to declare.
+    fn note(&mut self, name: &Named, id: Uuid, before: Option<&Row>, note: &str) {
+        let Some(row) = self.draft.row(id).cloned() else {
+            return;
+        };
+        let same = before.is_some_and(|before| {
+            (&before.body, before.state) == (&row.body, row.state) && before.id == row.id
+        });
+        if !same {
+            self.entitle(name, &row);
+        }
+        let action = match before {
+            None => proto::Action::Create,
+            Some(_) if same => proto::Action::Unchanged,
+            Some(_) => proto::Action::Update,
+        };
+        self.changes.push(Change {
+            action: action.into(),
+            kind: proto_kind(name.kind).into(),
+            name: name.full.clone(),
+            id: id.to_string(),
+            fields: differences(before, &row),
+            state: row.state.name().to_owned(),
+            note: note.to_owned(),
+        });
+    }
+
+    /// Whether this operator may change such an entry.
+    fn entitle(&mut self, name: &Named, row: &Row) {
+        let role = may_change(&self.who.roles, name.kind);
+        self.require(name, "name", role, "needs a role that you do not have");
+        let own = self.who.may_declare(row, self.draft);
+        self.require(name, "name", own, "belongs to another tenant than yours");
+    }
+
+    /// The states as they are at the end: a later entry may have changed an earlier one.
+    fn settle(&mut self) {
+        for change in &mut self.changes {
+            let id = change.id.parse().ok();
+            let row = id.and_then(|id| self.draft.row(id));
+            if let Some(row) = row {
+                row.state.name().clone_into(&mut change.state);
+            }
+        }
+    }
+
+    /// The id of what a name refers to; a problem when it is neither there nor declared.
+    fn refer(&mut self, from: &Named, field: &str, kind: Kind, to: &str) -> Option<Uuid> {
+        let found = self
+            .draft
+            .named(kind, to)
+            .filter(|row| !row.state.is_final());
+        if let Some(row) = found {
+            return Some(row.id);
+        }
+        if self.names.contains(&(kind, to.to_owned())) {
+            return Some(self.id_of(&Named::new(kind, to.to_owned())));
+        }
+        self.problem(from, field, &format!("names no {}: {to}", kind.name()));
+        None
+    }
+
+    /// The entry that a name refers to, once it has been planned.
+    fn entry<T: Body>(&self, id: Option<Uuid>) -> Option<std::sync::Arc<Entry<T>>> {
+        self.draft.entry::<T>(id?).ok()
+    }
+
+    /// The id that a declared entry has or will have.
+    fn id_of(&mut self, name: &Named) -> Uuid {
+        let key = (name.kind, name.full.clone());
+        let new_id = self.draft.setting.new_id;
+        *self.ids.entry(key).or_insert_with(new_id)
+    }
+
+    fn require(&mut self, name: &Named, field: &str, holds: bool, problem: &str) {
         if !holds {
             self.problem(name, field, problem);
         }
     }
 
-    fn problem(&mut self, name: &Named<'_>, field: &str, problem: &str) {
-        self.problems.push(format!(
-            "{} {}: {field} {problem}",
-            name.kind.name(),
-            name.full
-        ));
+    fn problem(&mut self, name: &Named, field: &str, what: &str) {
+        let problem = Problem {
+            kind: name.kind,
+            name: name.full.clone(),
+            field: field.to_owned(),
+            what: what.to_owned(),
+        };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Keeps what the registry refuses as a problem of an entry.
+    fn refused<T>(&mut self, name: &Named, outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(error @ (Error::Inconsistent(_) | Error::Store(_))) => Err(error),
+            Err(error) => {
+                self.problem(name, "name", &format!("cannot be so: {error}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Suspends an entry that is declared as suspended, as the installation.
+    fn suspend(&mut self, name: &Named, id: Uuid, standing: i32) -> Result<(), Error> {
+        let asked = standing == i32::from(Standing::Suspended);
+        let row = self.draft.row(id).cloned();
+        let Some(row) = row.filter(|_| asked) else {
+            return Ok(());
+        };
+        let (action, actor) = (law::Action::Suspend, law::Actor::Installation);
+        let stands = matches!(row.state, State::Suspended | State::ArchivingSuspended);
+        if stands || law::check(row.kind, row.state, action, actor).is_err() {
+            return Ok(());
+        }
+        let done = act::perform(self.draft, &row, action, actor);
+        self.refused(name, done).map(drop)
     }
 }
 
-impl<'a> Named<'a> {
-    fn new(kind: Kind, full: String, short: &'a str) -> Self {
-        Self { kind, full, short }
+impl Named {
+    fn new(kind: Kind, full: impl Into<String>) -> Self {
+        let full = full.into();
+        Self { kind, full }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            name,
+            field,
+            what,
+        } = self;
+        write!(f, "{} {name}: {field} {what}", kind.name())
     }
 }
 
@@ -239,29 +360,41 @@ impl<'a> Named<'a> {
 #[must_use]
 pub fn proto_kind(kind: Kind) -> proto::Kind {
     match kind {
+        Kind::Attribute => proto::Kind::Attribute,
         Kind::Tenant => proto::Kind::Tenant,
         Kind::Eservice => proto::Kind::Eservice,
         Kind::Descriptor => proto::Kind::Descriptor,
         Kind::Client => proto::Kind::Client,
+        Kind::Key => proto::Kind::Key,
+        Kind::Certificate => proto::Kind::Certificate,
         Kind::Agreement => proto::Kind::Agreement,
         Kind::Purpose => proto::Kind::Purpose,
+        Kind::Delegation => proto::Kind::Delegation,
         Kind::Operator => proto::Kind::Operator,
     }
 }
 
-fn differences(before: Option<&serde_json::Value>, after: &serde_json::Value) -> Vec<FieldChange> {
-    let Some(after) = after.as_object() else {
-        return Vec::new();
+fn differences(before: Option<&Row>, after: &Row) -> Vec<FieldChange> {
+    let state = |row: &Row| serde_json::Value::from(row.state.name());
+    let mut changes = Vec::new();
+    let mut note = |field: &str, old: Option<&serde_json::Value>, new: &serde_json::Value| {
+        if old != Some(new) {
+            changes.push(FieldChange {
+                field: field.to_owned(),
+                before: old.map(ToString::to_string).unwrap_or_default(),
+                after: new.to_string(),
+            });
+        }
     };
-    let differing = |(field, value): (&String, &serde_json::Value)| {
-        let old = before.and_then(|before| before.get(field));
-        (old != Some(value)).then(|| FieldChange {
-            field: field.clone(),
-            before: old.map(ToString::to_string).unwrap_or_default(),
-            after: value.to_string(),
-        })
-    };
-    after.iter().filter_map(differing).collect()
+    if let Some(fields) = after.body.as_object() {
+        for (field, value) in fields {
+            note(field, before.and_then(|row| row.body.get(field)), value);
+        }
+    }
+    if let Some(before) = before {
+        note("state", Some(&state(before)), &state(after));
+    }
+    changes
 }
 
 fn is_name(name: &str) -> bool {
@@ -269,12 +402,20 @@ fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len()) && name.chars().all(fit)
 }
 
-fn is_ipa(code: &str) -> bool {
-    let fit = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    (1..=32).contains(&code.len()) && code.chars().all(fit)
+/// A text that may be left out: empty is none.
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
-const ROLES: [&str; 5] = ["admin", "security", "api", "auditor", "viewer"];
+/// A moment that may be left out: zero is none.
+fn moment(seconds: i64) -> Option<i64> {
+    (seconds != 0).then_some(seconds)
+}
+
+/// What is written into records for good holds no person.
+fn names_a_person<T: Serialize>(of: &T) -> bool {
+    crate::audit::record::names_a_person(&serde_json::to_string(of).unwrap_or_default())
+}
 
 #[cfg(test)]
 mod tests;

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use prost_reflect::{
-    DescriptorPool, FieldDescriptor, Kind as FieldKind, MessageDescriptor, MethodDescriptor, Value,
+    DescriptorPool, FieldDescriptor, FileDescriptor, Kind as FieldKind, MessageDescriptor,
+    MethodDescriptor, Value,
 };
 
-use super::entry::ContractRef;
+use super::descriptor::ContractRef;
 
 /// Whether a method changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub struct Contract {
     pub messages: Vec<Message>,
     /// Names of the data classes, named by their place; at most 64.
     pub classes: Vec<String>,
+    /// Methods that declare no effect, which nobody can register or call.
+    pub without_effect: Vec<String>,
+    /// The descriptors that it was compiled from.
+    pub pool: DescriptorPool,
 }
 
 /// A callable method.
@@ -83,9 +88,6 @@ pub enum Content {
 pub struct Contracts {
     compiled: Mutex<HashMap<ContractRef, Arc<Contract>>>,
 }
-
-/// The text that stands for the product's own contracts.
-pub const BUILTIN: &str = "builtin";
 
 impl Contract {
     /// The classes of a purpose as a mask over this contract's.
@@ -147,6 +149,38 @@ pub fn hash(set: &[u8]) -> String {
     hex::encode(digest(&SHA256, set))
 }
 
+/// The descriptor set of a package that the product brings: its files and what they import.
+#[must_use]
+pub fn builtin(package: &str) -> Option<Vec<u8>> {
+    let pool = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).ok()?;
+    let own = pool.files().filter(|file| file.package_name() == package);
+    let mut files = Vec::new();
+    own.for_each(|file| with_imports(&file, &mut files));
+    if files.is_empty() {
+        return None;
+    }
+    let mut set = Vec::new();
+    for file in files {
+        // Re-encoded as it was read: the options of our own extensions stay in it.
+        let bytes = file.encode_to_vec();
+        prost::encoding::encode_key(1, prost::encoding::WireType::LengthDelimited, &mut set);
+        prost::encoding::encode_varint(bytes.len() as u64, &mut set);
+        set.extend_from_slice(&bytes);
+    }
+    Some(set)
+}
+
+/// A file after those that it imports, each once.
+fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
+    if files.iter().any(|known| known.name() == file.name()) {
+        return;
+    }
+    for import in file.dependencies() {
+        with_imports(&import, files);
+    }
+    files.push(file.clone());
+}
+
 fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
     let pool = DescriptorPool::decode(set)
         .map_err(|error| vec![format!("descriptor set does not parse: {error}")])?;
@@ -156,7 +190,7 @@ fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
             compiler.method(&method);
         }
     }
-    compiler.finish()
+    compiler.finish(pool)
 }
 
 struct Compiler<'a> {
@@ -165,6 +199,7 @@ struct Compiler<'a> {
     messages: Vec<Message>,
     places: HashMap<String, usize>,
     classes: Vec<String>,
+    without_effect: Vec<String>,
     problems: Vec<String>,
 }
 
@@ -176,6 +211,7 @@ impl<'a> Compiler<'a> {
             messages: Vec::new(),
             places: HashMap::new(),
             classes: Vec::new(),
+            without_effect: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -183,7 +219,8 @@ impl<'a> Compiler<'a> {
     fn method(&mut self, method: &MethodDescriptor) {
         let path = format!("{}/{}", method.parent_service().full_name(), method.name());
         // A method that declares no effect is left out: nobody can register or call it.
-        let Some(effect) = self.effect(method) else {
+        let Some(effect) = effect(method, self.defaults) else {
+            self.without_effect.push(path);
             return;
         };
         let (input, output) = (
@@ -198,21 +235,6 @@ impl<'a> Compiler<'a> {
             output,
         };
         self.methods.insert(path, compiled);
-    }
-
-    fn effect(&self, method: &MethodDescriptor) -> Option<Effect> {
-        use prost_types::method_options::IdempotencyLevel;
-        let proto = method.method_descriptor_proto();
-        let declared = proto
-            .options
-            .as_ref()
-            .map(prost_types::MethodOptions::idempotency_level);
-        match (declared, self.defaults.default_effect.as_deref()) {
-            (Some(IdempotencyLevel::NoSideEffects), _) => Some(Effect::Read),
-            (Some(IdempotencyLevel::Idempotent), _) | (_, Some("write")) => Some(Effect::Write),
-            (_, Some("read")) => Some(Effect::Read),
-            _ => None,
-        }
     }
 
     fn message(&mut self, message: &MessageDescriptor) -> usize {
@@ -298,11 +320,12 @@ impl<'a> Compiler<'a> {
         u8::try_from(place).ok()
     }
 
-    fn finish(self) -> Result<Contract, Vec<String>> {
+    fn finish(self, pool: DescriptorPool) -> Result<Contract, Vec<String>> {
         let Self {
             methods,
             messages,
             classes,
+            without_effect,
             mut problems,
             ..
         } = self;
@@ -312,6 +335,8 @@ impl<'a> Compiler<'a> {
                 methods,
                 messages,
                 classes,
+                without_effect,
+                pool,
             })
         } else {
             Err(problems)
@@ -319,8 +344,38 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// The effect that a method declares, or that is assumed of it.
+#[must_use]
+pub fn effect(method: &MethodDescriptor, defaults: &ContractRef) -> Option<Effect> {
+    use prost_types::method_options::IdempotencyLevel;
+    let proto = method.method_descriptor_proto();
+    let declared = proto
+        .options
+        .as_ref()
+        .map(prost_types::MethodOptions::idempotency_level);
+    match (declared, defaults.default_effect.as_deref()) {
+        (Some(IdempotencyLevel::NoSideEffects), _) => Some(Effect::Read),
+        (Some(IdempotencyLevel::Idempotent), _) | (_, Some("write")) => Some(Effect::Write),
+        (_, Some("read")) => Some(Effect::Read),
+        _ => None,
+    }
+}
+
+/// The kind of identifier of a data subject that a field holds, as the number of its option.
+#[must_use]
+pub fn subject(field: &FieldDescriptor) -> Option<i32> {
+    let pool = field.parent_message().parent_pool().clone();
+    let option = pool.get_extension_by_name("varco.options.v1.subject")?;
+    let options = field.options();
+    match options.get_extension(&option).as_ref() {
+        Value::EnumNumber(kind) if options.has_extension(&option) && *kind != 0 => Some(*kind),
+        _ => None,
+    }
+}
+
 /// The class that a field's own option names.
-fn data_class(field: &FieldDescriptor) -> Option<String> {
+#[must_use]
+pub fn data_class(field: &FieldDescriptor) -> Option<String> {
     let pool = field.parent_message().parent_pool().clone();
     let option = pool.get_extension_by_name("varco.options.v1.data_class")?;
     let options = field.options();

@@ -1,4 +1,7 @@
-//! What the registry holds: the aggregates and their states, with PDND's names.
+//! Kinds and states of what the registry holds, with PDND's names.
+//!
+//! What an entry of a kind consists of, and the law of its transitions, stands in the kind's own
+//! file; here is only what all of them share.
 
 use std::fmt;
 
@@ -8,6 +11,8 @@ use uuid::Uuid;
 /// The kinds of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
+    /// A quality of a tenant that e-services ask for.
+    Attribute,
     /// An office, or another body.
     Tenant,
     /// A service that a tenant offers.
@@ -16,159 +21,106 @@ pub enum Kind {
     Descriptor,
     /// A system that signs assertions.
     Client,
+    /// A public key of a client.
+    Key,
+    /// A TLS certificate.
+    Certificate,
     /// A tenant's leave to use an e-service.
     Agreement,
     /// What a tenant uses an e-service for.
     Purpose,
+    /// A tenant's leave to act for another.
+    Delegation,
     /// A person who administers or audits.
     Operator,
 }
 
-/// Where an entry stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+/// Where an entry stands; each kind uses some of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
     /// In force.
     Active,
-    /// Stopped, until the suspension is lifted.
-    Suspended,
     /// Ended for good.
     Archived,
+    /// In force until its last agreement has ended.
+    Archiving,
+    /// Archiving, and suspended.
+    ArchivingSuspended,
+    /// In force for old agreements only: a newer version is published.
+    Deprecated,
+    /// Being written; never was in force.
+    Draft,
+    /// Submitted without the certified attributes that are asked for.
+    MissingCertifiedAttributes,
+    /// Submitted; waits for the producer.
+    Pending,
+    /// In force for old and new agreements.
+    Published,
+    /// Refused by the producer, for good.
+    Rejected,
+    /// Withdrawn by whoever gave it, for good.
+    Revoked,
+    /// Stopped, until the suspension is lifted.
+    Suspended,
+    /// Waits for somebody else's approval.
+    WaitingForApproval,
 }
 
-/// An office, or another body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tenant {
-    /// Title for people.
-    pub title: String,
-    /// Code in the IPA.
-    pub ipa: String,
+/// Who has suspended an entry: three flags, each lifted only by its own side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspendedBy {
+    /// The tenant that uses.
+    pub consumer: bool,
+    /// The tenant that offers.
+    pub producer: bool,
+    /// The platform: an attribute is missing, or a changed contract is not confirmed.
+    pub platform: bool,
 }
 
-/// A service that a tenant offers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Eservice {
-    /// The tenant.
-    pub producer: Uuid,
+/// An entry as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its id.
+    pub id: Uuid,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its full name, unique among the entries of the kind that have not ended.
+    pub name: String,
+    /// Where it stands.
+    pub state: State,
+    /// Its fields.
+    pub body: serde_json::Value,
+    /// Epoch of its last change, which is its etag; zero before the first.
+    pub version: u64,
 }
 
-/// A version of an e-service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Descriptor {
-    /// The e-service.
-    pub eservice: Uuid,
-    /// Version, from 1.
-    pub version: u32,
-    /// Audience of its vouchers.
-    pub audience: String,
-    /// Where its contract stands.
-    pub contract: ContractRef,
-    /// Where the service listens.
-    pub upstream: Upstream,
-    /// Methods, `pkg.Service/Method`.
-    pub methods: Vec<String>,
-    /// Life of a voucher, seconds.
-    pub voucher_lifespan: u32,
-    /// Daily calls for all purposes of one consumer.
-    pub daily_per_consumer: u64,
-    /// Daily calls for all consumers.
-    pub daily_total: u64,
-    /// `automatic` or `manual`.
-    pub approval: String,
-}
-
-/// Where a contract stands, and what is assumed where it carries none of our options.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ContractRef {
-    /// `builtin`, or the SHA-256 of the stored descriptor set in hexadecimal.
-    pub set: String,
-    /// `read` or `write`, for a contract without options.
-    pub default_effect: Option<String>,
-    /// Class of every field, for a contract without options.
-    pub default_class: Option<String>,
-}
-
-/// Where a service listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Upstream {
-    /// `https://host:port`, or `http://` on loopback.
-    pub address: String,
-    /// Name that its certificate must bear.
-    pub server_name: String,
-    /// PEM of its CA; empty for the comune's own.
-    pub ca_pem: String,
-}
-
-/// A system that signs assertions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Client {
-    /// The tenant that it belongs to.
-    pub consumer: Uuid,
-    /// Its public keys.
-    pub keys: Vec<Key>,
-    /// SHA-256 of certificates of other CAs, in hexadecimal.
-    pub certificates: Vec<String>,
-    /// Whether its assertions may live 30 days.
-    pub legacy: bool,
-}
-
-/// A public key of a client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Key {
-    /// RFC 7638 thumbprint, unique in the registry.
-    pub kid: String,
-    /// PEM.
-    pub pem: String,
-}
-
-/// A tenant's leave to use an e-service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agreement {
-    /// The tenant.
-    pub consumer: Uuid,
-    /// The e-service.
-    pub eservice: Uuid,
-    /// The version that it was made on.
-    pub descriptor: Uuid,
-}
-
-/// What a tenant uses an e-service for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Purpose {
-    /// The tenant.
-    pub consumer: Uuid,
-    /// The e-service.
-    pub eservice: Uuid,
-    /// The rule of law, or the task, that it serves.
-    pub legal_basis: String,
-    /// Methods, `pkg.Service/Method`.
-    pub methods: Vec<String>,
-    /// Classes of data that it may see.
-    pub data_classes: Vec<String>,
-    /// Calls a day.
-    pub daily_calls: u64,
-    /// The clients that may act for it.
-    pub clients: Vec<Uuid>,
-    /// Whether a service may use it to serve another call.
-    pub chained: bool,
-}
-
-/// A person who administers or audits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operator {
-    /// admin, security, api, auditor, viewer.
-    pub roles: Vec<String>,
+/// An entry with its fields parsed.
+#[derive(Clone, Debug)]
+pub struct Entry<T> {
+    /// Its id.
+    pub id: Uuid,
+    /// Its full name.
+    pub name: String,
+    /// Where it stands.
+    pub state: State,
+    /// Its fields.
+    pub body: T,
 }
 
 impl Kind {
     /// All kinds, each after those that it refers to.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
+        Self::Attribute,
         Self::Tenant,
         Self::Eservice,
         Self::Descriptor,
         Self::Client,
+        Self::Key,
+        Self::Certificate,
         Self::Agreement,
         Self::Purpose,
+        Self::Delegation,
         Self::Operator,
     ];
 
@@ -176,12 +128,16 @@ impl Kind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Attribute => "attribute",
             Self::Tenant => "tenant",
             Self::Eservice => "eservice",
             Self::Descriptor => "descriptor",
             Self::Client => "client",
+            Self::Key => "key",
+            Self::Certificate => "certificate",
             Self::Agreement => "agreement",
             Self::Purpose => "purpose",
+            Self::Delegation => "delegation",
             Self::Operator => "operator",
         }
     }
@@ -194,32 +150,81 @@ impl Kind {
 }
 
 impl State {
-    /// The word for it, in the database.
+    /// All states.
+    pub const ALL: [Self; 13] = [
+        Self::Active,
+        Self::Archived,
+        Self::Archiving,
+        Self::ArchivingSuspended,
+        Self::Deprecated,
+        Self::Draft,
+        Self::MissingCertifiedAttributes,
+        Self::Pending,
+        Self::Published,
+        Self::Rejected,
+        Self::Revoked,
+        Self::Suspended,
+        Self::WaitingForApproval,
+    ];
+
+    /// The word for it, in the database and in answers.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Active => "ACTIVE",
-            Self::Suspended => "SUSPENDED",
             Self::Archived => "ARCHIVED",
+            Self::Archiving => "ARCHIVING",
+            Self::ArchivingSuspended => "ARCHIVING_SUSPENDED",
+            Self::Deprecated => "DEPRECATED",
+            Self::Draft => "DRAFT",
+            Self::MissingCertifiedAttributes => "MISSING_CERTIFIED_ATTRIBUTES",
+            Self::Pending => "PENDING",
+            Self::Published => "PUBLISHED",
+            Self::Rejected => "REJECTED",
+            Self::Revoked => "REVOKED",
+            Self::Suspended => "SUSPENDED",
+            Self::WaitingForApproval => "WAITING_FOR_APPROVAL",
         }
     }
 
     /// The state that a word names.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Active, Self::Suspended, Self::Archived]
-            .into_iter()
-            .find(|s| s.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// What is done to an entry to bring it here.
+    /// Whether nothing leads out of it.
     #[must_use]
-    pub fn participle(self) -> &'static str {
-        match self {
-            Self::Active => "unsuspended",
-            Self::Suspended => "suspended",
-            Self::Archived => "archived",
-        }
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Archived | Self::Rejected | Self::Revoked)
+    }
+
+    /// Whether a descriptor in it serves vouchers and calls: PDND issues for these three.
+    #[must_use]
+    pub fn serves(self) -> bool {
+        matches!(self, Self::Archiving | Self::Deprecated | Self::Published)
+    }
+}
+
+impl SuspendedBy {
+    /// Whether any side has.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.consumer || self.producer || self.platform
+    }
+}
+
+impl Row {
+    /// A text field of the body.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.body.get(name).and_then(serde_json::Value::as_str)
+    }
+
+    /// What names this version of the entry.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        self.version.to_string()
     }
 }
 

@@ -1,45 +1,42 @@
 //! The registry as the data plane reads it: immutable, whole, with its epoch.
 //!
-//! What every call needs is resolved when the snapshot is built: methods are sets, classes are
-//! masks, contracts are compiled.
+//! What every call needs is resolved when the snapshot is built: contracts are compiled, keys are
+//! parsed. The next snapshot shares everything that has not changed with the one before it, so its
+//! cost follows the change and not the registry.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use varco_runtime::jose::PublicKey;
 use varco_runtime::store::Db;
 
 use super::Error;
-use super::contract::{BUILTIN, Contract, Contracts};
-use super::entry::{
-    Agreement, Client, Descriptor, Eservice, Kind, Operator, Purpose, State, Tenant,
-};
-use super::store_entries::{self, Row};
-
-/// An entry with its place in the registry.
-#[derive(Clone, Debug)]
-pub struct Entry<T> {
-    /// Its id.
-    pub id: Uuid,
-    /// Its full name.
-    pub name: String,
-    /// Where it stands.
-    pub state: State,
-    /// Its fields.
-    pub body: T,
-}
+use super::agreement::Agreement;
+use super::attribute::Attribute;
+use super::certificate::Certificate;
+use super::client::Client;
+use super::contract::{Contract, Contracts};
+use super::delegation::Delegation;
+use super::descriptor::Descriptor;
+use super::draft::{Body, parsed};
+use super::entry::{Entry, Kind, Row, State};
+use super::eservice::Eservice;
+use super::key::Key;
+use super::operator::Operator;
+use super::purpose::Purpose;
+use super::store_entries;
+use super::tenant::Tenant;
 
 /// A descriptor with its compiled contract.
-#[derive(Clone, Debug)]
-pub struct LiveDescriptor {
+#[derive(Clone, Copy, Debug)]
+pub struct LiveDescriptor<'a> {
     /// The entry.
-    pub entry: Entry<Descriptor>,
+    pub entry: &'a Entry<Descriptor>,
     /// Its contract.
-    pub contract: Arc<Contract>,
+    pub contract: &'a Arc<Contract>,
 }
 
 /// A client's key, parsed.
@@ -49,6 +46,18 @@ pub struct LiveKey {
     pub client: Uuid,
     /// The key.
     pub key: PublicKey,
+    /// Where it stands.
+    pub state: State,
+    /// Until when it may sign, in seconds since the Unix epoch.
+    pub not_after: Option<i64>,
+}
+
+impl LiveKey {
+    /// Whether what it signs counts at a time (Unix seconds).
+    #[must_use]
+    pub fn signs_at(&self, now: i64) -> bool {
+        self.state == State::Active && self.not_after.is_none_or(|end| now < end)
+    }
 }
 
 /// The whole registry at one epoch.
@@ -56,65 +65,127 @@ pub struct LiveKey {
 pub struct Snapshot {
     /// The epoch.
     pub epoch: u64,
+    /// Attributes by id.
+    pub attributes: HashMap<Uuid, Arc<Entry<Attribute>>>,
     /// Tenants by id.
-    pub tenants: HashMap<Uuid, Entry<Tenant>>,
+    pub tenants: HashMap<Uuid, Arc<Entry<Tenant>>>,
     /// E-services by id.
-    pub eservices: HashMap<Uuid, Entry<Eservice>>,
+    pub eservices: HashMap<Uuid, Arc<Entry<Eservice>>>,
     /// Descriptors by id.
-    pub descriptors: HashMap<Uuid, LiveDescriptor>,
+    pub descriptors: HashMap<Uuid, Arc<Entry<Descriptor>>>,
     /// Clients by id.
-    pub clients: HashMap<Uuid, Entry<Client>>,
-    /// Agreements by consumer and e-service.
-    pub agreements: HashMap<(Uuid, Uuid), Entry<Agreement>>,
+    pub clients: HashMap<Uuid, Arc<Entry<Client>>>,
+    /// Clients' keys by id.
+    pub client_keys: HashMap<Uuid, Arc<Entry<Key>>>,
+    /// Certificates by id.
+    pub certificates: HashMap<Uuid, Arc<Entry<Certificate>>>,
+    /// Agreements by id.
+    pub agreements: HashMap<Uuid, Arc<Entry<Agreement>>>,
     /// Purposes by id.
-    pub purposes: HashMap<Uuid, Entry<Purpose>>,
-    /// Operators by name.
-    pub operators: HashMap<String, Entry<Operator>>,
-    /// Clients' keys by `kid`.
-    pub keys: HashMap<String, LiveKey>,
-    /// Clients by the thumbprint of a foreign certificate.
-    pub certificates: HashMap<[u8; 32], Uuid>,
+    pub purposes: HashMap<Uuid, Arc<Entry<Purpose>>>,
+    /// Delegations by id.
+    pub delegations: HashMap<Uuid, Arc<Entry<Delegation>>>,
+    /// Operators by id.
+    pub operators: HashMap<Uuid, Arc<Entry<Operator>>>,
+    /// Clients' keys by `kid`, revoked ones too.
+    pub keys: HashMap<String, Arc<LiveKey>>,
+    /// Descriptors by their audience.
+    pub audiences: HashMap<String, Uuid>,
     /// Every method that any descriptor exposes.
-    pub methods: HashSet<String>,
-    rows: Vec<Row>,
+    pub methods: Arc<HashSet<String>>,
+    contracts: HashMap<Uuid, Arc<Contract>>,
+    in_force: HashMap<(Uuid, Uuid), Uuid>,
+    thumbprints: HashMap<[u8; 32], Uuid>,
+    rows: HashMap<Uuid, Arc<Row>>,
+    names: BTreeMap<(Kind, String), Vec<Uuid>>,
     born: Instant,
     /// Milliseconds after birth at which the database last confirmed this epoch.
     confirmed: AtomicU64,
 }
 
-/// Reads the registry whole.
+/// Reads what has changed since a snapshot and gives the one that follows it.
 ///
 /// # Errors
 ///
 /// When the database cannot be read or an entry does not parse.
-pub async fn read(db: &Db, contracts: &Contracts) -> Result<Snapshot, Error> {
-    let (epoch, rows) = store_entries::read(db).await?;
-    let mut snapshot = Snapshot::empty(epoch);
-    for row in &rows {
-        snapshot.add(row, db, contracts).await?;
+pub async fn read(db: &Db, contracts: &Contracts, before: &Snapshot) -> Result<Snapshot, Error> {
+    let begun = Instant::now();
+    let (epoch, rows) = store_entries::read(db, before.epoch).await?;
+    for row in rows.iter().filter(|row| row.kind == Kind::Descriptor) {
+        load_contract(row, db, contracts).await?;
     }
-    snapshot.rows = rows;
-    Ok(snapshot)
+    let mut next = before.following(epoch, begun);
+    for row in rows {
+        next.add(row, contracts)?;
+    }
+    Ok(next)
+}
+
+async fn load_contract(row: &Row, db: &Db, contracts: &Contracts) -> Result<(), Error> {
+    let entry = parsed::<Descriptor>(row)?;
+    let of = &entry.body.contract;
+    if contracts.known(of).is_none() {
+        let set = store_entries::descriptor_set(db, &of.set).await?;
+        contracts
+            .compile(of, &set)
+            .map_err(|_| Error::Inconsistent(entry.name))?;
+    }
+    Ok(())
 }
 
 impl Snapshot {
     /// A registry that holds nothing.
     #[must_use]
-    pub fn empty(epoch: u64) -> Self {
+    pub fn empty() -> Self {
         Self {
-            epoch,
+            epoch: 0,
+            attributes: HashMap::new(),
             tenants: HashMap::new(),
             eservices: HashMap::new(),
             descriptors: HashMap::new(),
             clients: HashMap::new(),
+            client_keys: HashMap::new(),
+            certificates: HashMap::new(),
             agreements: HashMap::new(),
             purposes: HashMap::new(),
+            delegations: HashMap::new(),
             operators: HashMap::new(),
             keys: HashMap::new(),
-            certificates: HashMap::new(),
-            methods: HashSet::new(),
-            rows: Vec::new(),
+            audiences: HashMap::new(),
+            methods: Arc::default(),
+            contracts: HashMap::new(),
+            in_force: HashMap::new(),
+            thumbprints: HashMap::new(),
+            rows: HashMap::new(),
+            names: BTreeMap::new(),
             born: Instant::now(),
+            confirmed: AtomicU64::new(0),
+        }
+    }
+
+    fn following(&self, epoch: u64, born: Instant) -> Self {
+        Self {
+            epoch,
+            attributes: self.attributes.clone(),
+            tenants: self.tenants.clone(),
+            eservices: self.eservices.clone(),
+            descriptors: self.descriptors.clone(),
+            clients: self.clients.clone(),
+            client_keys: self.client_keys.clone(),
+            certificates: self.certificates.clone(),
+            agreements: self.agreements.clone(),
+            purposes: self.purposes.clone(),
+            delegations: self.delegations.clone(),
+            operators: self.operators.clone(),
+            keys: self.keys.clone(),
+            audiences: self.audiences.clone(),
+            methods: Arc::clone(&self.methods),
+            contracts: self.contracts.clone(),
+            in_force: self.in_force.clone(),
+            thumbprints: self.thumbprints.clone(),
+            rows: self.rows.clone(),
+            names: self.names.clone(),
+            born,
             confirmed: AtomicU64::new(0),
         }
     }
@@ -125,10 +196,39 @@ impl Snapshot {
         self.rows.is_empty()
     }
 
-    /// The entries of a kind, ordered by name.
+    /// The entries of a kind, ordered by name, ended ones too.
+    pub fn rows(&self, kind: Kind) -> impl Iterator<Item = &Arc<Row>> {
+        self.rows_after(kind, "")
+    }
+
+    /// The entries of a kind whose names come after one.
+    pub fn rows_after(&self, kind: Kind, name: &str) -> impl Iterator<Item = &Arc<Row>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = (kind, name.to_owned());
+        let named = self.names.range((Excluded(from), Unbounded));
+        named
+            .take_while(move |((of, _), _)| *of == kind)
+            .flat_map(|(_, ids)| ids.iter().filter_map(|id| self.rows.get(id)))
+    }
+
+    /// Every entry.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Row>> {
+        self.rows.values()
+    }
+
+    /// An entry by its id.
     #[must_use]
-    pub fn rows(&self, kind: Kind) -> Vec<&Row> {
-        self.rows.iter().filter(|row| row.kind == kind).collect()
+    pub fn row(&self, id: Uuid) -> Option<&Row> {
+        self.rows.get(&id).map(Arc::as_ref)
+    }
+
+    /// The entry of a full name that has not ended; else the one that ended last.
+    #[must_use]
+    pub fn named(&self, kind: Kind, name: &str) -> Option<&Row> {
+        let ids = self.names.get(&(kind, name.to_owned()))?;
+        let rows = || ids.iter().filter_map(|id| self.row(*id));
+        let live = rows().find(|row| !row.state.is_final());
+        live.or_else(|| rows().max_by_key(|row| row.version))
     }
 
     /// An entry by id, by full name, or by the last part of its name where that is unambiguous.
@@ -137,27 +237,61 @@ impl Snapshot {
     ///
     /// When there is none, or more than one.
     pub fn find(&self, kind: Kind, name: &str) -> Result<Row, Error> {
-        let rows = self.rows(kind);
-        if let Some(row) = rows
-            .iter()
-            .find(|row| row.name == name || row.id.to_string() == name)
-        {
-            return Ok((*row).clone());
+        let by_id = name.parse().ok().and_then(|id| self.row(id));
+        let exact = by_id.filter(|row| row.kind == kind);
+        if let Some(row) = exact.or_else(|| self.named(kind, name)) {
+            return Ok(row.clone());
         }
-        let mut short = rows
-            .iter()
-            .filter(|row| row.name.rsplit('/').next() == Some(name));
-        match (short.next(), short.next()) {
-            (Some(row), None) => Ok((*row).clone()),
-            (Some(_), Some(_)) => Err(Error::Ambiguous(kind.name(), name.to_owned())),
-            _ => Err(Error::NotFound(kind.name(), name.to_owned())),
+        let mut short: Vec<&Row> = self
+            .rows(kind)
+            .map(Arc::as_ref)
+            .filter(|row| row.name.rsplit('/').next() == Some(name))
+            .collect();
+        if short.len() > 1 {
+            short.retain(|row| !row.state.is_final());
+        }
+        match short.as_slice() {
+            [row] => Ok((*row).clone()),
+            [] => Err(Error::NotFound(kind.name(), name.to_owned())),
+            _ => Err(Error::Ambiguous(kind.name(), name.to_owned())),
         }
     }
 
-    /// Every entry.
+    /// A descriptor with its contract.
     #[must_use]
-    pub fn all(&self) -> &[Row] {
-        &self.rows
+    pub fn descriptor(&self, id: Uuid) -> Option<LiveDescriptor<'_>> {
+        Some(LiveDescriptor {
+            entry: self.descriptors.get(&id)?,
+            contract: self.contracts.get(&id)?,
+        })
+    }
+
+    /// The agreement of a tenant on an e-service that is active or suspended.
+    #[must_use]
+    pub fn agreement(&self, consumer: Uuid, eservice: Uuid) -> Option<&Entry<Agreement>> {
+        let id = self.in_force.get(&(consumer, eservice))?;
+        self.agreements.get(id).map(Arc::as_ref)
+    }
+
+    /// An operator by name.
+    #[must_use]
+    pub fn operator(&self, name: &str) -> Option<&Entry<Operator>> {
+        let id = self.named(Kind::Operator, name)?.id;
+        self.operators.get(&id).map(Arc::as_ref)
+    }
+
+    /// What the registry says of a certificate.
+    #[must_use]
+    pub fn certificate(&self, thumbprint: &[u8; 32]) -> Option<&Entry<Certificate>> {
+        let id = self.thumbprints.get(thumbprint)?;
+        self.certificates.get(id).map(Arc::as_ref)
+    }
+
+    /// Whether a certificate has been suspended or revoked.
+    #[must_use]
+    pub fn is_revoked(&self, thumbprint: &[u8; 32]) -> bool {
+        self.certificate(thumbprint)
+            .is_some_and(|entry| entry.state != State::Active)
     }
 
     /// How long the database has not confirmed this epoch.
@@ -167,89 +301,132 @@ impl Snapshot {
         self.born.elapsed().saturating_sub(confirmed)
     }
 
-    /// Notes that the database still is at this epoch.
-    pub fn touch(&self) {
-        let now = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.confirmed.store(now, Ordering::Relaxed);
+    /// Notes that the database still was at this epoch when it was asked at `asked`.
+    pub fn touch(&self, asked: Instant) {
+        let then = asked.saturating_duration_since(self.born).as_millis();
+        let then = u64::try_from(then).unwrap_or(u64::MAX);
+        self.confirmed.fetch_max(then, Ordering::Relaxed);
     }
 
-    async fn add(&mut self, row: &Row, db: &Db, contracts: &Contracts) -> Result<(), Error> {
+    /// Puts an entry in the place of the one with its id.
+    ///
+    /// # Errors
+    ///
+    /// When it does not parse.
+    pub fn add(&mut self, row: Row, contracts: &Contracts) -> Result<(), Error> {
         match row.kind {
-            Kind::Tenant => keep(&mut self.tenants, entry(row)?),
-            Kind::Eservice => keep(&mut self.eservices, entry(row)?),
-            Kind::Descriptor => self.add_descriptor(entry(row)?, db, contracts).await?,
-            Kind::Client => self.add_client(entry(row)?)?,
-            Kind::Agreement => {
-                let agreement: Entry<Agreement> = entry(row)?;
-                let key = (agreement.body.consumer, agreement.body.eservice);
-                self.agreements.insert(key, agreement);
-            }
-            Kind::Purpose => keep(&mut self.purposes, entry(row)?),
-            Kind::Operator => {
-                let operator: Entry<Operator> = entry(row)?;
-                self.operators.insert(operator.name.clone(), operator);
-            }
+            Kind::Attribute => keep(&mut self.attributes, &row)?,
+            Kind::Tenant => keep(&mut self.tenants, &row)?,
+            Kind::Eservice => keep(&mut self.eservices, &row)?,
+            Kind::Descriptor => self.add_descriptor(&row, contracts)?,
+            Kind::Client => keep(&mut self.clients, &row)?,
+            Kind::Key => self.add_key(&row)?,
+            Kind::Certificate => self.add_certificate(&row)?,
+            Kind::Agreement => self.add_agreement(&row)?,
+            Kind::Purpose => keep(&mut self.purposes, &row)?,
+            Kind::Delegation => keep(&mut self.delegations, &row)?,
+            Kind::Operator => keep(&mut self.operators, &row)?,
         }
+        self.name(&row);
+        self.rows.insert(row.id, Arc::new(row));
         Ok(())
     }
 
-    async fn add_descriptor(
-        &mut self,
-        entry: Entry<Descriptor>,
-        db: &Db,
-        contracts: &Contracts,
-    ) -> Result<(), Error> {
-        let of = &entry.body.contract;
-        let contract = if let Some(known) = contracts.known(of) {
-            known
-        } else {
-            let set = match of.set.as_str() {
-                BUILTIN => varco_proto::DESCRIPTOR_SET.to_vec(),
-                hash => store_entries::descriptor_set(db, hash).await?,
-            };
-            contracts
-                .compile(of, &set)
-                .map_err(|_| Error::Inconsistent(entry.name.clone()))?
+    fn name(&mut self, row: &Row) {
+        let before = self.rows.get(&row.id).map(|old| old.name.clone());
+        if before.as_ref() == Some(&row.name) {
+            return;
+        }
+        if let Some(ids) = before.and_then(|name| self.names.get_mut(&(row.kind, name))) {
+            ids.retain(|id| *id != row.id);
+        }
+        let ids = self.names.entry((row.kind, row.name.clone())).or_default();
+        ids.push(row.id);
+    }
+
+    fn add_descriptor(&mut self, row: &Row, contracts: &Contracts) -> Result<(), Error> {
+        let entry = parsed::<Descriptor>(row)?;
+        let bad = || Error::Inconsistent(row.name.clone());
+        let contract = contracts.known(&entry.body.contract).ok_or_else(bad)?;
+        self.contracts.insert(entry.id, contract);
+        if let Some(old) = self.descriptors.get(&entry.id) {
+            self.audiences.remove(&old.body.audience);
+        }
+        self.audiences.insert(entry.body.audience.clone(), entry.id);
+        self.descriptors.insert(entry.id, Arc::new(entry));
+        let methods = self.descriptors.values().flat_map(|it| &it.body.methods);
+        self.methods = Arc::new(methods.cloned().collect());
+        Ok(())
+    }
+
+    fn add_key(&mut self, row: &Row) -> Result<(), Error> {
+        let entry = parsed::<Key>(row)?;
+        let key = match self.keys.get(&entry.name) {
+            Some(known) => known.key.clone(),
+            None => PublicKey::from_pem(&entry.body.pem)
+                .map_err(|_| Error::Inconsistent(entry.name.clone()))?,
         };
-        self.methods.extend(entry.body.methods.iter().cloned());
-        self.descriptors
-            .insert(entry.id, LiveDescriptor { entry, contract });
+        let live = LiveKey {
+            client: entry.body.client,
+            key,
+            state: entry.state,
+            not_after: entry.body.not_after,
+        };
+        self.keys.insert(entry.name.clone(), Arc::new(live));
+        self.client_keys.insert(entry.id, Arc::new(entry));
         Ok(())
     }
 
-    fn add_client(&mut self, entry: Entry<Client>) -> Result<(), Error> {
-        let bad = || Error::Inconsistent(entry.name.clone());
-        for key in &entry.body.keys {
-            let parsed = PublicKey::from_pem(&key.pem).map_err(|_| bad())?;
-            self.keys.insert(
-                key.kid.clone(),
-                LiveKey {
-                    client: entry.id,
-                    key: parsed,
-                },
-            );
+    fn add_certificate(&mut self, row: &Row) -> Result<(), Error> {
+        let mut thumbprint = [0; 32];
+        hex::decode_to_slice(&row.name, &mut thumbprint)
+            .map_err(|_| Error::Inconsistent(row.name.clone()))?;
+        keep(&mut self.certificates, row)?;
+        self.thumbprints.insert(thumbprint, row.id);
+        Ok(())
+    }
+
+    fn add_agreement(&mut self, row: &Row) -> Result<(), Error> {
+        let entry = parsed::<Agreement>(row)?;
+        let pair = (entry.body.consumer, entry.body.eservice);
+        if matches!(entry.state, State::Active | State::Suspended) {
+            self.in_force.insert(pair, entry.id);
+        } else if self.in_force.get(&pair) == Some(&entry.id) {
+            self.in_force.remove(&pair);
         }
-        for text in &entry.body.certificates {
-            let mut thumbprint = [0; 32];
-            hex::decode_to_slice(text, &mut thumbprint).map_err(|_| bad())?;
-            self.certificates.insert(thumbprint, entry.id);
-        }
-        keep(&mut self.clients, entry);
+        self.agreements.insert(entry.id, Arc::new(entry));
         Ok(())
     }
 }
 
-fn keep<T>(map: &mut HashMap<Uuid, Entry<T>>, entry: Entry<T>) {
-    map.insert(entry.id, entry);
+fn keep<T: Body>(map: &mut HashMap<Uuid, Arc<Entry<T>>>, row: &Row) -> Result<(), Error> {
+    map.insert(row.id, Arc::new(parsed(row)?));
+    Ok(())
 }
 
-fn entry<T: DeserializeOwned>(row: &Row) -> Result<Entry<T>, Error> {
-    let body = serde_json::from_value(row.body.clone())
-        .map_err(|_| Error::Inconsistent(row.name.clone()))?;
-    Ok(Entry {
-        id: row.id,
-        name: row.name.clone(),
-        state: row.state,
-        body,
-    })
+/// Says for each type of fields its kind and its place.
+macro_rules! bodies {
+    ($($body:ident $kind:ident $field:ident)*) => {
+        $(impl Body for $body {
+            const KIND: Kind = Kind::$kind;
+
+            fn of(snapshot: &Snapshot) -> &HashMap<Uuid, Arc<Entry<Self>>> {
+                &snapshot.$field
+            }
+        })*
+    };
+}
+
+bodies! {
+    Agreement Agreement agreements
+    Attribute Attribute attributes
+    Certificate Certificate certificates
+    Client Client clients
+    Delegation Delegation delegations
+    Descriptor Descriptor descriptors
+    Eservice Eservice eservices
+    Key Key client_keys
+    Operator Operator operators
+    Purpose Purpose purposes
+    Tenant Tenant tenants
 }

@@ -1,60 +1,73 @@
 //! The registry in its database: entries, their history, contracts and the epoch.
 //!
-//! An entry's fields are one JSON text, because the registry is read whole and compared field by
-//! field; what must be unique or found alone has a column of its own.
+//! An entry's fields are one JSON text, because the registry is compared field by field; what must
+//! be unique or found alone has a column of its own. The events are its history, for good.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 use varco_runtime::on;
-use varco_runtime::store::{Db, Tx};
+use varco_runtime::store::{self, Db, Tx};
 
 use super::Error;
-use super::apply::Plan;
-use super::entry::{Kind, State};
+use super::draft::{Finished, Written};
+use super::entry::{Kind, Row, State};
 
-/// An entry as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its id.
-    pub id: Uuid,
-    /// Its kind.
-    pub kind: Kind,
-    /// Its full name, unique within the kind.
-    pub name: String,
-    /// Where it stands.
-    pub state: State,
-    /// Its fields.
-    pub body: serde_json::Value,
+/// Where an event stands in the history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// Epoch of the change.
+    pub epoch: u64,
+    /// Place within the change.
+    pub seq: u64,
 }
 
-impl Row {
-    /// A text field of the body.
-    #[must_use]
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.body.get(name).and_then(serde_json::Value::as_str)
-    }
-}
-
-/// An entry to be written, with what was done to it.
+/// One thing that was done.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub struct Event {
+    /// Where it stands.
+    pub cursor: Cursor,
+    /// When, in microseconds since the Unix epoch.
+    pub at: i64,
+    /// Who did it.
+    pub operator: String,
     /// What was done.
-    pub action: &'static str,
-    /// The entry afterwards.
+    pub action: String,
+    /// The entry as it stood afterwards.
     pub row: Row,
 }
 
-/// All entries and the epoch they belong to.
+impl std::str::FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (epoch, seq) = text.split_once('.').ok_or(())?;
+        Ok(Self {
+            epoch: epoch.parse().map_err(|_| ())?,
+            seq: seq.parse().map_err(|_| ())?,
+        })
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.seq)
+    }
+}
+
+/// The entries that have changed after an epoch, and the epoch that they belong to.
 ///
 /// # Errors
 ///
 /// When the database cannot be read or an entry does not parse.
-pub async fn read(db: &Db) -> Result<(u64, Vec<Row>), Error> {
+pub async fn read(db: &Db, after: u64) -> Result<(u64, Vec<Row>), Error> {
     let mut tx = db.read().await?;
     let epoch = read_epoch(&mut tx).await?;
-    let rows: Vec<(String, String, String, String, String)> =
-        on!(&mut tx, |db| sqlx::query_as(ALL).fetch_all(db).await)
-            .map_err(varco_runtime::store::Error::from)?;
+    let rows: Vec<(String, String, String, String, String, i64)> =
+        on!(&mut tx, |db| sqlx::query_as(CHANGED)
+            .bind(after.cast_signed())
+            .fetch_all(db)
+            .await)
+        .map_err(store::Error::from)?;
     let rows: Result<Vec<Row>, Error> = rows.into_iter().map(row).collect();
     Ok((epoch, rows?))
 }
@@ -69,6 +82,23 @@ pub async fn epoch(db: &Db) -> Result<u64, Error> {
     read_epoch(&mut tx).await
 }
 
+/// Events after a cursor, oldest first.
+///
+/// # Errors
+///
+/// When the database cannot be read or an event does not parse.
+pub async fn events(db: &Db, after: Cursor, most: u32) -> Result<Vec<Event>, Error> {
+    let mut tx = db.read().await?;
+    let found: Vec<_> = on!(&mut tx, |db| sqlx::query_as(EVENTS)
+        .bind(after.epoch.cast_signed())
+        .bind(after.seq.cast_signed())
+        .bind(i64::from(most))
+        .fetch_all(db)
+        .await)
+    .map_err(store::Error::from)?;
+    found.into_iter().map(event).collect()
+}
+
 /// A stored descriptor set by its hash.
 ///
 /// # Errors
@@ -80,7 +110,7 @@ pub async fn descriptor_set(db: &Db, hash: &str) -> Result<Vec<u8>, Error> {
         .bind(hash)
         .fetch_optional(db)
         .await)
-    .map_err(varco_runtime::store::Error::from)?;
+    .map_err(store::Error::from)?;
     found
         .map(|(bytes,)| bytes)
         .ok_or_else(|| Error::Inconsistent(format!("set {hash}")))
@@ -97,43 +127,36 @@ pub struct Author<'a> {
     pub seen: u64,
 }
 
-/// Writes what a plan changes, with its events, as one epoch.
+/// Writes a change with its events, as one epoch.
 ///
 /// # Errors
 ///
 /// [`Error::Moved`] when somebody was faster, or when the database refuses; then nothing was
 /// changed.
-pub async fn write(db: &Db, plan: &Plan, author: Author<'_>) -> Result<(), Error> {
+pub async fn write(db: &Db, change: &Finished, author: Author<'_>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     let epoch = next_epoch(&mut tx, author.seen).await?;
-    for (hash, bytes) in &plan.sets {
+    for (hash, bytes) in &change.sets {
         on!(&mut tx, |db| sqlx::query(KEEP_SET)
             .bind(hash)
             .bind(bytes)
             .execute(db)
             .await
             .map(|done| done.rows_affected()))
-        .map_err(varco_runtime::store::Error::from)?;
+        .map_err(store::Error::from)?;
     }
-    for written in plan.written() {
-        put(&mut tx, written, epoch, author).await?;
+    for (written, seq) in change.written.iter().zip(0_i64..) {
+        put(&mut tx, written, (epoch, seq), author).await?;
     }
     Ok(tx.commit().await?)
 }
 
-/// Writes one entry, with its event, as one epoch.
-///
-/// # Errors
-///
-/// As [`write()`].
-pub async fn write_one(db: &Db, written: Written, author: Author<'_>) -> Result<(), Error> {
-    let mut tx = db.begin().await?;
-    let epoch = next_epoch(&mut tx, author.seen).await?;
-    put(&mut tx, &written, epoch, author).await?;
-    Ok(tx.commit().await?)
-}
-
-async fn put(tx: &mut Tx, written: &Written, epoch: i64, author: Author<'_>) -> Result<(), Error> {
+async fn put(
+    tx: &mut Tx,
+    written: &Written,
+    (epoch, seq): (i64, i64),
+    author: Author<'_>,
+) -> Result<(), Error> {
     let (row, id) = (&written.row, written.row.id.to_string());
     let body = row.body.to_string();
     on!(&mut *tx, |db| sqlx::query(PUT)
@@ -142,28 +165,32 @@ async fn put(tx: &mut Tx, written: &Written, epoch: i64, author: Author<'_>) -> 
         .bind(&row.name)
         .bind(row.state.name())
         .bind(&body)
+        .bind(epoch)
         .execute(db)
         .await
         .map(|done| done.rows_affected()))
-    .map_err(varco_runtime::store::Error::from)?;
+    .map_err(store::Error::from)?;
     on!(&mut *tx, |db| sqlx::query(EVENT)
         .bind(epoch)
+        .bind(seq)
         .bind(author.now.as_microsecond())
         .bind(author.operator)
         .bind(written.action)
         .bind(row.kind.name())
         .bind(&id)
+        .bind(&row.name)
+        .bind(row.state.name())
         .bind(&body)
         .execute(db)
         .await
         .map(|done| done.rows_affected()))
-    .map_err(varco_runtime::store::Error::from)?;
+    .map_err(store::Error::from)?;
     Ok(())
 }
 
 async fn read_epoch(tx: &mut Tx) -> Result<u64, Error> {
-    let (epoch,): (i64,) = on!(tx, |db| sqlx::query_as(EPOCH).fetch_one(db).await)
-        .map_err(varco_runtime::store::Error::from)?;
+    let (epoch,): (i64,) =
+        on!(tx, |db| sqlx::query_as(EPOCH).fetch_one(db).await).map_err(store::Error::from)?;
     Ok(epoch.unsigned_abs())
 }
 
@@ -173,31 +200,64 @@ async fn next_epoch(tx: &mut Tx, seen: u64) -> Result<i64, Error> {
         .bind(seen.cast_signed())
         .fetch_optional(db)
         .await)
-    .map_err(varco_runtime::store::Error::from)?;
+    .map_err(store::Error::from)?;
     next.map(|(epoch,)| epoch).ok_or(Error::Moved)
 }
 
-fn row(stored: (String, String, String, String, String)) -> Result<Row, Error> {
-    let (id, kind, name, state, body) = stored;
+fn row(stored: (String, String, String, String, String, i64)) -> Result<Row, Error> {
+    let (id, kind, name, state, body, version) = stored;
     let bad = || Error::Inconsistent(name.clone());
     Ok(Row {
-        id: id.parse().map_err(|_| bad())?,
+        id: id.parse::<Uuid>().map_err(|_| bad())?,
         kind: Kind::parse(&kind).ok_or_else(bad)?,
         state: State::parse(&state).ok_or_else(bad)?,
         body: serde_json::from_str(&body).map_err(|_| bad())?,
+        version: version.unsigned_abs(),
         name,
     })
 }
 
-const ALL: &str = "SELECT id, kind, name, state, body FROM entry ORDER BY kind, name";
+fn event(
+    stored: (
+        i64,
+        i64,
+        i64,
+        String,
+        String,
+        String,
+        String,
+        String,
+        String,
+        String,
+    ),
+) -> Result<Event, Error> {
+    let (epoch, seq, at, operator, action, kind, entry, name, state, body) = stored;
+    let cursor = Cursor {
+        epoch: epoch.unsigned_abs(),
+        seq: seq.unsigned_abs(),
+    };
+    Ok(Event {
+        cursor,
+        at,
+        operator,
+        action,
+        row: row((entry, kind, name, state, body, epoch))?,
+    })
+}
+
+const CHANGED: &str = "SELECT id, kind, name, state, body, version FROM entry WHERE version > $1";
 const DESCRIPTOR_SET: &str = "SELECT bytes FROM descriptor_set WHERE hash = $1";
 const EPOCH: &str = "SELECT ultimo FROM epoch WHERE id = 1";
-const EVENT: &str = "INSERT INTO event (epoch, at, operator, action, kind, entry, body) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const EVENT: &str = "INSERT INTO event \
+     (epoch, seq, at, operator, action, kind, entry, name, state, body) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const EVENTS: &str = "SELECT epoch, seq, at, operator, action, kind, entry, name, state, body \
+     FROM event WHERE epoch > $1 OR (epoch = $1 AND seq > $2) ORDER BY epoch, seq LIMIT $3";
 const KEEP_SET: &str =
     "INSERT INTO descriptor_set (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
 const NEXT_EPOCH: &str =
     "UPDATE epoch SET ultimo = ultimo + 1 WHERE id = 1 AND ultimo = $1 RETURNING ultimo";
-const PUT: &str = "INSERT INTO entry (id, kind, name, state, body) VALUES ($1, $2, $3, $4, $5) \
+const PUT: &str = "INSERT INTO entry (id, kind, name, state, body, version) \
+     VALUES ($1, $2, $3, $4, $5, $6) \
      ON CONFLICT (id) DO UPDATE SET name = excluded.name, state = excluded.state, \
-     body = excluded.body";
+     body = excluded.body, version = excluded.version";

@@ -67,6 +67,8 @@ pub struct Gateway {
     pub key: PathBuf,
     /// Folder of the keys that give authority.
     pub keys: PathBuf,
+    /// Whether who asks for access may not be who approves it.
+    pub four_eyes: bool,
     /// Audience of client assertions in PDND's style, beside the issuer and the token address.
     pub assertion_audience: String,
     /// Limits.

@@ -1,22 +1,30 @@
 -- The registry, its history, and what gateways share.
 CREATE TABLE entry (
-    id    TEXT NOT NULL PRIMARY KEY,
-    kind  TEXT NOT NULL,
-    name  TEXT NOT NULL,
-    state TEXT NOT NULL,
-    body  TEXT NOT NULL,
-    UNIQUE (kind, name)
+    id      TEXT NOT NULL PRIMARY KEY,
+    kind    TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    body    TEXT NOT NULL,
+    version BIGINT NOT NULL
 );
+CREATE INDEX entry_version ON entry (version);
+-- What has ended gives its name free, but for keys and certificates: their names are what they are.
+CREATE UNIQUE INDEX entry_live ON entry (kind, name)
+    WHERE state NOT IN ('ARCHIVED', 'REJECTED', 'REVOKED');
+CREATE UNIQUE INDEX entry_for_good ON entry (kind, name) WHERE kind IN ('key', 'certificate');
 
 CREATE TABLE event (
     epoch    BIGINT NOT NULL,
+    seq      BIGINT NOT NULL,
     at       BIGINT NOT NULL,
     operator TEXT NOT NULL,
     action   TEXT NOT NULL,
     kind     TEXT NOT NULL,
     entry    TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    state    TEXT NOT NULL,
     body     TEXT NOT NULL,
-    PRIMARY KEY (epoch, entry)
+    PRIMARY KEY (epoch, seq)
 );
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'events are append-only'; END $$;

@@ -1,199 +1,350 @@
-//! Planning who may use what: clients, agreements, purposes.
+//! Planning who may use what: agreements and purposes.
 
+use std::sync::Arc;
+
+use uuid::Uuid;
 use varco_proto::registry::v1 as proto;
-use varco_runtime::jose::PublicKey;
-use varco_runtime::tls;
 
-use super::{Named, Planner};
-use crate::audit::record::names_a_person;
-use crate::registry::entry::{Agreement, Client, Descriptor, Key, Kind, Purpose, State};
-use crate::registry::store_entries::Row;
+use super::{Mode, Named, Planner, moment, names_a_person, some};
+use crate::registry::Error;
+use crate::registry::act;
+use crate::registry::agreement::Agreement;
+use crate::registry::client::Client;
+use crate::registry::descriptor::Descriptor;
+use crate::registry::entry::{Entry, Kind, State, SuspendedBy};
+use crate::registry::purpose::{Content, Purpose, RiskAnalysis, Trigger};
 
-impl Planner<'_> {
-    pub(super) fn clients(&mut self, clients: &[proto::Client]) {
-        for client in clients {
-            let name = Named::new(Kind::Client, client.name.clone(), &client.name);
-            let consumer = self.refer(&name, "consumer", Kind::Tenant, &client.consumer);
-            let keys = self.keys(&name, &client.keys);
-            let certificates = self.certificates(&name, &client.certificates);
-            let Some(consumer) = consumer else { continue };
-            let body = Client {
-                consumer: consumer.id,
-                keys,
-                certificates,
-                legacy: client.legacy,
-            };
-            self.put(name, &body);
-        }
-    }
-
-    pub(super) fn agreements(&mut self, agreements: &[proto::Agreement]) {
-        for agreement in agreements {
-            let full = format!("{}/{}", agreement.consumer, agreement.eservice);
-            let name = Named::new(Kind::Agreement, full.clone(), &full);
-            let consumer = self.refer(&name, "consumer", Kind::Tenant, &agreement.consumer);
-            let eservice = self.refer(&name, "eservice", Kind::Eservice, &agreement.eservice);
+impl Planner<'_, '_> {
+    pub(super) fn agreements(&mut self, agreements: &[proto::Agreement]) -> Result<(), Error> {
+        for declared in agreements {
+            let full = format!("{}/{}", declared.consumer, declared.eservice);
+            let name = Named::new(Kind::Agreement, full);
+            let consumer = self.refer(&name, "consumer", Kind::Tenant, &declared.consumer);
+            let eservice = self.refer(&name, "eservice", Kind::Eservice, &declared.eservice);
+            let before = self.begin(&name);
             let (Some(consumer), Some(eservice)) = (consumer, eservice) else {
                 continue;
             };
-            let Some((descriptor, _)) = self.descriptor_of(&name, &eservice) else {
+            // Without its parts nothing more can be said of it.
+            if !self.problems.is_empty() {
+                continue;
+            }
+            let Some(target) = self.version(&name, eservice, declared.version)? else {
                 continue;
             };
-            let body = Agreement {
-                consumer: consumer.id,
-                eservice: eservice.id,
-                descriptor,
+            let id = before.as_ref().map(|row| row.id);
+            let seen = self.entry::<Agreement>(id);
+            let moved = self.agreement(&name, consumer, seen.as_deref(), &target);
+            let Some(id) = self.refused(&name, moved)? else {
+                continue;
             };
-            self.put(name, &body);
+            self.suspend(&name, id, declared.standing)?;
+            let note = self.agreement_note(id);
+            self.note(&name, id, before.as_ref(), &note);
         }
+        Ok(())
     }
 
-    pub(super) fn purposes(&mut self, purposes: &[proto::Purpose]) {
-        for purpose in purposes {
-            let full = format!("{}/{}", purpose.consumer, purpose.name);
-            let name = Named::new(Kind::Purpose, full, &purpose.name);
-            if let Some(body) = self.purpose(&name, purpose) {
-                self.put(name, &body);
+    /// Brings an agreement as far as it goes without anybody's approval.
+    fn agreement(
+        &mut self,
+        name: &Named,
+        consumer: Uuid,
+        seen: Option<&Entry<Agreement>>,
+        target: &Entry<Descriptor>,
+    ) -> Result<Uuid, Error> {
+        let id = match seen {
+            None => act::agreement_created(self.draft, &name.full, consumer, target)?,
+            Some(seen) => seen.id,
+        };
+        let entry = self.draft.entry::<Agreement>(id)?;
+        let newer = target.body.version > entry.body.version;
+        match entry.state {
+            _ if self.mode == Mode::Create => Ok(id),
+            State::Draft => act::submit(self.draft, &entry),
+            State::Active | State::Suspended if newer => act::upgrade(self.draft, &entry),
+            State::Active | State::Suspended if target.id != entry.body.descriptor => {
+                let english = format!("it is on version {} and cannot go back", entry.body.version);
+                Err(Error::Precondition("VERSION_OLDER", english))
             }
+            _ => Ok(id),
         }
     }
 
-    fn purpose(&mut self, name: &Named<'_>, declared: &proto::Purpose) -> Option<Purpose> {
+    fn agreement_note(&self, id: Uuid) -> String {
+        let Some(entry) = self.entry::<Agreement>(Some(id)) else {
+            return String::new();
+        };
+        match entry.state {
+            State::Pending => "waits for the producer's approval".to_owned(),
+            State::Draft => "is a draft: the consumer lacks attributes".to_owned(),
+            State::MissingCertifiedAttributes => "lacks certified attributes".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The version that an agreement is to be on.
+    fn version(
+        &mut self,
+        name: &Named,
+        eservice: Uuid,
+        version: u32,
+    ) -> Result<Option<Arc<Entry<Descriptor>>>, Error> {
+        let versions = self.draft.versions(eservice)?;
+        let found = match version {
+            0 => versions
+                .into_iter()
+                .rev()
+                .find(|it| it.state == State::Published),
+            wanted => versions
+                .into_iter()
+                .find(|it| it.body.version == wanted && it.state != State::Draft),
+        };
+        // An agreement that stands may rest on a version that is suspended now.
+        let stands = self.draft.named(Kind::Agreement, &name.full);
+        let stands = stands.filter(|row| !row.state.is_final()).map(|row| row.id);
+        let stands = self.entry::<Agreement>(stands).map(|it| it.body.descriptor);
+        let found = found.or_else(|| self.entry::<Descriptor>(stands));
+        if found.is_none() {
+            self.problem(name, "eservice", "has no published descriptor");
+        }
+        Ok(found)
+    }
+
+    pub(super) fn purposes(&mut self, purposes: &[proto::Purpose]) -> Result<(), Error> {
+        for declared in purposes {
+            let full = format!("{}/{}", declared.consumer, declared.name);
+            let name = Named::new(Kind::Purpose, full);
+            let before = self.begin(&name);
+            let id = before.as_ref().map(|row| row.id);
+            let seen = self.entry::<Purpose>(id);
+            let Some(entry) = self.purpose(&name, declared, seen.as_deref())? else {
+                continue;
+            };
+            let id = self.placed(&name, seen.as_deref(), entry)?;
+            self.suspend(&name, id, declared.standing)?;
+            let note = self.purpose_note(id);
+            self.note(&name, id, before.as_ref(), &note);
+        }
+        Ok(())
+    }
+
+    /// Writes a purpose as it is declared and puts its content where it belongs.
+    fn placed(
+        &mut self,
+        name: &Named,
+        seen: Option<&Entry<Purpose>>,
+        (mut entry, content): (Entry<Purpose>, Content),
+    ) -> Result<Uuid, Error> {
+        let id = entry.id;
+        let done = if seen.is_none() { "created" } else { "updated" };
+        let agreed = self.agreement_in_force(&entry.body)?;
+        let in_force = matches!(entry.state, State::Active | State::Suspended);
+        if self.mode == Mode::Create {
+            self.require(
+                name,
+                "eservice",
+                agreed,
+                "has no active agreement with the consumer",
+            );
+        }
+        if (!agreed && !in_force) || self.mode == Mode::Create {
+            // There is nothing yet that it could rest on.
+            entry.body.content = content;
+            if seen.is_none_or(|seen| seen.body != entry.body) {
+                self.write(done, &entry);
+            }
+            return Ok(id);
+        }
+        let as_it_is = in_force && content == entry.body.content && entry.body.waiting.is_none();
+        let waits = entry.body.waiting.as_ref() == Some(&content)
+            || (entry.state == State::WaitingForApproval && content == entry.body.content);
+        if as_it_is || waits {
+            if seen.is_none_or(|seen| seen.body != entry.body) {
+                self.write(done, &entry);
+            }
+            return Ok(id);
+        }
+        let placed = act::place(self.draft, &entry, content, done);
+        self.refused(name, placed)?;
+        Ok(id)
+    }
+
+    /// A purpose as it is declared, with its content apart.
+    fn purpose(
+        &mut self,
+        name: &Named,
+        declared: &proto::Purpose,
+        seen: Option<&Entry<Purpose>>,
+    ) -> Result<Option<(Entry<Purpose>, Content)>, Error> {
         let consumer = self.refer(name, "consumer", Kind::Tenant, &declared.consumer);
         let eservice = self.refer(name, "eservice", Kind::Eservice, &declared.eservice);
-        let clients: Vec<Option<Row>> = declared
-            .clients
-            .iter()
-            .map(|client| self.refer(name, "clients", Kind::Client, client))
-            .collect();
-        let basis = (1..=500).contains(&declared.legal_basis.len());
-        self.require(name, "legal_basis", basis, "must have 1 to 500 bytes");
-        let person = names_a_person(&declared.legal_basis);
-        let rule = "must not hold a codice fiscale: it enters every record";
-        self.require(name, "legal_basis", !person, rule);
-        let classes = &declared.data_classes;
-        let fit = (1..=64).contains(&classes.len()) && classes.iter().all(|it| is_class(it));
-        self.require(
-            name,
-            "data_classes",
-            fit,
-            "must be 1 to 64 names of at most 64 characters",
-        );
-        let (consumer, eservice) = (consumer?, eservice?);
         let agreement = format!("{}/{}", declared.consumer, declared.eservice);
         self.refer(name, "eservice", Kind::Agreement, &agreement);
-        let (_, descriptor) = self.descriptor_of(name, &eservice)?;
-        let methods = self.methods(
-            name,
-            &declared.methods,
-            |method| descriptor.methods.iter().any(|known| known == method),
-            &descriptor.methods,
-        );
-        self.quota(name, declared.daily_calls, &descriptor);
-        let clients: Vec<Row> = clients.into_iter().flatten().collect();
-        let foreign =
-            |client: &Row| client.field("consumer") != Some(consumer.id.to_string().as_str());
-        let own = !clients.iter().any(foreign);
-        self.require(name, "clients", own, "names a client of another tenant");
-        Some(Purpose {
-            consumer: consumer.id,
-            eservice: eservice.id,
-            legal_basis: declared.legal_basis.clone(),
+        self.check_purpose(name, declared);
+        let (Some(consumer), Some(eservice)) = (consumer, eservice) else {
+            return Ok(None);
+        };
+        let clients = self.clients_of(name, declared, consumer);
+        let known = self.callable(eservice, &agreement)?;
+        let methods = match &known {
+            Some(known) => self.methods(name, &declared.methods, known),
+            None => return Ok(None),
+        };
+        let content = Content {
             methods,
             data_classes: declared.data_classes.clone(),
             daily_calls: declared.daily_calls,
-            clients: clients.iter().map(|client| client.id).collect(),
+            clients,
             chained: declared.chained,
-        })
+            valid_from: moment(declared.valid_from),
+            valid_until: moment(declared.valid_until),
+        };
+        let body = Purpose {
+            consumer,
+            eservice,
+            legal_basis: declared.legal_basis.clone(),
+            trigger: match declared.trigger.as_str() {
+                "istanza" => Trigger::Istanza,
+                _ => Trigger::Ufficio,
+            },
+            retention: some(&declared.retention),
+            risk_analysis: declared.risk_analysis.as_ref().map(|it| RiskAnalysis {
+                need: it.need.clone(),
+                risk: it.risk.clone(),
+                measures: it.measures.clone(),
+            }),
+            content: seen.map_or_else(|| content.clone(), |it| it.body.content.clone()),
+            version: seen.map_or(0, |it| it.body.version),
+            waiting: seen.and_then(|it| it.body.waiting.clone()),
+            suspended_by: seen.map_or_else(SuspendedBy::default, |it| it.body.suspended_by),
+            asked_by: seen.and_then(|it| it.body.asked_by.clone()),
+        };
+        let other = seen.is_some_and(|it| it.body.eservice != eservice);
+        self.require(
+            name,
+            "eservice",
+            !other,
+            "cannot change: make another purpose",
+        );
+        let id = seen.map_or_else(|| self.id_of(name), |it| it.id);
+        let entry = Entry {
+            id,
+            name: name.full.clone(),
+            state: seen.map_or(State::Draft, |it| it.state),
+            body,
+        };
+        Ok(Some((entry, content)))
     }
 
-    fn quota(&mut self, name: &Named<'_>, daily_calls: u64, descriptor: &Descriptor) {
-        self.require(name, "daily_calls", daily_calls > 0, "is required");
-        let within = daily_calls <= descriptor.daily_per_consumer;
-        let limit = descriptor.daily_per_consumer;
-        let rule = format!("is more than the e-service gives one consumer ({limit})");
-        self.require(name, "daily_calls", within, &rule);
-    }
-
-    /// The newest descriptor of an e-service.
-    fn descriptor_of(
-        &mut self,
-        name: &Named<'_>,
-        eservice: &Row,
-    ) -> Option<(uuid::Uuid, Descriptor)> {
-        let newest = self
-            .rows
-            .values()
-            .filter(|row| row.kind == Kind::Descriptor)
-            .filter_map(|row| {
-                let body: Descriptor = serde_json::from_value(row.body.clone()).ok()?;
-                let live = row.state != State::Archived;
-                (live && body.eservice == eservice.id).then_some((row.id, body))
-            })
-            .max_by_key(|(_, body)| body.version);
-        if newest.is_none() {
-            self.problem(name, "eservice", "has no descriptor");
+    fn check_purpose(&mut self, name: &Named, declared: &proto::Purpose) {
+        let basis = &declared.legal_basis;
+        let classes = &declared.data_classes;
+        let fit = (1..=64).contains(&classes.len()) && classes.iter().all(|it| is_class(it));
+        let trigger = ["", "istanza", "ufficio"].contains(&declared.trigger.as_str());
+        let (from, until) = (declared.valid_from, declared.valid_until);
+        let retention = declared.retention.is_empty() || is_class(&declared.retention);
+        let analysis = declared.risk_analysis.clone().unwrap_or_default();
+        let texts = [&analysis.need, &analysis.risk, &analysis.measures];
+        let short = texts.iter().all(|text| text.len() <= 2000);
+        let whole = declared.risk_analysis.is_none() || texts.iter().all(|it| !it.is_empty());
+        for (field, holds, rule) in [
+            (
+                "legal_basis",
+                (1..=500).contains(&basis.len()),
+                "must have 1 to 500 bytes",
+            ),
+            ("legal_basis", !names_a_person(basis), PERSON_RULE),
+            (
+                "data_classes",
+                fit,
+                "must be 1 to 64 names of at most 64 characters",
+            ),
+            ("daily_calls", declared.daily_calls > 0, "is required"),
+            (
+                "daily_calls",
+                declared.daily_calls <= 1_000_000_000,
+                "may be at most 1000000000",
+            ),
+            (
+                "clients",
+                declared.clients.len() <= 100,
+                "may be at most 100",
+            ),
+            ("trigger", trigger, "must be ufficio or istanza"),
+            (
+                "retention",
+                retention,
+                "must be a name of at most 64 characters",
+            ),
+            (
+                "valid_until",
+                until == 0 || from < until,
+                "must come after valid_from",
+            ),
+            ("risk_analysis", whole, "needs need, risk and measures"),
+            (
+                "risk_analysis",
+                short,
+                "may have at most 2000 bytes in each part",
+            ),
+            (
+                "risk_analysis",
+                !texts.iter().any(|it| names_a_person(it)),
+                PERSON_RULE,
+            ),
+        ] {
+            self.require(name, field, holds, rule);
         }
-        newest
     }
 
-    fn keys(&mut self, name: &Named<'_>, pems: &[String]) -> Vec<Key> {
-        self.require(name, "keys", !pems.is_empty(), "is required");
-        let mut keys = Vec::new();
-        for pem in pems {
-            match PublicKey::from_pem(pem) {
-                Ok(key) if self.kid_is_free(&name.full, key.kid()) => {
-                    keys.push(Key {
-                        kid: key.kid().to_owned(),
-                        pem: pem.trim().to_owned(),
-                    });
-                }
-                Ok(_) => self.problem(name, "keys", "holds a key of another client"),
-                Err(error) => self.problem(name, "keys", &error.to_string()),
+    fn clients_of(&mut self, name: &Named, declared: &proto::Purpose, consumer: Uuid) -> Vec<Uuid> {
+        let mut clients = Vec::new();
+        for client in &declared.clients {
+            let id = self.refer(name, "clients", Kind::Client, client);
+            let found = self.entry::<Client>(id);
+            let own = found.is_none_or(|it| it.body.consumer == consumer);
+            self.require(name, "clients", own, "names a client of another tenant");
+            clients.extend(id.filter(|id| !clients.contains(id)));
+        }
+        clients
+    }
+
+    /// The methods of the version that the agreement is on, or will be.
+    fn callable(&self, eservice: Uuid, agreement: &str) -> Result<Option<Vec<String>>, Error> {
+        let row = self.draft.named(Kind::Agreement, agreement);
+        let row = row.filter(|row| !row.state.is_final()).map(|row| row.id);
+        if let Some(agreement) = self.entry::<Agreement>(row) {
+            let on = self.draft.entry::<Descriptor>(agreement.body.descriptor)?;
+            return Ok(Some(on.body.methods.clone()));
+        }
+        let newest = self.draft.versions(eservice)?.pop();
+        Ok(newest.map(|it| it.body.methods.clone()))
+    }
+
+    fn agreement_in_force(&self, purpose: &Purpose) -> Result<bool, Error> {
+        let agreements = self.draft.entries::<Agreement>()?;
+        Ok(agreements.iter().any(|it| {
+            let pair = (it.body.consumer, it.body.eservice);
+            pair == (purpose.consumer, purpose.eservice) && it.state == State::Active
+        }))
+    }
+
+    fn purpose_note(&self, id: Uuid) -> String {
+        let Some(entry) = self.entry::<Purpose>(Some(id)) else {
+            return String::new();
+        };
+        if entry.body.waiting.is_some() {
+            return "the change waits for approval; what was works on".to_owned();
+        }
+        match entry.state {
+            State::WaitingForApproval => "waits for the producer's approval".to_owned(),
+            State::Draft => "is a draft: its agreement is not active".to_owned(),
+            _ if entry.body.suspended_by.platform => {
+                "the contract has changed: it waits for confirmation".to_owned()
             }
+            _ => String::new(),
         }
-        keys
-    }
-
-    fn kid_is_free(&self, client: &str, kid: &str) -> bool {
-        !self.rows.values().any(|row| {
-            let keys = row.body.get("keys").and_then(serde_json::Value::as_array);
-            let holds = keys.is_some_and(|keys| {
-                keys.iter()
-                    .any(|key| key.get("kid").is_some_and(|known| known == kid))
-            });
-            row.kind == Kind::Client && row.name != client && holds
-        })
-    }
-
-    fn certificates(&mut self, name: &Named<'_>, pems: &[String]) -> Vec<String> {
-        let mut thumbprints = Vec::new();
-        for pem in pems {
-            match tls::thumbprint(pem) {
-                Some(thumbprint) if !self.thumbprint_is_free(&name.full, &thumbprint) => {
-                    self.problem(
-                        name,
-                        "certificates",
-                        "holds a certificate of another client",
-                    );
-                }
-                Some(thumbprint) => thumbprints.push(hex::encode(thumbprint)),
-                None => self.problem(name, "certificates", "holds no PEM certificate"),
-            }
-        }
-        thumbprints
-    }
-
-    fn thumbprint_is_free(&self, client: &str, thumbprint: &[u8; 32]) -> bool {
-        let thumbprint = hex::encode(thumbprint);
-        !self.rows.values().any(|row| {
-            let listed = row
-                .body
-                .get("certificates")
-                .and_then(serde_json::Value::as_array);
-            let holds = listed.is_some_and(|listed| listed.iter().any(|it| *it == thumbprint));
-            row.kind == Kind::Client && row.name != client && holds
-        })
     }
 }
 
@@ -202,3 +353,5 @@ fn is_class(text: &str) -> bool {
     let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
     (1..=64).contains(&text.len()) && text.chars().all(fit)
 }
+
+const PERSON_RULE: &str = "must not hold a codice fiscale: it is kept for good";

@@ -1,0 +1,121 @@
+//! A stream of the registry's events, from a durable cursor on.
+//!
+//! What is sent is read from the history, never from memory: whoever comes back with the cursor of
+//! the last event misses none and sees none twice.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::time::Instant;
+use tonic::Status;
+use varco_proto::registry::v1::{WatchEventsRequest, WatchEventsResponse};
+use varco_runtime::problem::{Problem, ToStatus as _};
+
+use super::{asked, lists};
+use crate::control::status;
+use crate::gate::Gate;
+use crate::registry::entry::Kind;
+use crate::registry::scope::Who;
+use crate::registry::store_entries::{self, Cursor, Event};
+
+/// The events on their way.
+pub type Events = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
+
+/// Begins a stream for an operator.
+///
+/// # Errors
+///
+/// When the cursor or a kind is malformed.
+pub fn events(gate: &Arc<Gate>, who: Who, asked: &WatchEventsRequest) -> Result<Events, Problem> {
+    let cursor = match asked.cursor.as_str() {
+        "" => Cursor::default(),
+        text => text
+            .parse()
+            .map_err(|()| Problem::invalid("cursor", "is none that an event gave"))?,
+    };
+    let kinds: Result<Vec<Kind>, Problem> =
+        asked.kinds.iter().map(|kind| asked::kind(*kind)).collect();
+    let watch = Watch {
+        gate: Arc::clone(gate),
+        who,
+        kinds: kinds?,
+        until_now: asked.until_now,
+        end: Instant::now() + LONGEST,
+        cursor: Some(cursor),
+    };
+    let pages = stream::unfold(watch, |mut watch| async move {
+        let page = watch.page().await?;
+        Some((stream::iter(page), watch))
+    });
+    Ok(Box::pin(pages.flatten()))
+}
+
+struct Watch {
+    gate: Arc<Gate>,
+    who: Who,
+    kinds: Vec<Kind>,
+    until_now: bool,
+    end: Instant,
+    /// Where to go on; none once the stream has ended.
+    cursor: Option<Cursor>,
+}
+
+impl Watch {
+    /// The next events, when there are some; none when the stream has ended.
+    async fn page(&mut self) -> Option<Vec<Result<WatchEventsResponse, Status>>> {
+        let cursor = self.cursor?;
+        let mut epochs = self.gate.registry.epochs();
+        epochs.borrow_and_update();
+        let db = self.gate.registry.db();
+        match store_entries::events(db, cursor, PAGE).await {
+            Err(error) => {
+                self.cursor = None;
+                Some(vec![Err(status(error.to_problem()))])
+            }
+            Ok(events) => {
+                if let Some(last) = events.last() {
+                    self.cursor = Some(last.cursor);
+                    return Some(events.iter().filter_map(|it| self.told(it)).collect());
+                }
+                if self.until_now || self.wait(&mut epochs).await.is_none() {
+                    self.cursor = None;
+                }
+                Some(Vec::new())
+            }
+        }
+    }
+
+    /// Waits for the next epoch; none when the stream is to end.
+    async fn wait(&self, epochs: &mut tokio::sync::watch::Receiver<u64>) -> Option<()> {
+        let stopping = self.gate.tasks.stopping();
+        tokio::select! {
+            changed = epochs.changed() => changed.ok(),
+            () = tokio::time::sleep_until(self.end) => None,
+            () = stopping.cancelled() => None,
+        }
+    }
+
+    /// An event as this operator may see it.
+    fn told(&self, event: &Event) -> Option<Result<WatchEventsResponse, Status>> {
+        let asked = self.kinds.is_empty() || self.kinds.contains(&event.row.kind);
+        let snapshot = self.gate.registry.snapshot();
+        if !asked || !self.who.sees(&event.row, &snapshot) {
+            return None;
+        }
+        Some(Ok(WatchEventsResponse {
+            cursor: event.cursor.to_string(),
+            epoch: event.cursor.epoch,
+            at: event.at,
+            action: event.action.clone(),
+            entry: Some(lists::entry(&event.row)),
+            operator: event.operator.clone(),
+        }))
+    }
+}
+
+/// Events read at once.
+const PAGE: u32 = 200;
+/// Longest stream: the caller comes back with its cursor.
+const LONGEST: Duration = Duration::from_hours(1);

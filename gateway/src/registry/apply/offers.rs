@@ -1,0 +1,386 @@
+//! Planning what is offered: e-services and their descriptors.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use varco_proto::registry::v1 as proto;
+
+use super::{Mode, Named, Planner, some};
+use crate::registry::Error;
+use crate::registry::act;
+use crate::registry::attribute::Attribute;
+use crate::registry::compat;
+use crate::registry::contract::{self, Contract};
+use crate::registry::descriptor::{Approval, ContractRef, Descriptor, Sensitive, Upstream};
+use crate::registry::entry::{Entry, Kind, State};
+use crate::registry::eservice::Eservice;
+
+impl Planner<'_, '_> {
+    pub(super) fn eservices(&mut self, eservices: &[proto::Eservice]) -> Result<(), Error> {
+        for eservice in eservices {
+            let name = Named::new(Kind::Eservice, eservice.name.clone());
+            let producer = self.refer(&name, "producer", Kind::Tenant, &eservice.producer);
+            let some = !eservice.descriptors.is_empty() || self.mode == Mode::Create;
+            self.require(&name, "descriptor", some, "is required");
+            let Some(producer) = producer else { continue };
+            let before = self.draft.named(Kind::Eservice, &name.full);
+            let before = before.filter(|row| !row.state.is_final()).map(|row| row.id);
+            let same = self
+                .entry::<Eservice>(before)
+                .is_none_or(|it| it.body.producer == producer);
+            self.require(
+                &name,
+                "producer",
+                same,
+                "cannot change: the e-service is another's then",
+            );
+            let body = Eservice {
+                producer,
+                description: eservice.description.clone(),
+            };
+            let id = match before {
+                Some(id) if self.mode == Mode::Create && some_version(eservice) => id,
+                _ => self.put(&name, body, eservice.standing),
+            };
+            let mut versions: Vec<&proto::Descriptor> = eservice.descriptors.iter().collect();
+            versions.sort_by_key(|descriptor| descriptor.version);
+            let mut kept = Vec::new();
+            for descriptor in versions {
+                let full = format!("{}/{}", eservice.name, descriptor.version);
+                let name = Named::new(Kind::Descriptor, full);
+                kept.extend(self.descriptor(&name, id, descriptor, &kept)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans a version; `kept` are the older ones that are declared beside it.
+    pub(super) fn descriptor(
+        &mut self,
+        name: &Named,
+        eservice: Uuid,
+        declared: &proto::Descriptor,
+        kept: &[Uuid],
+    ) -> Result<Option<Uuid>, Error> {
+        let before = self.begin(name);
+        let seen = before.as_ref().map(|row| row.id);
+        let seen = self.entry::<Descriptor>(seen);
+        let Some(mut body) = self.described(name, eservice, declared) else {
+            return Ok(None);
+        };
+        self.compare(name, &mut body, seen.as_deref())?;
+        let id = seen.as_ref().map_or_else(|| self.id_of(name), |it| it.id);
+        if let Some(seen) = &seen {
+            body.asked_by.clone_from(&seen.body.asked_by);
+            let audience = seen.state == State::Draft || seen.body.audience == body.audience;
+            let rule = "of a published version cannot change: publish a new one";
+            self.require(name, "audience", audience, rule);
+        }
+        let entry = Entry {
+            id,
+            name: name.full.clone(),
+            state: seen.as_ref().map_or(State::Draft, |it| it.state),
+            body,
+        };
+        if seen.as_ref().is_none_or(|seen| seen.body != entry.body) {
+            self.write(if seen.is_none() { "created" } else { "updated" }, &entry);
+        }
+        let publishes = self.mode != Mode::Create && self.problems.is_empty();
+        if entry.state == State::Draft && publishes {
+            act::publish(self.draft, &entry, kept)?;
+        }
+        self.suspend(name, id, declared.standing)?;
+        let note = self.waits_for(id);
+        self.note(name, id, before.as_ref(), &note);
+        Ok(Some(id))
+    }
+
+    /// A version as it is declared, when its contract can be read.
+    fn described(
+        &mut self,
+        name: &Named,
+        eservice: Uuid,
+        declared: &proto::Descriptor,
+    ) -> Option<Descriptor> {
+        self.check_descriptor(name, declared);
+        let attributes = self.requirement(name, declared);
+        let (contract, compiled) = self.contract(name, declared)?;
+        let methods = self.exposed(name, declared, &compiled);
+        let daily = declared.daily_calls.unwrap_or_default();
+        let upstream = declared.upstream.clone().unwrap_or_default();
+        Some(Descriptor {
+            eservice,
+            version: declared.version,
+            audience: declared.audience.clone(),
+            contract,
+            upstream: Upstream {
+                address: upstream.address,
+                server_name: upstream.server_name,
+                ca_pem: upstream.ca_pem,
+            },
+            methods,
+            voucher_lifespan: lifespan(declared),
+            daily_per_consumer: daily.per_consumer,
+            daily_total: daily.total,
+            approval: match declared.approval.as_str() {
+                "manual" => Approval::Manual,
+                _ => Approval::Automatic,
+            },
+            attributes,
+            sensitive: Vec::new(),
+            asked_by: None,
+        })
+    }
+
+    fn check_descriptor(&mut self, name: &Named, declared: &proto::Descriptor) {
+        let daily = declared.daily_calls.unwrap_or_default();
+        let upstream = declared.upstream.clone().unwrap_or_default();
+        let audience = &declared.audience;
+        let fit = (1..=250).contains(&audience.len()) && !audience.contains([',', ' ']);
+        let holder = self.draft.holder_of(audience);
+        let free = holder
+            .and_then(|id| self.draft.row(id))
+            .is_none_or(|row| row.name == name.full);
+        let life = (60..=86_400).contains(&lifespan(declared));
+        let quotas = daily.per_consumer > 0 && daily.total >= daily.per_consumer;
+        let most = daily.total <= 1_000_000_000;
+        let named = !upstream.server_name.is_empty() || upstream.address.starts_with("http://");
+        let approval = ["automatic", "manual"].contains(&declared.approval.as_str());
+        for (field, holds, rule) in [
+            ("version", declared.version > 0, "must be 1 or more"),
+            (
+                "audience",
+                fit,
+                "must have 1 to 250 characters, no comma, no space",
+            ),
+            ("audience", free, "belongs to another descriptor"),
+            ("voucher_lifespan", life, "must be 60 to 86400 seconds"),
+            (
+                "daily_calls",
+                quotas,
+                "needs per_consumer and a total that is not less",
+            ),
+            ("daily_calls", most, "may be at most 1000000000"),
+            ("upstream", is_upstream(&upstream.address), UPSTREAM_RULE),
+            ("upstream.server_name", named, "is required"),
+            ("approval", approval, "must be automatic or manual"),
+        ] {
+            self.require(name, field, holds, rule);
+        }
+    }
+
+    /// The groups of attributes that a consumer needs; each group is of one kind.
+    fn requirement(&mut self, name: &Named, declared: &proto::Descriptor) -> Vec<Vec<Uuid>> {
+        let mut groups = Vec::new();
+        for group in &declared.attributes {
+            let ids: Vec<Uuid> = group
+                .any_of
+                .iter()
+                .filter_map(|to| self.refer(name, "attributes", Kind::Attribute, to))
+                .collect();
+            let kind = |id: &Uuid| self.entry::<Attribute>(Some(*id)).map(|it| it.body.kind);
+            let mut kinds: Vec<_> = ids.iter().filter_map(kind).collect();
+            kinds.dedup();
+            let one = kinds.len() <= 1;
+            self.require(
+                name,
+                "attributes",
+                one,
+                "mixes kinds of attributes in one group",
+            );
+            groups.extend((!ids.is_empty()).then_some(ids));
+        }
+        groups
+    }
+
+    /// The contract of a descriptor, compiled; problems when it cannot be.
+    fn contract(
+        &mut self,
+        name: &Named,
+        declared: &proto::Descriptor,
+    ) -> Option<(ContractRef, Arc<Contract>)> {
+        let set = if declared.builtin.is_empty() {
+            declared.descriptor_set.to_vec()
+        } else if let Some(set) = contract::builtin(&declared.builtin) {
+            set
+        } else {
+            let what = format!("names no package of the product: {}", declared.builtin);
+            self.problem(name, "descriptor_set", &what);
+            return None;
+        };
+        let defaults = declared.defaults.clone().unwrap_or_default();
+        let effect = defaults.effect.as_str();
+        let fit = ["", "read", "write"].contains(&effect);
+        self.require(
+            name,
+            "defaults.effect",
+            fit,
+            "must be \"read\" or \"write\"",
+        );
+        let of = ContractRef {
+            set: contract::hash(&set),
+            builtin: some(&declared.builtin),
+            default_effect: some(effect),
+            default_class: some(&defaults.data_class),
+        };
+        match self.draft.contracts.compile(&of, &set) {
+            Ok(compiled) => {
+                self.draft.sets.insert(of.set.clone(), set);
+                Some((of, compiled))
+            }
+            Err(problems) => {
+                for problem in problems {
+                    self.problem(name, "descriptor_set", &problem);
+                }
+                None
+            }
+        }
+    }
+
+    /// The methods that a version exposes; one without effect is named, not left out.
+    fn exposed(
+        &mut self,
+        name: &Named,
+        declared: &proto::Descriptor,
+        contract: &Contract,
+    ) -> Vec<String> {
+        let own = |method: &str| {
+            declared.builtin.is_empty() || method.starts_with(&format!("{}.", declared.builtin))
+        };
+        let callable = contract.methods.keys();
+        let known: Vec<String> = callable
+            .chain(&contract.without_effect)
+            .filter(|method| own(method))
+            .cloned()
+            .collect();
+        let mut methods = self.methods(name, &declared.methods, &known);
+        for method in &methods {
+            let fit = !contract.without_effect.contains(method);
+            let rule = format!("holds {method}, which declares no effect (idempotency_level)");
+            self.require(name, "methods", fit, &rule);
+        }
+        methods.retain(|method| contract.methods.contains_key(method));
+        methods
+    }
+
+    /// Expands `pkg.Service/*` over known methods and checks each; sorted, without doubles.
+    pub(super) fn methods(
+        &mut self,
+        name: &Named,
+        declared: &[String],
+        known: &[String],
+    ) -> Vec<String> {
+        self.require(name, "methods", !declared.is_empty(), "is required");
+        let mut methods = Vec::new();
+        for pattern in declared {
+            let before = methods.len();
+            let prefix = pattern
+                .strip_suffix('*')
+                .filter(|prefix| prefix.ends_with('/'));
+            let fits = |method: &&String| match prefix {
+                Some(prefix) => method.starts_with(prefix),
+                None => *method == pattern,
+            };
+            methods.extend(known.iter().filter(fits).cloned());
+            if methods.len() == before {
+                let what = format!("names no callable method: {pattern}");
+                self.problem(name, "methods", &what);
+            }
+        }
+        methods.sort();
+        methods.dedup();
+        methods
+    }
+
+    /// Compares a contract with the version before it, and with what this version had.
+    fn compare(
+        &mut self,
+        name: &Named,
+        body: &mut Descriptor,
+        seen: Option<&Entry<Descriptor>>,
+    ) -> Result<(), Error> {
+        let published = seen.filter(|it| it.state != State::Draft);
+        if let Some(seen) = published {
+            body.sensitive.clone_from(&seen.body.sensitive);
+            if seen.body.contract != body.contract {
+                let found = self.compared(&seen.body, body);
+                self.tell(name, &found);
+                for change in &found.sensitive {
+                    let what =
+                        format!("changes the {}: publish it as a new version", change.told());
+                    self.problem(name, "descriptor_set", &what);
+                }
+            }
+            return Ok(());
+        }
+        let versions = self.draft.versions(body.eservice)?;
+        let in_force = |it: &&Arc<Entry<Descriptor>>| {
+            let drafted = matches!(it.state, State::Draft | State::WaitingForApproval);
+            it.body.version < body.version && !drafted
+        };
+        if let Some(before) = versions.iter().rev().find(in_force) {
+            let found = self.compared(&before.body, body);
+            self.tell(name, &found);
+            body.sensitive = found.sensitive;
+        }
+        Ok(())
+    }
+
+    fn compared(&self, old: &Descriptor, new: &Descriptor) -> compat::Comparison {
+        let contracts = self.draft.contracts;
+        let known = |of: &ContractRef| contracts.known(of);
+        match (known(&old.contract), known(&new.contract)) {
+            (Some(was), Some(is)) => {
+                compat::compare(&old.methods, (&was, &old.contract), (&is, &new.contract))
+            }
+            _ => compat::Comparison::default(),
+        }
+    }
+
+    fn tell(&mut self, name: &Named, found: &compat::Comparison) {
+        for broken in &found.breaking {
+            let what = format!("breaks the version before: {broken}");
+            self.problem(name, "descriptor_set", &what);
+        }
+    }
+
+    fn waits_for(&self, id: Uuid) -> String {
+        let Some(entry) = self.entry::<Descriptor>(Some(id)) else {
+            return String::new();
+        };
+        if entry.state != State::WaitingForApproval {
+            return String::new();
+        }
+        let told: Vec<String> = entry.body.sensitive.iter().map(Sensitive::told).collect();
+        format!("waits for approval: it changes the {}", told.join("; the "))
+    }
+}
+
+fn some_version(eservice: &proto::Eservice) -> bool {
+    !eservice.descriptors.is_empty()
+}
+
+/// PDND's default where none is declared.
+fn lifespan(declared: &proto::Descriptor) -> u32 {
+    match declared.voucher_lifespan {
+        0 => 300,
+        seconds => seconds,
+    }
+}
+
+/// `https://`, or `http://` on loopback.
+fn is_upstream(address: &str) -> bool {
+    let Ok(uri) = address.parse::<http::Uri>() else {
+        return false;
+    };
+    let Some(host) = uri.host() else { return false };
+    let loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+    uri.port().is_some()
+        && match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => loopback,
+            _ => false,
+        }
+}
+
+const UPSTREAM_RULE: &str = "address must be https://host:port, or http:// on loopback";

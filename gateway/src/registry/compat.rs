@@ -1,0 +1,181 @@
+//! What a new contract does to the one before it: what it breaks, and what it quietly changes.
+//!
+//! A break (a message that old clients no longer understand) is refused; it belongs into a new
+//! package. A quiet change, of the class of a field, the effect of a method or the data subject,
+//! parses as before but shows or does something else: somebody has to agree to it.
+
+use std::collections::BTreeSet;
+
+use prost_reflect::{
+    Cardinality, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
+};
+
+use super::contract::{Contract, data_class, effect, subject};
+use super::descriptor::{ContractRef, Sensitive};
+
+/// What a new contract does to the one before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// What it breaks, each in one line.
+    pub breaking: Vec<String>,
+    /// What it quietly changes.
+    pub sensitive: Vec<Sensitive>,
+}
+
+/// Compares the methods that a version exposed, and all that their messages reach, with a new
+/// contract. A package that the new one does not have at all is left alone: it is a new major
+/// version beside the old.
+#[must_use]
+pub fn compare(
+    methods: &[String],
+    (old, old_of): (&Contract, &ContractRef),
+    (new, new_of): (&Contract, &ContractRef),
+) -> Comparison {
+    let mut comparer = Comparer {
+        old_of,
+        new,
+        new_of,
+        seen: BTreeSet::new(),
+        methods,
+        found: Comparison::default(),
+    };
+    for path in methods {
+        let Some((service, name)) = path.split_once('/') else {
+            continue;
+        };
+        let Some(service) = old.pool.get_service_by_name(service) else {
+            continue;
+        };
+        let method = service.methods().find(|method| method.name() == name);
+        if let Some(method) = method {
+            comparer.method(path, &service, &method);
+        }
+    }
+    comparer.found
+}
+
+struct Comparer<'a> {
+    old_of: &'a ContractRef,
+    new: &'a Contract,
+    new_of: &'a ContractRef,
+    seen: BTreeSet<String>,
+    methods: &'a [String],
+    found: Comparison,
+}
+
+impl Comparer<'_> {
+    fn method(&mut self, path: &str, service: &ServiceDescriptor, old: &MethodDescriptor) {
+        let package = service.package_name();
+        let same_package = |file: prost_reflect::FileDescriptor| file.package_name() == package;
+        if !self.new.pool.files().any(same_package) {
+            return;
+        }
+        let new = self.new.pool.get_service_by_name(service.full_name());
+        let new = new.and_then(|it| it.methods().find(|method| method.name() == old.name()));
+        let Some(new) = new else {
+            return self.breaks(format!("method {path} is gone"));
+        };
+        let streams = |it: &MethodDescriptor| (it.is_client_streaming(), it.is_server_streaming());
+        if streams(old) != streams(&new) {
+            self.breaks(format!("method {path} streams otherwise"));
+        }
+        if effect(old, self.old_of) != effect(&new, self.new_of) {
+            self.found.sensitive.push(Sensitive::Effect {
+                method: path.to_owned(),
+            });
+        }
+        self.same_message(path, &old.input(), &new.input());
+        self.same_message(path, &old.output(), &new.output());
+    }
+
+    fn same_message(&mut self, place: &str, old: &MessageDescriptor, new: &MessageDescriptor) {
+        if old.full_name() == new.full_name() {
+            self.message(old, new);
+        } else {
+            let (old, new) = (old.full_name(), new.full_name());
+            self.breaks(format!("{place} has {new} in the place of {old}"));
+        }
+    }
+
+    fn message(&mut self, old: &MessageDescriptor, new: &MessageDescriptor) {
+        if !self.seen.insert(old.full_name().to_owned()) {
+            return;
+        }
+        for field in old.fields() {
+            match new.get_field(field.number()) {
+                Some(now) => self.field(&field, &now),
+                None => self.breaks(format!("field {} is gone", field.full_name())),
+            }
+        }
+        for field in new.fields() {
+            let added = old.get_field(field.number()).is_none();
+            if added && old.get_field_by_name(field.name()).is_some() {
+                self.breaks(format!("field {} has another number", field.full_name()));
+            }
+        }
+    }
+
+    fn field(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) {
+        let name = old.full_name();
+        if old.name() != new.name() {
+            self.breaks(format!("field {name} is called {}", new.name()));
+        }
+        let many = |it: &FieldDescriptor| it.cardinality() == Cardinality::Repeated;
+        if many(old) != many(new) || old.is_map() != new.is_map() {
+            self.breaks(format!("field {name} is repeated otherwise"));
+        }
+        let oneof = |it: &FieldDescriptor| {
+            it.containing_oneof()
+                .filter(|oneof| !oneof.is_synthetic())
+                .map(|oneof| oneof.name().to_owned())
+        };
+        if oneof(old) != oneof(new) {
+            self.breaks(format!("field {name} is in another oneof"));
+        }
+        self.kind(name, &old.kind(), &new.kind());
+        self.class(old, new);
+    }
+
+    fn kind(&mut self, name: &str, old: &Kind, new: &Kind) {
+        match (old, new) {
+            (Kind::Message(old), Kind::Message(new)) => self.same_message(name, old, new),
+            (Kind::Enum(old), Kind::Enum(new)) => {
+                for value in old.values() {
+                    let kept = new.get_value(value.number());
+                    if kept.is_none_or(|kept| kept.name() != value.name()) {
+                        self.breaks(format!("value {} is gone", value.full_name()));
+                    }
+                }
+            }
+            (old, new) if old == new => {}
+            _ => self.breaks(format!("field {name} has another type")),
+        }
+    }
+
+    fn class(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) {
+        let field = || old.full_name().to_owned();
+        let before = data_class(old).or_else(|| self.old_of.default_class.clone());
+        let after = data_class(new).or_else(|| self.new_of.default_class.clone());
+        if before != after {
+            let field = field();
+            self.found.sensitive.push(Sensitive::Class {
+                field,
+                before,
+                after,
+            });
+        }
+        if subject(old) != subject(new) {
+            self.found.sensitive.push(Sensitive::Subject {
+                field: field(),
+                methods: self.methods.to_vec(),
+            });
+        }
+    }
+
+    fn breaks(&mut self, what: String) {
+        self.found.breaking.push(what);
+    }
+}
+
+#[cfg(test)]
+mod tests;

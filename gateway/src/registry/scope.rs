@@ -1,0 +1,161 @@
+//! What one tenant may see and do of another's.
+//!
+//! An operator of the installation sees everything and acts on either side. An operator of a tenant
+//! sees its own entries, those in which it is one of the two sides, and what is offered to all; it
+//! acts only on its own side. Whatever is out of sight does not exist for it.
+
+use uuid::Uuid;
+
+use super::agreement::Agreement;
+use super::certificate::Certificate;
+use super::client::Client;
+use super::draft::{Body, Draft, parsed};
+use super::entry::{Entry, Kind, Row, State};
+use super::eservice::Eservice;
+use super::key::Key;
+use super::law::Actor;
+use super::operator::Operator;
+use super::purpose::Purpose;
+use super::snapshot::Snapshot;
+
+/// An operator who was let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Name in the registry, or `client/…` for a system that administers.
+    pub name: String,
+    /// The roles.
+    pub roles: Vec<String>,
+    /// The tenant for which the operator acts; none for the whole installation.
+    pub tenant: Option<Uuid>,
+}
+
+/// The two sides of an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sides {
+    /// The tenant that uses, or to which the entry belongs.
+    pub consumer: Option<Uuid>,
+    /// The tenant that offers.
+    pub producer: Option<Uuid>,
+}
+
+impl Who {
+    /// The installation itself, for what it does without being asked.
+    #[must_use]
+    pub fn installation() -> Self {
+        Self {
+            name: "varco".to_owned(),
+            roles: vec!["admin".to_owned()],
+            tenant: None,
+        }
+    }
+
+    /// Whether an entry exists for this operator.
+    #[must_use]
+    pub fn sees(&self, row: &Row, snapshot: &Snapshot) -> bool {
+        let Some(tenant) = self.tenant else {
+            return true;
+        };
+        let sides = Sides::of(row, snapshot);
+        let own = sides.consumer == Some(tenant) || sides.producer == Some(tenant);
+        let offered = match row.kind {
+            Kind::Attribute | Kind::Tenant => true,
+            Kind::Eservice => row.state == State::Active,
+            Kind::Descriptor => row.state.serves(),
+            _ => false,
+        };
+        own || offered
+    }
+
+    /// The sides on which this operator may act on an entry; `asked` narrows them.
+    #[must_use]
+    pub fn acts_as(&self, sides: Sides, asked: Option<Actor>) -> Vec<Actor> {
+        let Some(tenant) = self.tenant else {
+            return vec![asked.unwrap_or(Actor::Installation)];
+        };
+        let mut own = Vec::new();
+        if sides.consumer == Some(tenant) {
+            own.push(Actor::Consumer);
+        }
+        if sides.producer == Some(tenant) {
+            own.push(Actor::Producer);
+        }
+        own.retain(|actor| asked.is_none_or(|asked| asked == *actor));
+        own
+    }
+
+    /// Whether this operator may declare an entry: it belongs to its tenant.
+    #[must_use]
+    pub fn may_declare(&self, row: &Row, draft: &Draft<'_>) -> bool {
+        let Some(tenant) = self.tenant else {
+            return true;
+        };
+        let owner = match row.kind {
+            Kind::Attribute | Kind::Tenant | Kind::Operator | Kind::Delegation => None,
+            Kind::Eservice | Kind::Descriptor => Sides::drafted(row, draft).producer,
+            _ => Sides::drafted(row, draft).consumer,
+        };
+        owner == Some(tenant)
+    }
+}
+
+impl Sides {
+    /// The sides of an entry of a snapshot.
+    #[must_use]
+    pub fn of(row: &Row, snapshot: &Snapshot) -> Self {
+        let client = |id: Uuid| snapshot.clients.get(&id).map(|it| it.body.consumer);
+        let eservice = |id: Uuid| snapshot.eservices.get(&id).map(|it| it.body.producer);
+        Self::read(row, client, eservice)
+    }
+
+    /// The sides of an entry as a draft would leave it.
+    #[must_use]
+    pub fn drafted(row: &Row, draft: &Draft<'_>) -> Self {
+        let client = |id: Uuid| draft.entry::<Client>(id).ok().map(|it| it.body.consumer);
+        let eservice = |id: Uuid| draft.entry::<Eservice>(id).ok().map(|it| it.body.producer);
+        Self::read(row, client, eservice)
+    }
+
+    fn read(
+        row: &Row,
+        client: impl Fn(Uuid) -> Option<Uuid>,
+        eservice: impl Fn(Uuid) -> Option<Uuid>,
+    ) -> Self {
+        let consumer = |consumer| Self {
+            consumer,
+            producer: None,
+        };
+        let producer = |producer| Self {
+            consumer: None,
+            producer,
+        };
+        let id = |field: &str| row.field(field).and_then(|text| text.parse::<Uuid>().ok());
+        match row.kind {
+            Kind::Attribute => Self::default(),
+            Kind::Tenant => consumer(Some(row.id)),
+            Kind::Eservice => producer(body::<Eservice>(row).map(|it| it.body.producer)),
+            Kind::Descriptor => producer(id("eservice").and_then(eservice)),
+            Kind::Client => consumer(body::<Client>(row).map(|it| it.body.consumer)),
+            Kind::Key => consumer(body::<Key>(row).and_then(|it| client(it.body.client))),
+            Kind::Certificate => {
+                consumer(body::<Certificate>(row).and_then(|it| it.body.client.and_then(client)))
+            }
+            Kind::Agreement => Self {
+                consumer: body::<Agreement>(row).map(|it| it.body.consumer),
+                producer: id("eservice").and_then(eservice),
+            },
+            Kind::Purpose => Self {
+                consumer: body::<Purpose>(row).map(|it| it.body.consumer),
+                producer: id("eservice").and_then(eservice),
+            },
+            Kind::Delegation => consumer(id("delegator")),
+            Kind::Operator => consumer(body::<Operator>(row).and_then(|it| it.body.tenant)),
+        }
+    }
+}
+
+fn body<T: Body>(row: &Row) -> Option<Entry<T>> {
+    parsed(row).ok()
+}
+
+#[cfg(test)]
+mod tests;
