@@ -36,6 +36,8 @@ pub mod scope;
 pub mod snapshot;
 pub mod store_entries;
 pub mod tenant;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use apply::{Mode, Plan, Problem};
 use contract::Contracts;

@@ -1,205 +1,209 @@
-//! The decision over a small registry: what permits, and the reason of each refusal.
+//! The decision over a small registry: what permits, the reason of each refusal, and that taking
+//! away never gives.
 
-use std::collections::HashMap;
+use proptest::prelude::*;
 
 use super::*;
-use crate::registry::contract::{BUILTIN, Contracts};
-use crate::registry::entry::{ContractRef, Descriptor, Eservice, Key, Tenant};
+use crate::registry::descriptor::Descriptor;
+use crate::registry::key::Key;
+use crate::registry::testing::{METHOD, NOW, OTHER, Town, town};
+use crate::voucher::AssertionDigest;
 
-const METHOD: &str = "varco.anagrafe.v1.AnagrafeService/VerifyResidenza";
-const OTHER: &str = "varco.anagrafe.v1.AnagrafeService/GetResidenza";
-const ELSEWHERE: &str = "varco.albo.v1.AlboService/PublishAtto";
-
-fn id(n: u128) -> Uuid {
-    Uuid::from_u128(n)
+fn registry() -> Town {
+    Town::holding(&town())
 }
 
-fn entry<T>(n: u128, body: T) -> Entry<T> {
-    Entry {
-        id: id(n),
-        name: format!("e{n}"),
-        state: Live::Active,
-        body,
+fn claims(town: &Town) -> Claims {
+    let descriptor = town.entry::<Descriptor>("anagrafe/1");
+    let digest: Option<AssertionDigest> = None;
+    Claims {
+        client_id: town.entry::<Client>("tributi").id,
+        purpose_id: town.entry::<Purpose>("tributi/verifica").id,
+        descriptor_id: descriptor.id,
+        aud: descriptor.body.audience,
+        client_kid: town.snapshot.keys.keys().next().unwrap().clone(),
+        digest,
+        ..crate::voucher::tests::claims(NOW)
     }
 }
 
-fn descriptor() -> LiveDescriptor {
-    let of = ContractRef {
-        set: BUILTIN.to_owned(),
-        default_effect: None,
-        default_class: None,
-    };
-    let contract = Contracts::default()
-        .compile(&of, varco_proto::DESCRIPTOR_SET)
-        .unwrap();
-    let body = Descriptor {
-        eservice: id(6),
-        version: 1,
-        audience: "https://anagrafe.example/v1".to_owned(),
-        contract: of,
-        upstream: Upstream {
-            address: "https://127.0.0.1:7451".to_owned(),
-            server_name: "localhost".to_owned(),
-            ca_pem: String::new(),
-        },
-        methods: vec![METHOD.to_owned(), OTHER.to_owned()],
-        voucher_lifespan: 300,
-        daily_per_consumer: 10,
-        daily_total: 10,
-        approval: "automatic".to_owned(),
-    };
-    LiveDescriptor {
-        entry: entry(7, body),
-        contract,
-    }
-}
-
-fn registry() -> Snapshot {
-    let mut snapshot = Snapshot::empty(9);
-    let key = Key {
-        kid: "kid".to_owned(),
-        pem: String::new(),
-    };
-    let client = Client {
-        consumer: id(5),
-        keys: vec![key],
-        certificates: Vec::new(),
-        legacy: false,
-    };
-    let purpose = Purpose {
-        consumer: id(5),
-        eservice: id(6),
-        legal_basis: "L. 147/2013".to_owned(),
-        methods: vec![METHOD.to_owned()],
-        data_classes: vec!["esito".to_owned()],
-        daily_calls: 10,
-        clients: vec![id(1)],
-        chained: false,
-    };
-    let agreement = Agreement {
-        consumer: id(5),
-        eservice: id(6),
-        descriptor: id(7),
-    };
-    let tenant = Tenant {
-        title: "Tributi".to_owned(),
-        ipa: "c_z999".to_owned(),
-    };
-    snapshot.tenants = HashMap::from([(id(5), entry(5, tenant))]);
-    snapshot.clients = HashMap::from([(id(1), entry(1, client))]);
-    snapshot.purposes = HashMap::from([(id(3), entry(3, purpose))]);
-    snapshot.agreements = HashMap::from([((id(5), id(6)), entry(8, agreement))]);
-    snapshot.eservices = HashMap::from([(id(6), entry(6, Eservice { producer: id(4) }))]);
-    snapshot.descriptors = HashMap::from([(id(7), descriptor())]);
-    snapshot.methods = [METHOD, OTHER, ELSEWHERE].map(str::to_owned).into();
-    snapshot
-}
-
-fn claims() -> Claims {
-    crate::voucher::tests::claims(1000)
-}
-
-fn reason(claims: &Claims, method: &str, snapshot: &Snapshot) -> Reason {
-    decide(claims, method, snapshot).map(|_| ()).unwrap_err()
+fn reason(town: &Town, method: &str) -> Option<Reason> {
+    decide(&claims(town), method, &town.snapshot, NOW).err()
 }
 
 #[test]
 fn live_entries_permit_the_methods_of_the_purpose() {
-    let permit = decide(&claims(), METHOD, &registry()).unwrap();
+    let town = registry();
+
+    let permit = decide(&claims(&town), METHOD, &town.snapshot, NOW).unwrap();
 
     assert_eq!(permit.contract.names(permit.allowed), ["esito"]);
-    assert_eq!((permit.epoch, permit.agreement_id), (9, id(8)));
+    assert_eq!(permit.epoch, 1);
+    assert_eq!(permit.office, "tributi");
 }
 
 #[test]
 fn method_decides_between_unknown_elsewhere_and_outside_the_purpose() {
-    let snapshot = registry();
+    let mut document = town();
+    let mut elsewhere = document.eservices[0].clone();
+    elsewhere.name = "albo".into();
+    let version = &mut elsewhere.descriptors[0];
+    version.builtin = "varco.albo.v1".into();
+    version.audience = "https://albo.example/v1".into();
+    version.methods = vec!["varco.albo.v1.AlboService/*".into()];
+    document.eservices.push(elsewhere);
+    let town = Town::holding(&document);
 
+    assert_eq!(reason(&town, "no.Such/Method"), Some(Reason::MethodUnknown));
     assert_eq!(
-        reason(&claims(), "no.Such/Method", &snapshot),
-        Reason::MethodUnknown
+        reason(&town, "varco.albo.v1.AlboService/PublishAtto"),
+        Some(Reason::VoucherAudience)
     );
-    assert_eq!(
-        reason(&claims(), ELSEWHERE, &snapshot),
-        Reason::VoucherAudience
-    );
-    assert_eq!(
-        reason(&claims(), OTHER, &snapshot),
-        Reason::MethodNotInPurpose
-    );
+    assert_eq!(reason(&town, OTHER), Some(Reason::MethodNotInPurpose));
 }
 
 #[test]
 fn each_entry_that_is_not_live_has_its_reason() {
-    let bent: [(fn(&mut Snapshot), Reason); 9] = [
+    use Live::{Archived, Archiving, ArchivingSuspended, Deprecated, Draft, Suspended};
+    let bent: [(fn(&mut Town), Option<Reason>); 16] = [
         (
-            |s| s.clients.get_mut(&id(1)).unwrap().state = Live::Suspended,
-            Reason::ClientSuspended,
+            |t| t.bend::<Client>("tributi", |it| it.state = Suspended),
+            Some(Reason::ClientSuspended),
         ),
         (
-            |s| s.tenants.get_mut(&id(5)).unwrap().state = Live::Suspended,
-            Reason::ClientSuspended,
-        ),
-        (|s| s.clients.clear(), Reason::ClientUnknown),
-        (
-            |s| s.clients.get_mut(&id(1)).unwrap().body.keys.clear(),
-            Reason::KeyRevoked,
+            |t| t.bend::<Client>("tributi", |it| it.body.kind = ClientKind::Api),
+            Some(Reason::ClientSuspended),
         ),
         (
-            |s| s.purposes.get_mut(&id(3)).unwrap().state = Live::Suspended,
-            Reason::PurposeSuspended,
+            |t| t.bend::<Tenant>("tributi", |it| it.state = Suspended),
+            Some(Reason::ClientSuspended),
         ),
         (
-            |s| s.purposes.get_mut(&id(3)).unwrap().state = Live::Archived,
-            Reason::PurposeExpired,
+            |t| t.bend::<Tenant>("demo", |it| it.state = Suspended),
+            Some(Reason::EserviceSuspended),
         ),
         (
-            |s| {
-                s.agreements
-                    .values_mut()
-                    .for_each(|a| a.state = Live::Suspended);
-            },
-            Reason::AgreementSuspended,
+            |t| bend_key(t, |it| it.state = Suspended),
+            Some(Reason::KeyRevoked),
         ),
         (
-            |s| s.eservices.get_mut(&id(6)).unwrap().state = Live::Suspended,
-            Reason::EserviceSuspended,
+            |t| bend_key(t, |it| it.state = Archived),
+            Some(Reason::KeyRevoked),
         ),
         (
-            |s| s.descriptors.get_mut(&id(7)).unwrap().entry.state = Live::Suspended,
-            Reason::EserviceSuspended,
+            |t| bend_key(t, |it| it.body.not_after = Some(NOW)),
+            Some(Reason::KeyRevoked),
+        ),
+        (
+            |t| bend_key(t, |it| it.body.not_after = Some(NOW + 1)),
+            None,
+        ),
+        (
+            |t| t.bend::<Purpose>("verifica", |it| it.state = Suspended),
+            Some(Reason::PurposeSuspended),
+        ),
+        (
+            |t| t.bend::<Purpose>("verifica", |it| it.state = Archived),
+            Some(Reason::PurposeExpired),
+        ),
+        (
+            |t| t.bend::<Purpose>("verifica", |it| it.body.content.valid_until = Some(NOW)),
+            Some(Reason::PurposeExpired),
+        ),
+        (
+            |t| t.bend::<Agreement>("anagrafe", |it| it.state = Suspended),
+            Some(Reason::AgreementSuspended),
+        ),
+        (
+            |t| t.bend::<Agreement>("anagrafe", |it| it.state = Archived),
+            Some(Reason::AgreementSuspended),
+        ),
+        (
+            |t| t.bend::<Eservice>("anagrafe", |it| it.state = Suspended),
+            Some(Reason::EserviceSuspended),
+        ),
+        (
+            |t| t.bend::<Descriptor>("anagrafe/1", |it| it.state = Draft),
+            Some(Reason::EserviceSuspended),
+        ),
+        (
+            |t| t.bend::<Purpose>("verifica", |it| it.body.content.clients.clear()),
+            Some(Reason::PurposeSuspended),
         ),
     ];
-    for (bend, expected) in bent {
-        let mut snapshot = registry();
-        bend(&mut snapshot);
-        assert_eq!(reason(&claims(), METHOD, &snapshot), expected);
+    for (place, (bend, expected)) in bent.into_iter().enumerate() {
+        let mut town = registry();
+        bend(&mut town);
+        assert_eq!(reason(&town, METHOD), expected, "case {place}");
+    }
+    for (state, serves) in [
+        (Deprecated, true),
+        (Archiving, true),
+        (ArchivingSuspended, false),
+        (Suspended, false),
+        (Archived, false),
+    ] {
+        let mut town = registry();
+        town.bend::<Descriptor>("anagrafe/1", |it| it.state = state);
+        assert_eq!(reason(&town, METHOD).is_none(), serves, "{state}");
     }
 }
 
-#[test]
-fn client_that_left_the_purpose_is_refused() {
-    let mut snapshot = registry();
-    snapshot
-        .purposes
-        .get_mut(&id(3))
-        .unwrap()
-        .body
-        .clients
-        .clear();
-
-    assert_eq!(
-        reason(&claims(), METHOD, &snapshot),
-        Reason::PurposeSuspended
-    );
+fn bend_key(town: &mut Town, change: impl FnOnce(&mut Entry<Key>)) {
+    let kid = town.snapshot.keys.keys().next().unwrap().clone();
+    town.bend::<Key>(&kid, change);
 }
 
 #[test]
 fn voucher_of_another_descriptor_is_refused() {
+    let town = registry();
     let other = Claims {
-        descriptor_id: id(70),
-        ..claims()
+        descriptor_id: Uuid::from_u128(70),
+        ..claims(&town)
     };
 
-    assert_eq!(reason(&other, METHOD, &registry()), Reason::VoucherAudience);
+    let refused = decide(&other, METHOD, &town.snapshot, NOW).err();
+
+    assert_eq!(refused, Some(Reason::VoucherAudience));
+}
+
+/// Takings-away, each of one thing.
+const TAKEN: [fn(&mut Town); 8] = [
+    |t| t.bend::<Purpose>("verifica", |it| drop(it.body.content.methods.pop())),
+    |t| t.bend::<Purpose>("verifica", |it| drop(it.body.content.data_classes.pop())),
+    |t| t.bend::<Purpose>("verifica", |it| it.body.content.clients.clear()),
+    |t| t.bend::<Purpose>("verifica", |it| it.state = Live::Suspended),
+    |t| t.bend::<Client>("tributi", |it| it.state = Live::Suspended),
+    |t| t.bend::<Agreement>("anagrafe", |it| it.state = Live::Suspended),
+    |t| t.bend::<Descriptor>("anagrafe/1", |it| drop(it.body.methods.pop())),
+    |t| bend_key(t, |it| it.state = Live::Archived),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn taking_a_grant_away_never_gives_access(
+        takings in proptest::collection::vec(0..TAKEN.len(), 1..6),
+        classes in proptest::sample::subsequence(vec!["esito", "residenza", "anagrafica"], 1..=3),
+    ) {
+        let mut document = town();
+        document.purposes[0].methods = vec![METHOD.into(), OTHER.into()];
+        document.purposes[0].data_classes = classes.iter().map(|it| (*it).to_owned()).collect();
+        let mut town = Town::holding(&document);
+        let claims = claims(&town);
+        let allowed = |town: &Town, method: &str| {
+            decide(&claims, method, &town.snapshot, NOW).map_or(None, |permit| Some(permit.allowed))
+        };
+        for taking in takings {
+            let before = [METHOD, OTHER].map(|method| allowed(&town, method));
+            TAKEN[taking](&mut town);
+            let after = [METHOD, OTHER].map(|method| allowed(&town, method));
+            for (before, after) in before.into_iter().zip(after) {
+                // What is allowed now was allowed before, class by class.
+                let held = before.unwrap_or(0);
+                prop_assert!(after.is_none_or(|after| before.is_some() && after & !held == 0));
+            }
+        }
+    }
 }

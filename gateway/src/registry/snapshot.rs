@@ -114,11 +114,7 @@ pub async fn read(db: &Db, contracts: &Contracts, before: &Snapshot) -> Result<S
     for row in rows.iter().filter(|row| row.kind == Kind::Descriptor) {
         load_contract(row, db, contracts).await?;
     }
-    let mut next = before.following(epoch, begun);
-    for row in rows {
-        next.add(row, contracts)?;
-    }
-    Ok(next)
+    before.followed_by(rows, epoch, contracts, begun)
 }
 
 async fn load_contract(row: &Row, db: &Db, contracts: &Contracts) -> Result<(), Error> {
@@ -161,6 +157,25 @@ impl Snapshot {
             born: Instant::now(),
             confirmed: AtomicU64::new(0),
         }
+    }
+
+    /// The snapshot in which these rows stand in the place of those with their ids.
+    ///
+    /// # Errors
+    ///
+    /// When one does not parse.
+    pub fn followed_by(
+        &self,
+        rows: Vec<Row>,
+        epoch: u64,
+        contracts: &Contracts,
+        born: Instant,
+    ) -> Result<Self, Error> {
+        let mut next = self.following(epoch, born);
+        for row in rows {
+            next.add(row, contracts)?;
+        }
+        Ok(next)
     }
 
     fn following(&self, epoch: u64, born: Instant) -> Self {
@@ -308,12 +323,7 @@ impl Snapshot {
         self.confirmed.fetch_max(then, Ordering::Relaxed);
     }
 
-    /// Puts an entry in the place of the one with its id.
-    ///
-    /// # Errors
-    ///
-    /// When it does not parse.
-    pub fn add(&mut self, row: Row, contracts: &Contracts) -> Result<(), Error> {
+    fn add(&mut self, row: Row, contracts: &Contracts) -> Result<(), Error> {
         match row.kind {
             Kind::Attribute => keep(&mut self.attributes, &row)?,
             Kind::Tenant => keep(&mut self.tenants, &row)?,

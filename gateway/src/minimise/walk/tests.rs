@@ -7,12 +7,13 @@ use prost::Message as _;
 use varco_proto::anagrafe::v1::{Componente, GetFamigliaResponse, GetResidenzaResponse, Indirizzo};
 
 use super::*;
-use crate::registry::contract::{BUILTIN, Contracts};
-use crate::registry::entry::ContractRef;
+use crate::registry::contract::Contracts;
+use crate::registry::descriptor::ContractRef;
 
 fn contract() -> Arc<Contract> {
     let of = ContractRef {
-        set: BUILTIN.to_owned(),
+        set: String::new(),
+        builtin: None,
         default_effect: None,
         default_class: None,
     };

@@ -2,9 +2,10 @@
 
 use super::*;
 
-fn builtin() -> Arc<Contract> {
+fn whole() -> Arc<Contract> {
     let of = ContractRef {
-        set: BUILTIN.to_owned(),
+        set: String::new(),
+        builtin: None,
         default_effect: None,
         default_class: None,
     };
@@ -15,7 +16,7 @@ fn builtin() -> Arc<Contract> {
 
 #[test]
 fn our_contracts_declare_an_effect_on_every_method() {
-    let contract = builtin();
+    let contract = whole();
     let pool = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap();
     let offices = ["anagrafe", "protocollo", "albo", "documenti"];
 
@@ -65,7 +66,7 @@ fn every_field_of_the_offices_has_a_class_and_explicit_presence() {
 
 #[test]
 fn method_without_effect_is_left_out() {
-    let contract = builtin();
+    let contract = whole();
 
     assert!(!contract.methods.contains_key("grpc.health.v1.Health/Check"));
     assert_eq!(
@@ -76,9 +77,34 @@ fn method_without_effect_is_left_out() {
 
 #[test]
 fn mask_holds_only_what_the_purpose_names() {
-    let contract = builtin();
+    let contract = whole();
 
     let mask = contract.mask(&["esito".to_owned(), "invented".to_owned()]);
 
     assert_eq!(contract.names(mask), ["esito"]);
+}
+
+#[test]
+fn package_of_the_product_brings_its_imports_and_its_options() {
+    let set = builtin("varco.anagrafe.v1").unwrap();
+    let of = ContractRef {
+        set: hash(&set),
+        builtin: Some("varco.anagrafe.v1".to_owned()),
+        default_effect: None,
+        default_class: None,
+    };
+
+    let contract = Contracts::default().compile(&of, &set).unwrap();
+
+    let verify = "varco.anagrafe.v1.AnagrafeService/VerifyResidenza";
+    assert_eq!(contract.methods[verify].effect, Effect::Read);
+    assert!(contract.classes.contains(&"esito".to_owned()));
+    assert!(
+        !contract
+            .methods
+            .keys()
+            .any(|method| method.contains("albo"))
+    );
+    assert_eq!(builtin("varco.anagrafe.v1").unwrap(), set);
+    assert!(builtin("varco.nowhere.v1").is_none());
 }
