@@ -16,7 +16,7 @@ use varco_runtime::store::Db;
 use super::Error;
 use super::agreement::Agreement;
 use super::attribute::Attribute;
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Source};
 use super::client::Client;
 use super::contract::{Contract, Contracts};
 use super::delegation::Delegation;
@@ -300,6 +300,14 @@ impl Snapshot {
     pub fn certificate(&self, thumbprint: &[u8; 32]) -> Option<&Entry<Certificate>> {
         let id = self.thumbprints.get(thumbprint)?;
         self.certificates.get(id).map(Arc::as_ref)
+    }
+
+    /// Whether a certificate of another authority is listed for a client. A suspended one still
+    /// is, so that its holder is told why it is refused.
+    #[must_use]
+    pub fn lists(&self, thumbprint: &[u8; 32]) -> bool {
+        self.certificate(thumbprint)
+            .is_some_and(|it| it.body.source == Source::Listed && !it.state.is_final())
     }
 
     /// Whether a certificate has been suspended or revoked.

@@ -59,7 +59,7 @@ impl Sockets {
     pub fn serving(self, gateway: &Gateway) -> Vec<Socket> {
         let registry = gateway.registry().clone();
         self.listed
-            .set(move |known| registry.snapshot().certificates.contains_key(known));
+            .set(move |known| registry.snapshot().lists(known));
         let routers = gateway.routers();
         let joined = [
             (self.data_plane, routers.data_plane, Limits::GRPC),
