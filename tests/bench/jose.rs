@@ -13,7 +13,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
 use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{KeyKind, generate_key, public_key};

@@ -6,9 +6,13 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use varco::data_folder::DataFolder;
 use varco::town::{Town, answering};
+use varco_gateway::keys::files::Files;
+use varco_gateway::keys::lifecycle::Role;
 use varco_runtime::client::{Gateway, read_client_file};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
+use varco_runtime::jose::PrivateKey;
+use varco_runtime::secret::Vault;
 
 use crate::program::Program;
 
@@ -108,6 +112,22 @@ impl Comune {
         let folder = self.client_folder(operator);
         varco_runtime::client::channel(&self.config().control_address(), &folder, &self.ca())
             .expect("control plane")
+    }
+
+    /// The newest key with which its gateway signs.
+    ///
+    /// # Panics
+    ///
+    /// When it holds none.
+    #[must_use]
+    pub fn signing_key(&self, role: Role) -> PrivateKey {
+        let gateway = &self.config().gateway;
+        let keys = self.config().path(&gateway.keys);
+        let files = Files::open(Vault::default(), &keys, &gateway.instance).expect("keys");
+        let held = files.read().expect("keys").into_values();
+        let mut held = held.filter(|(signs, _)| *signs == role).collect::<Vec<_>>();
+        assert_eq!(held.len(), 1, "one key signs");
+        PrivateKey::clone(&held.remove(0).1)
     }
 
     /// The program on its folder.

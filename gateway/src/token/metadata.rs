@@ -2,23 +2,43 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::{Endpoint, PATH};
+use crate::keys::ring::Page;
 
-/// The keys that verify vouchers and grants.
-pub(super) async fn jwks(State(endpoint): State<Endpoint>) -> Response {
-    cached(Json(&*endpoint.jwks).into_response())
+/// The keys that verify vouchers and grants, the next ones among them.
+pub(super) async fn jwks(State(endpoint): State<Endpoint>, headers: HeaderMap) -> Response {
+    page(endpoint.gate.keys.ring().set_page(), &headers)
 }
 
 /// One key by its `kid`.
-pub(super) async fn key(State(endpoint): State<Endpoint>, Path(kid): Path<String>) -> Response {
-    match endpoint.jwks.find(&kid) {
-        Some(jwk) => cached(Json(jwk).into_response()),
+pub(super) async fn key(
+    State(endpoint): State<Endpoint>,
+    Path(kid): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match endpoint.gate.keys.ring().key_page(&kid) {
+        Some(found) => page(found, &headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// A page, or that what a cache holds is still good (RFC 9110 §13.1.2).
+fn page(page: Page, headers: &HeaderMap) -> Response {
+    let held = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut held = held
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().trim_start_matches("W/"));
+    let tag = [(header::ETAG, page.etag.clone())];
+    if held.any(|known| known == page.etag || known == "*") {
+        return cached((StatusCode::NOT_MODIFIED, tag).into_response());
+    }
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    cached((tag, kind, page.body).into_response())
 }
 
 /// Metadata of the authorisation server.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::pki::KeyKind;
+
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +69,10 @@ pub struct Gateway {
     pub key: PathBuf,
     /// Folder of the keys that give authority.
     pub keys: PathBuf,
+    /// Algorithm of the keys that sign vouchers and grants.
+    pub signing_algorithm: SigningAlgorithm,
+    /// Days after which another key signs.
+    pub key_rotation_days: u32,
     /// Audience of client assertions in PDND's style, beside the issuer and the token address.
     pub assertion_audience: String,
     /// Limits.
@@ -148,6 +154,20 @@ pub enum Reflection {
     On,
 }
 
+/// Algorithm of the keys that sign vouchers and grants (RFC 7518 §3.1, RFC 8037 §3.1).
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub enum SigningAlgorithm {
+    /// ECDSA on P-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// RSA of 2048 bits.
+    #[serde(rename = "RS256")]
+    Rs256,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -209,7 +229,7 @@ impl Config {
             used.for_each(|(variable, text)| set(&mut table, variable, text));
             let config = table.try_into::<Self>();
             let config = config.map_err(|error| one_line(&error.to_string()))?;
-            config.gateway.limits.check().map(|()| config)
+            config.gateway.check().map(|()| config)
         };
         without(None).map_err(|error| {
             // A mistake of the environment goes away with the variable that made it.
@@ -260,6 +280,40 @@ impl Config {
     #[must_use]
     pub fn trust_domain(&self) -> String {
         format!("spiffe://{}", self.comune.ipa)
+    }
+}
+
+impl SigningAlgorithm {
+    /// Its name in headers of tokens.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    /// The kind of key that it needs.
+    #[must_use]
+    pub fn kind(self) -> KeyKind {
+        match self {
+            Self::Es256 => KeyKind::EcP256,
+            Self::EdDsa => KeyKind::Ed25519,
+            Self::Rs256 => KeyKind::Rsa2048,
+        }
+    }
+}
+
+impl Gateway {
+    fn check(&self) -> Result<(), String> {
+        if !ROTATION_DAYS.contains(&self.key_rotation_days) {
+            let (least, most) = (ROTATION_DAYS.start(), ROTATION_DAYS.end());
+            return Err(format!(
+                "gateway.key_rotation_days must lie between {least} and {most}"
+            ));
+        }
+        self.limits.check()
     }
 }
 
@@ -338,6 +392,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+const ROTATION_DAYS: RangeInclusive<u32> = 1..=400;
 const SNAPSHOT_SECONDS: RangeInclusive<u64> = 5..=300;
 
 #[cfg(test)]
