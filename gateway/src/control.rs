@@ -1,4 +1,4 @@
-//! The control plane: registry and register of accesses, for operators with a certificate.
+//! The control plane: registry, register of accesses and signing keys, for operators with a certificate.
 //!
 //! An operator is a named person whose certificate bears `spiffe://<comune>/operator/<name>` and who
 //! stands in the registry with roles. Each use leaves a record before its answer.
@@ -24,6 +24,7 @@ use crate::gate::Gate;
 use crate::registry::entry::State as Live;
 
 pub mod audit_api;
+pub mod keys_api;
 pub mod registry_api;
 
 /// An operator who was let in.
@@ -44,6 +45,8 @@ pub enum Need {
     Change,
     /// To read the registry.
     Read,
+    /// To see and rotate the signing keys.
+    RotateKeys,
 }
 
 impl Need {
@@ -53,6 +56,7 @@ impl Need {
             Self::Audit => role == "auditor",
             Self::Change => matches!(role, "admin" | "security" | "api"),
             Self::Read => true,
+            Self::RotateKeys => matches!(role, "admin" | "security"),
         }
     }
 }
@@ -85,6 +89,7 @@ fn known(path: &str) -> &str {
     let ours = [
         "varco.registry.v1.RegistryService/",
         "varco.audit.v1.AuditService/",
+        "varco.gateway.v1.KeyService/",
     ];
     match ours.iter().find_map(|service| method.strip_prefix(service)) {
         Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
@@ -242,11 +247,15 @@ fn status(problem: Problem) -> Status {
 /// The gRPC methods of the control plane.
 pub fn routes(gate: &Arc<Gate>) -> tonic::service::Routes {
     use varco_proto::audit::v1::audit_service_server::AuditServiceServer;
+    use varco_proto::gateway::v1::key_service_server::KeyServiceServer;
     use varco_proto::registry::v1::registry_service_server::RegistryServiceServer;
     let registry = registry_api::RegistryApi::new(Arc::clone(gate));
     let audit = audit_api::AuditApi::new(Arc::clone(gate));
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
+        .add_service(KeyServiceServer::new(keys_api::KeysApi::new(Arc::clone(
+            gate,
+        ))))
 }
 
 /// Longest call of an operator.
