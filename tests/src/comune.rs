@@ -31,8 +31,16 @@ impl Comune {
     ///
     /// When it does not start.
     pub async fn start() -> Self {
+        Self::start_at(Clock::system()).await
+    }
+
+    /// Makes a sample municipality that goes by a clock, and starts it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn start_at(clock: Clock) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let clock = Clock::system();
         let data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
@@ -60,6 +68,12 @@ impl Comune {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.data.config
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Its data folder.

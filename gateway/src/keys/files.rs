@@ -52,7 +52,8 @@ impl Files {
         Ok(key)
     }
 
-    /// Reads the keys of this instance, by `kid`, with what each signs.
+    /// Reads the keys of this instance, by `kid`, with what each signs; what a crash left
+    /// unfinished is deleted.
     ///
     /// # Errors
     ///
@@ -62,6 +63,9 @@ impl Files {
         let mut found = HashMap::new();
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|kind| kind == UNFINISHED) {
+                fs::remove_file(&path).map_err(unreadable)?;
+            }
             let Some((role, kid)) = named(&path) else {
                 continue;
             };
@@ -105,6 +109,9 @@ fn make_folder(folder: &Path, keys: &Path) -> io::Result<()> {
         .create(folder)?;
     File::open(keys)?.sync_all()
 }
+
+/// What the vault calls a file that is not whole yet.
+const UNFINISHED: &str = "new";
 
 /// The role and the `kid` of a file's name.
 fn named(path: &Path) -> Option<(Role, String)> {
