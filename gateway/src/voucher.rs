@@ -234,9 +234,12 @@ pub(crate) mod tests {
     use super::*;
     use varco_runtime::pki::{KeyKind, generate_key};
 
+    pub(crate) fn key() -> PrivateKey {
+        PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap()
+    }
+
     pub(crate) fn vouchers() -> Vouchers {
-        let key = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
-        Vouchers::new(key, "https://localhost:7444".to_owned())
+        Vouchers::new(key(), "https://localhost:7444".to_owned())
     }
 
     pub(crate) fn claims(now: i64) -> Claims {
@@ -314,5 +317,34 @@ pub(crate) mod tests {
         let token = key.sign("varco-grant+jwt", &claims(1000)).unwrap();
 
         assert_eq!(vouchers.judge(&token, 1000), Err(Reason::VoucherMalformed));
+    }
+
+    #[test]
+    fn verdict_is_worth_no_more_than_its_key() {
+        let ring = Ring::new(Keys::one(Role::Voucher, key()));
+        let vouchers = Vouchers::over(ring.clone(), "https://localhost:7444".to_owned());
+        let token = vouchers.sign(&claims(1000)).unwrap();
+        vouchers.judge(&token, 1000).unwrap();
+
+        ring.set(Keys::one(Role::Voucher, key()));
+
+        assert_eq!(vouchers.judge(&token, 1000), Err(Reason::VoucherSignature));
+        let fresh = vouchers.sign(&claims(1000)).unwrap();
+        assert!(vouchers.judge(&fresh, 1000).is_ok());
+    }
+
+    #[test]
+    fn key_of_grants_signs_no_voucher() {
+        let key = key();
+        let token = key.sign(TYP, &claims(1000)).unwrap();
+        let ring = Ring::new(Keys::one(Role::Grant, key));
+        let vouchers = Vouchers::over(ring, "https://localhost:7444".to_owned());
+
+        assert_eq!(vouchers.judge(&token, 1000), Err(Reason::VoucherSignature));
+        assert!(matches!(
+            vouchers.sign(&claims(1000)),
+            Err(jose::Error::NoKey)
+        ));
+        assert_eq!(vouchers.kid(), "");
     }
 }

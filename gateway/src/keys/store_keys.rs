@@ -38,7 +38,7 @@ pub async fn all(db: &Db) -> Result<Vec<Key>, store::Error> {
 pub async fn publish(db: &Db, key: &Key) -> Result<(), store::Error> {
     let mut tx = db.begin().await?;
     insert(&mut tx, key).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 /// Notes when another took a key's place, once.
@@ -81,7 +81,7 @@ pub async fn ask(db: &Db, role: Role, now: i64) -> Result<(), store::Error> {
         return Ok(());
     }
     order(&mut tx, ASK, role, at).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 /// Ends every key of a role in favour of a new one, and asks the other gateways for theirs.
@@ -138,7 +138,7 @@ async fn mark(db: &Db, sql: &'static str, kid: &str, value: i64) -> Result<(), s
         .execute(db)
         .await
         .map(|done| done.rows_affected()))?;
-    Ok(tx.commit().await?)
+    tx.commit().await
 }
 
 async fn insert(tx: &mut Tx, key: &Key) -> Result<(), store::Error> {

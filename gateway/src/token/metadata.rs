@@ -60,3 +60,49 @@ pub(super) async fn server(State(endpoint): State<Endpoint>) -> Response {
 fn cached(response: Response) -> Response {
     ([(header::CACHE_CONTROL, "public, max-age=300")], response).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::lifecycle::Role;
+    use crate::keys::ring::{Keys, Ring};
+    use crate::voucher::tests::key;
+
+    fn asked(with: &[&str]) -> (StatusCode, HeaderMap) {
+        let page_of = Ring::new(Keys::one(Role::Voucher, key())).set_page();
+        let etag = page_of.etag.clone();
+        let mut headers = HeaderMap::new();
+        for value in with {
+            let value = value.replace("SELF", &etag);
+            headers.append(header::IF_NONE_MATCH, value.parse().unwrap());
+        }
+        let answer = page(page_of, &headers);
+        assert_eq!(answer.headers()[header::ETAG], etag);
+        (answer.status(), answer.headers().clone())
+    }
+
+    #[test]
+    fn key_set_may_be_kept_for_five_minutes() {
+        let (status, headers) = asked(&[]);
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(headers[header::CACHE_CONTROL], "public, max-age=300");
+        assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn cache_that_holds_the_set_is_told_so() {
+        for with in [
+            ["SELF"].as_slice(),
+            &["W/SELF"],
+            &["\"x\", SELF"],
+            &["*"],
+            &["\"x\"", "SELF"],
+        ] {
+            assert_eq!(asked(with).0, StatusCode::NOT_MODIFIED, "{with:?}");
+        }
+        for with in [["\"x\""].as_slice(), &["SELF-"], &[""]] {
+            assert_eq!(asked(with).0, StatusCode::OK, "{with:?}");
+        }
+    }
+}
