@@ -11,7 +11,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use varco_runtime::config::SigningAlgorithm;
+use varco_runtime::config::signing::SigningAlgorithm;
 use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::generate_key;
 use varco_runtime::secret::{self, Vault};

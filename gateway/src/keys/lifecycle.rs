@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use jsonwebtoken::jwk::Jwk;
-use varco_runtime::config::SigningAlgorithm;
+use varco_runtime::config::signing::SigningAlgorithm;
 
 /// What a key signs; none signs both, so that neither can be taken for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::pki::KeyKind;
+pub mod signing;
+
+use signing::SigningAlgorithm;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -154,20 +156,6 @@ pub enum Reflection {
     On,
 }
 
-/// Algorithm of the keys that sign vouchers and grants (RFC 7518 §3.1, RFC 8037 §3.1).
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-pub enum SigningAlgorithm {
-    /// ECDSA on P-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-    /// RSA of 2048 bits.
-    #[serde(rename = "RS256")]
-    Rs256,
-}
-
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -280,28 +268,6 @@ impl Config {
     #[must_use]
     pub fn trust_domain(&self) -> String {
         format!("spiffe://{}", self.comune.ipa)
-    }
-}
-
-impl SigningAlgorithm {
-    /// Its name in headers of tokens.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-            Self::Rs256 => "RS256",
-        }
-    }
-
-    /// The kind of key that it needs.
-    #[must_use]
-    pub fn kind(self) -> KeyKind {
-        match self {
-            Self::Es256 => KeyKind::EcP256,
-            Self::EdDsa => KeyKind::Ed25519,
-            Self::Rs256 => KeyKind::Rsa2048,
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The gateway's published keys, kept at hand.
 //!
-//! A `kid` that is not known makes the set be read again, at most once a second, so that a
-//! rotated key works at once and a flood of made-up names costs nothing. A set is good for as long
+//! A `kid` that is not known makes the set be read again, at most four times a second, so that a
+//! rotated key works at once and a flood of made-up names costs nothing; a moment later it is looked
+//! for once more, because one gateway may sign with a key that another has yet to publish. A set is good for as long
 //! as its publisher says, five minutes, so that a key that was ended in an emergency ends here too;
 //! it is read again a minute before, by one of those who ask, while the others go on.
 
@@ -89,11 +90,17 @@ impl Jwks {
             }
             _ => {}
         }
-        let readable = self.refresh(self.inner.last.lock().await).await;
-        match self.held(kid) {
-            (Some(key), Freshness::Fresh | Freshness::Aging) => Ok(Some(key)),
-            _ => readable.map(|()| None),
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let readable = self.refresh(self.inner.last.lock().await).await;
+            match self.held(kid) {
+                (Some(key), Freshness::Fresh | Freshness::Aging) => return Ok(Some(key)),
+                _ => readable?,
+            }
         }
+        Ok(None)
     }
 
     fn held(&self, kid: &str) -> (Option<PublicKey>, Freshness) {
@@ -154,7 +161,9 @@ impl std::fmt::Debug for Jwks {
 }
 
 const AGING: Duration = Duration::from_mins(4);
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often a name is looked for: for longer than a gateway takes to see another's new key.
+const ATTEMPTS: usize = 3;
+const PAUSE: Duration = Duration::from_millis(250);
 /// What the publisher's `max-age` says.
 const STALE: Duration = Duration::from_mins(5);
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use uuid::Uuid;
-use varco_runtime::config::SigningAlgorithm;
+use varco_runtime::config::signing::SigningAlgorithm;
 use varco_runtime::pki::{KeyKind, generate_key};
 use varco_runtime::secret::Vault;
 use varco_runtime::store::testing::{Fresh, each_db};
