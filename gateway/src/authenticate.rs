@@ -39,6 +39,8 @@ async fn catch_up(gate: &Gate, headers: &HeaderMap) -> Result<(), Reason> {
         return Ok(());
     };
     let Ok(claims) = gate.vouchers.judge(token, gate.clock.unix()) else {
+        // Another gateway may have published the key a moment ago.
+        gate.keys.look_for(token).await;
         return Ok(());
     };
     if claims.epoch <= gate.registry.snapshot().epoch {
@@ -86,7 +88,9 @@ fn check(gate: &Gate, call: &Call, headers: &HeaderMap) -> Result<Arc<Claims>, R
     let peer = call.peer().ok_or(Reason::ClientUnknown)?;
     let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot())?;
     call.identify(client);
-    let claims = gate.vouchers.judge(bearer(headers)?, gate.clock.unix())?;
+    let verdict = gate.vouchers.verdict(bearer(headers)?, gate.clock.unix())?;
+    call.signed_by(verdict.kid);
+    let claims = verdict.claims;
     if claims.client_id != client {
         return Err(Reason::VoucherClient);
     }

@@ -318,6 +318,9 @@ pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
     if claims.exp <= gate.clock.unix() {
         return Err(Reason::VoucherExpired);
     }
+    if !call.kid().is_some_and(|kid| gate.vouchers.knows(kid)) {
+        return Err(Reason::VoucherSignature);
+    }
     let snapshot = gate.registry.snapshot();
     check_age(gate, &snapshot)?;
     let now = decide(claims, call.method(), &snapshot, gate.clock.unix())?;

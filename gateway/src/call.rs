@@ -35,6 +35,7 @@ struct Inner {
     zone: &'static str,
     client: OnceLock<Uuid>,
     claims: OnceLock<Arc<Claims>>,
+    kid: OnceLock<Arc<str>>,
     permit: OnceLock<Arc<Permit>>,
     deadline: Mutex<Option<Instant>>,
     quota: OnceLock<Quota>,
@@ -93,6 +94,7 @@ impl Call {
             zone: connection.map_or("unknown", |connection| zone(connection.address.ip())),
             client: OnceLock::new(),
             claims: OnceLock::new(),
+            kid: OnceLock::new(),
             permit: OnceLock::new(),
             deadline: Mutex::new(None),
             quota: OnceLock::new(),
@@ -143,6 +145,17 @@ impl Call {
     /// Notes the verified voucher.
     pub fn vouch(&self, claims: Arc<Claims>) {
         let _ = self.0.claims.set(claims);
+    }
+
+    /// Notes the key that signed the voucher.
+    pub fn signed_by(&self, kid: Arc<str>) {
+        let _ = self.0.kid.set(kid);
+    }
+
+    /// The key that signed the voucher.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.0.kid.get().map(AsRef::as_ref)
     }
 
     /// The verified voucher.

@@ -1,4 +1,4 @@
-//! The control plane: registry and register of accesses, for operators with a certificate.
+//! The control plane: registry, register of accesses and signing keys, for operators with a certificate.
 //!
 //! An operator is a named person whose certificate bears `spiffe://<comune>/operator/<name>` and who
 //! stands in the registry with roles. Each use leaves a record before its answer.
@@ -27,6 +27,7 @@ use crate::registry::operator::{may_act, may_change};
 use crate::registry::scope::Who;
 
 pub mod audit_api;
+pub mod keys_api;
 pub mod registry_api;
 
 /// What a method needs.
@@ -85,6 +86,7 @@ fn known(path: &str) -> &str {
     let ours = [
         "varco.registry.v1.RegistryService/",
         "varco.audit.v1.AuditService/",
+        "varco.gateway.v1.KeyService/",
     ];
     match ours.iter().find_map(|service| method.strip_prefix(service)) {
         Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
@@ -249,11 +251,15 @@ fn status(problem: Problem) -> Status {
 /// The gRPC methods of the control plane.
 pub fn routes(gate: &Arc<Gate>) -> tonic::service::Routes {
     use varco_proto::audit::v1::audit_service_server::AuditServiceServer;
+    use varco_proto::gateway::v1::key_service_server::KeyServiceServer;
     use varco_proto::registry::v1::registry_service_server::RegistryServiceServer;
     let registry = registry_api::RegistryApi::new(Arc::clone(gate));
     let audit = audit_api::AuditApi::new(Arc::clone(gate));
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
+        .add_service(KeyServiceServer::new(keys_api::KeysApi::new(Arc::clone(
+            gate,
+        ))))
 }
 
 /// Longest call of an operator.

@@ -22,6 +22,7 @@ use crate::Error;
 use crate::authorize::Permit;
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::keys::lifecycle::Role;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::descriptor::Upstream;
 
@@ -183,7 +184,8 @@ fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
         exp: now + grant::MAX_LIFE,
         jti: gate.clock.uuid(),
     };
-    let token = gate.grant_key.sign(grant::TYP, &claims).ok()?;
+    let key = gate.keys.ring().signer(Role::Grant).ok()?;
+    let token = key.sign(grant::TYP, &claims).ok()?;
     HeaderValue::try_from(token).ok()
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Limits;
-use varco_runtime::jose::PrivateKey;
 use varco_runtime::tasks::Tasks;
 
 use crate::audit::committer::Register;
 use crate::forward::Upstreams;
+use crate::keys::keeper::Keeper;
 use crate::limit::Limiter;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
@@ -23,8 +23,8 @@ pub struct Gate {
     pub register: Register,
     /// Vouchers.
     pub vouchers: Vouchers,
-    /// Signs grants.
-    pub grant_key: PrivateKey,
+    /// The keys that sign and verify vouchers and grants.
+    pub keys: Arc<Keeper>,
     /// Channels to the services.
     pub upstreams: Upstreams,
     /// Rates, open calls and quotas.

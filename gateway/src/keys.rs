@@ -1,73 +1,36 @@
 //! The keys that give authority: they sign vouchers, grants and checkpoints.
 //!
-//! Nobody but the gateway holds them. Each kind of token has its own key, so that none can be
-//! taken for another; each is parsed once.
+//! Nobody but the gateway holds them. Each kind of token has keys of its own, so that none can be
+//! taken for another; each is parsed once. Keys for vouchers and grants are made by the gateway
+//! itself and live as [`lifecycle`] says; the key of the log is made with the installation and
+//! stays, because it is what the log is known by.
 
 use std::path::Path;
 
-use jsonwebtoken::jwk::JwkSet;
 use rustls_pki_types::pem::PemObject as _;
-use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{KeyKind, generate_key};
 use varco_runtime::secret::Vault;
 use varco_tlog::note::Signer;
 
 use crate::Error;
 
-/// The keys of a gateway.
-#[derive(Clone, Debug)]
-pub struct Keys {
-    /// Signs vouchers.
-    pub voucher: PrivateKey,
-    /// Signs grants.
-    pub grant: PrivateKey,
-}
+pub mod files;
+pub mod keeper;
+pub mod lifecycle;
+pub mod ring;
+pub mod store_keys;
 
-/// Makes fresh keys in a folder: `voucher.key`, `grant.key`, `audit.key`.
+/// Makes a fresh key of the log in a folder: `audit.key`.
 ///
 /// # Errors
 ///
-/// When one stands there already, or the folder is not writable.
+/// When it stands there already, or the folder is not writable.
 pub fn create(vault: &Vault, folder: &Path) -> Result<(), Error> {
-    let kinds = [
-        (VOUCHER, KeyKind::EcP256),
-        (GRANT, KeyKind::EcP256),
-        (AUDIT, KeyKind::Ed25519),
-    ];
-    for (name, kind) in kinds {
-        let path = folder.join(name);
-        if path.exists() {
-            return Err(Error::KeyExists(path));
-        }
-        vault.write(&path, generate_key(kind)?.as_bytes())?;
+    let path = folder.join(AUDIT);
+    if path.exists() {
+        return Err(Error::KeyExists(path));
     }
-    Ok(())
-}
-
-impl Keys {
-    /// Loads the keys of a folder.
-    ///
-    /// # Errors
-    ///
-    /// When one is missing or is no key.
-    pub fn load(vault: &Vault, folder: &Path) -> Result<Self, Error> {
-        let read = |name: &str| -> Result<PrivateKey, Error> {
-            Ok(PrivateKey::from_pem(&vault.read(&folder.join(name))?)?)
-        };
-        Ok(Self {
-            voucher: read(VOUCHER)?,
-            grant: read(GRANT)?,
-        })
-    }
-
-    /// The public halves, as they are published (RFC 7517 §5).
-    #[must_use]
-    pub fn jwks(&self) -> JwkSet {
-        let publics = [self.voucher.public(), self.grant.public()];
-        JwkSet {
-            keys: publics.into_iter().map(|key| key.jwk().clone()).collect(),
-        }
-    }
+    Ok(vault.write(&path, generate_key(KeyKind::Ed25519)?.as_bytes())?)
 }
 
 /// Loads the key that signs checkpoints, under the log's name.
@@ -84,5 +47,3 @@ pub fn log_signer(vault: &Vault, folder: &Path, origin: &str) -> Result<Signer, 
 }
 
 const AUDIT: &str = "audit.key";
-const GRANT: &str = "grant.key";
-const VOUCHER: &str = "voucher.key";

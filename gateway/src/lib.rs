@@ -13,7 +13,7 @@ use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower::{ServiceBuilder, service_fn};
 use varco_runtime::clock::Clock;
-use varco_runtime::config::Config;
+use varco_runtime::config::{self, Config};
 use varco_runtime::store::{Db, Migrations};
 use varco_runtime::tasks::Tasks;
 use varco_runtime::{jose, pki, secret, store, telemetry};
@@ -44,6 +44,9 @@ use deadline::deadline;
 use forward::forward;
 use gate::Gate;
 use intent::intent;
+use keys::files::Files;
+use keys::keeper::{Keeper, Parts};
+use keys::lifecycle::{self, Policy};
 use limit::limit;
 use minimise::minimise;
 use record::record;
@@ -53,17 +56,20 @@ use voucher::Vouchers;
 
 /// The schema of the registry.
 pub const REGISTRY_MIGRATIONS: Migrations = Migrations {
-    sqlite: &[include_str!("../migrations/registry/sqlite/0001_init.sql")],
-    postgres: &[include_str!(
-        "../migrations/registry/postgres/0001_init.sql"
-    )],
+    sqlite: &[
+        include_str!("../migrations/registry/sqlite/0001_init.sql"),
+        include_str!("../migrations/registry/sqlite/0002_signing_key.sql"),
+    ],
+    postgres: &[
+        include_str!("../migrations/registry/postgres/0001_init.sql"),
+        include_str!("../migrations/registry/postgres/0002_signing_key.sql"),
+    ],
 };
 
 /// A gateway, opened on its databases and keys.
 #[derive(Debug)]
 pub struct Gateway {
     gate: Arc<Gate>,
-    keys: keys::Keys,
     assertion_audience: String,
     writer: Tasks,
 }
@@ -90,12 +96,18 @@ pub enum Error {
     /// A certificate or key cannot be made.
     #[error(transparent)]
     Certificate(#[from] pki::Error),
+    /// The process stops.
+    #[error("the work was cut short: try again")]
+    Interrupted,
     /// A key is no key.
     #[error(transparent)]
     Key(#[from] jose::Error),
     /// A key stands there already.
     #[error("{0} stands there already: keys are never overwritten")]
     KeyExists(PathBuf),
+    /// A signing key stands in a file that bears another's name.
+    #[error("{0} holds another key than its name says: restore it from a backup, or delete it")]
+    KeyFile(PathBuf),
     /// The key of the log is no Ed25519 key.
     #[error("{0} is no Ed25519 key in PKCS#8 PEM: restore it from a backup")]
     LogKey(PathBuf),
@@ -129,7 +141,6 @@ impl Gateway {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
         let vault = secret::Vault::default();
-        let keys = keys::Keys::load(&vault, &path(&gateway.keys))?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let rules = registry::Rules {
             four_eyes: gateway.four_eyes,
@@ -157,9 +168,18 @@ impl Gateway {
         register
             .commit(audit::record::start(clock.uuid(), epoch))
             .await?;
+        let parts = Parts {
+            files: Files::open(vault, &path(&gateway.keys), &gateway.instance)?,
+            policy: policy(gateway),
+            registry: registry.clone(),
+            register: register.clone(),
+            clock: clock.clone(),
+        };
+        let keys = Arc::new(Keeper::open(parts).await?);
+        tasks.spawn_until_stop(Arc::clone(&keys).follow());
         let gate = Gate {
-            vouchers: Vouchers::new(keys.voucher.clone(), config.issuer()),
-            grant_key: keys.grant.clone(),
+            vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
+            keys,
             budget: record::budget::Budget::new(limits.answer_bytes),
             trust_domain: config.trust_domain(),
             registry,
@@ -173,7 +193,6 @@ impl Gateway {
         let assertion_audience = gateway.assertion_audience.clone();
         Ok(Self {
             gate: Arc::new(gate),
-            keys,
             assertion_audience,
             writer,
         })
@@ -202,8 +221,7 @@ impl Gateway {
                 let gate = Arc::clone(&onward);
                 async move { Ok::<_, std::convert::Infallible>(forward(gate, request).await) }
             })); // bytes to the office
-        let jwks = self.keys.jwks();
-        let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience, jwks);
+        let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
         Routers {
             data_plane: Router::new().fallback_service(call),
             token: endpoint.router(),
@@ -274,6 +292,14 @@ impl Gateway {
         self.writer.drain(patience).await;
         register.close().await;
         registry.close().await;
+    }
+}
+
+fn policy(gateway: &config::Gateway) -> Policy {
+    Policy {
+        instance: gateway.instance.clone(),
+        algorithm: gateway.signing_algorithm,
+        rotation: i64::from(gateway.key_rotation_days) * DAY * lifecycle::SECOND,
     }
 }
 

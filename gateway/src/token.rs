@@ -16,7 +16,6 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use jsonwebtoken::jwk::JwkSet;
 use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use varco_runtime::jose::PublicKey;
@@ -43,7 +42,6 @@ use assertion::Assertion;
 pub struct Endpoint {
     gate: Arc<Gate>,
     audiences: Arc<[String]>,
-    jwks: Arc<JwkSet>,
     by_peer: Arc<DefaultKeyedRateLimiter<IpAddr>>,
     by_client: Arc<DefaultKeyedRateLimiter<Uuid>>,
     turned_away: Arc<TurnedAway>,
@@ -52,14 +50,13 @@ pub struct Endpoint {
 impl Endpoint {
     /// Makes the endpoint; `assertion_audience` is taken beside the issuer and the token address.
     #[must_use]
-    pub fn new(gate: Arc<Gate>, assertion_audience: &str, jwks: JwkSet) -> Self {
+    pub fn new(gate: Arc<Gate>, assertion_audience: &str) -> Self {
         let issuer = gate.vouchers.issuer().to_owned();
         let token_url = format!("{issuer}{PATH}");
         let rate = std::num::NonZeroU32::new(gate.limits.tokens_per_second)
             .unwrap_or(std::num::NonZeroU32::MIN);
         Self {
             audiences: [assertion_audience.to_owned(), issuer, token_url].into(),
-            jwks: Arc::new(jwks),
             by_peer: Arc::new(DefaultKeyedRateLimiter::keyed(Quota::per_second(rate))),
             by_client: Arc::new(DefaultKeyedRateLimiter::keyed(Quota::per_second(rate))),
             turned_away: Arc::default(),
@@ -341,10 +338,7 @@ fn record(asked: &Asked, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Reco
         record.voucher_exp = voucher.exp;
         record.eservice_id = voucher.eservice_id.to_string();
         record.producer_id = voucher.producer_id.to_string();
-        gate.vouchers
-            .public()
-            .kid()
-            .clone_into(&mut record.voucher_kid);
+        record.voucher_kid = gate.vouchers.kid();
     }
     record
 }

@@ -11,8 +11,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use varco_runtime::jose::{self, PrivateKey, PublicKey};
+use varco_runtime::jose::{self, PrivateKey};
 
+use crate::keys::lifecycle::Role;
+use crate::keys::ring::{Keys, Ring};
 use crate::refusal::Reason;
 
 /// Header type of a voucher (RFC 9068 §2.1).
@@ -83,17 +85,32 @@ pub struct AssertionDigest {
 /// Issues vouchers and judges their signatures.
 #[derive(Clone)]
 pub struct Vouchers {
-    key: PrivateKey,
+    ring: Ring,
     issuer: String,
-    verified: Cache<[u8; 32], Arc<Claims>>,
+    verified: Cache<[u8; 32], Verdict>,
+}
+
+/// A voucher whose signature is good.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What it says.
+    pub claims: Arc<Claims>,
+    /// The key that signed it.
+    pub kid: Arc<str>,
 }
 
 impl Vouchers {
     /// Issues and judges with one key, under one name.
     #[must_use]
     pub fn new(key: PrivateKey, issuer: String) -> Self {
+        Self::over(Ring::new(Keys::one(Role::Voucher, key)), issuer)
+    }
+
+    /// Issues and judges with the keys at hand, under one name.
+    #[must_use]
+    pub fn over(ring: Ring, issuer: String) -> Self {
         Self {
-            key,
+            ring,
             issuer,
             verified: Cache::new(VERDICTS),
         }
@@ -103,9 +120,9 @@ impl Vouchers {
     ///
     /// # Errors
     ///
-    /// When the key refuses.
+    /// When there is no key, or it refuses.
     pub fn sign(&self, claims: &Claims) -> Result<String, jose::Error> {
-        self.key.sign(TYP, claims)
+        self.ring.signer(Role::Voucher)?.sign(TYP, claims)
     }
 
     /// The gateway's name as an issuer.
@@ -114,29 +131,51 @@ impl Vouchers {
         &self.issuer
     }
 
-    /// The key that verifies vouchers.
+    /// The name of the key that signs; empty while there is none.
     #[must_use]
-    pub fn public(&self) -> &PublicKey {
-        self.key.public()
+    pub fn kid(&self) -> String {
+        let key = self.ring.signer(Role::Voucher);
+        key.map_or(String::new(), |key| key.public().kid().to_owned())
     }
 
-    /// The claims of a voucher that this gateway signed and that is valid at `now`.
+    /// Whether a key of that name still verifies vouchers.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.ring.verifies(Role::Voucher, kid)
+    }
+
+    /// The claims of a voucher that a gateway signed and that is valid at `now`.
     ///
     /// # Errors
     ///
     /// The reason for which it is refused.
     pub fn judge(&self, token: &str, now: i64) -> Result<Arc<Claims>, Reason> {
+        self.verdict(token, now).map(|verdict| verdict.claims)
+    }
+
+    /// As [`judge()`](Self::judge), with the key that signed it.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which it is refused.
+    pub fn verdict(&self, token: &str, now: i64) -> Result<Verdict, Reason> {
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        let claims = if let Some(claims) = self.verified.get(&name) {
-            claims
-        } else {
-            let claims = Arc::new(self.verify(token)?);
-            if now < claims.exp {
-                self.verified.insert(name, Arc::clone(&claims));
+        let verdict = if let Some(verdict) = self.verified.get(&name) {
+            // A verdict is worth no more than the key that it rests on.
+            if !self.knows(&verdict.kid) {
+                self.verified.invalidate(&name);
+                return Err(Reason::VoucherSignature);
             }
-            claims
+            verdict
+        } else {
+            let verdict = self.verify(token)?;
+            if now < verdict.claims.exp {
+                self.verified.insert(name, verdict.clone());
+            }
+            verdict
         };
+        let claims = &verdict.claims;
         if claims.exp <= now {
             self.verified.invalidate(&name);
             return Err(Reason::VoucherExpired);
@@ -144,18 +183,17 @@ impl Vouchers {
         if claims.nbf > now + SKEW {
             return Err(Reason::VoucherNotYetValid);
         }
-        Ok(claims)
+        Ok(verdict)
     }
 
-    fn verify(&self, token: &str) -> Result<Claims, Reason> {
+    fn verify(&self, token: &str) -> Result<Verdict, Reason> {
         let header = jose::header(token).map_err(|_| Reason::VoucherMalformed)?;
         if header.typ.as_deref() != Some(TYP) {
             return Err(Reason::VoucherMalformed);
         }
-        let key = self.key.public();
-        if header.kid.as_deref() != Some(key.kid()) || !key.takes(&header) {
-            return Err(Reason::VoucherSignature);
-        }
+        let kid = header.kid.as_deref().ok_or(Reason::VoucherSignature)?;
+        let key = self.ring.key(Role::Voucher, kid);
+        let key = key.ok_or(Reason::VoucherSignature)?;
         let claims: Claims = key.verify(token).map_err(|error| match error {
             jose::Error::Malformed => Reason::VoucherMalformed,
             _ => Reason::VoucherSignature,
@@ -163,7 +201,10 @@ impl Vouchers {
         if claims.iss != self.issuer {
             return Err(Reason::VoucherSignature);
         }
-        Ok(claims)
+        Ok(Verdict {
+            claims: Arc::new(claims),
+            kid: kid.into(),
+        })
     }
 }
 
@@ -193,9 +234,12 @@ pub(crate) mod tests {
     use super::*;
     use varco_runtime::pki::{KeyKind, generate_key};
 
+    pub(crate) fn key() -> PrivateKey {
+        PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap()
+    }
+
     pub(crate) fn vouchers() -> Vouchers {
-        let key = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
-        Vouchers::new(key, "https://localhost:7444".to_owned())
+        Vouchers::new(key(), "https://localhost:7444".to_owned())
     }
 
     pub(crate) fn claims(now: i64) -> Claims {
@@ -269,8 +313,38 @@ pub(crate) mod tests {
     #[test]
     fn token_of_another_type_is_no_voucher() {
         let vouchers = vouchers();
-        let token = vouchers.key.sign("varco-grant+jwt", &claims(1000)).unwrap();
+        let key = vouchers.ring.signer(Role::Voucher).unwrap();
+        let token = key.sign("varco-grant+jwt", &claims(1000)).unwrap();
 
         assert_eq!(vouchers.judge(&token, 1000), Err(Reason::VoucherMalformed));
+    }
+
+    #[test]
+    fn verdict_is_worth_no_more_than_its_key() {
+        let ring = Ring::new(Keys::one(Role::Voucher, key()));
+        let vouchers = Vouchers::over(ring.clone(), "https://localhost:7444".to_owned());
+        let token = vouchers.sign(&claims(1000)).unwrap();
+        vouchers.judge(&token, 1000).unwrap();
+
+        ring.set(Keys::one(Role::Voucher, key()));
+
+        assert_eq!(vouchers.judge(&token, 1000), Err(Reason::VoucherSignature));
+        let fresh = vouchers.sign(&claims(1000)).unwrap();
+        assert!(vouchers.judge(&fresh, 1000).is_ok());
+    }
+
+    #[test]
+    fn key_of_grants_signs_no_voucher() {
+        let key = key();
+        let token = key.sign(TYP, &claims(1000)).unwrap();
+        let ring = Ring::new(Keys::one(Role::Grant, key));
+        let vouchers = Vouchers::over(ring, "https://localhost:7444".to_owned());
+
+        assert_eq!(vouchers.judge(&token, 1000), Err(Reason::VoucherSignature));
+        assert!(matches!(
+            vouchers.sign(&claims(1000)),
+            Err(jose::Error::NoKey)
+        ));
+        assert_eq!(vouchers.kid(), "");
     }
 }

@@ -7,6 +7,7 @@ use jsonwebtoken::jwk::JwkSet;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
+use varco_gateway::keys::lifecycle::Role;
 use varco_proto::registry::v1::Kind;
 use varco_runtime::clock::Clock;
 use varco_runtime::grant::{Claims, MAX_LIFE, TYP};
@@ -47,7 +48,7 @@ async fn service_answers_only_to_the_gateway_with_a_grant_for_that_call() {
     let key = |path: &str| {
         PrivateKey::from_pem(&secret::read(&comune.path().join(path)).unwrap()).unwrap()
     };
-    let grants = key("keys/grant.key");
+    let grants = comune.signing_key(Role::Grant);
     let good = grant(&comune);
     let sign = |claims: &Claims| grants.sign(TYP, claims).unwrap();
     let with = |bend: fn(&mut Claims)| {

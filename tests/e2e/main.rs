@@ -21,6 +21,7 @@ mod privacy;
 mod refusals;
 mod registry;
 mod roles;
+mod rotation;
 mod startup;
 mod streams;
 mod telemetry;

@@ -1,4 +1,4 @@
-//! The same town on PostgreSQL: the journey, power cuts, and two gateways on one registry.
+//! The same town on PostgreSQL: the journey, power cuts, two gateways on one registry and their keys.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -121,6 +121,62 @@ async fn suspension_on_one_gateway_stops_calls_on_the_other() {
         .fold(town.program(), |it, (key, value)| it.with(key, value));
     let other = other.json(&["audit", "verify"]).await;
     assert_ne!(own["origin"], other["origin"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rotation_on_one_gateway_is_followed_by_the_other() {
+    let Some((mut town, _)) = town().await else {
+        return;
+    };
+    town.start();
+    assert_eq!(town.terminate(), Some(0));
+    std::fs::remove_file(town.data().join("CAMPIONE")).unwrap();
+    let one = serve(&town, "gateway", &[]);
+    let office = serve(&town, "anagrafe", &[]);
+    let two = serve(&town, "gateway", &second_gateway(&town));
+    // The first gateway signs, the other verifies, and the grant is the other's.
+    let voucher = async || {
+        let tax_office = town.client("tributi");
+        let voucher = tax_office.voucher("verifica-residenza").await;
+        voucher.unwrap().token
+    };
+    let old = voucher().await;
+    let before = call_second(&town, &old).await;
+
+    let told = town
+        .program()
+        .json(&["keys", "rotate", "--emergency"])
+        .await;
+    let rotated = Instant::now();
+    let ended = until("the other gateway refuses", async || {
+        call_second(&town, &old).await.err()
+    });
+    let ended = ended.await;
+    let took = rotated.elapsed();
+    let after = call_second(&town, &voucher().await).await;
+    let list = town.program().json(&["keys", "list"]).await;
+
+    assert!(before.is_ok() && after.is_ok(), "{before:?} {after:?}");
+    assert_eq!(
+        (ended.code(), reason(&ended)),
+        (Code::Unauthenticated, "VOUCHER_SIGNATURE".into())
+    );
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let told = told.as_array().unwrap();
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(
+        told.iter().all(|gateway| gateway["done"] == true),
+        "{told:?}"
+    );
+    let active = list.as_array().unwrap().iter();
+    let active = active.filter(|key| key["state"] == "ACTIVE");
+    assert_eq!(active.count(), 4, "{list:#}");
+    // A gateway that does not run has yet to follow, and is named.
+    assert_eq!(two.end("KILL"), None);
+    let told = town.program().done(&["keys", "rotate"]).await;
+    assert!(told.contains("gw2: voucher key has yet to come"), "{told}");
+    assert!(told.contains("gw1: voucher key "), "{told}");
+    assert_eq!([one, office].map(|role| role.end("TERM")), [Some(0); 2]);
 }
 
 /// A town whose databases stand on the server, and the address of its protocol register.

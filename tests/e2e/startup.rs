@@ -118,7 +118,6 @@ async fn missing_files_are_named(town: &Process, backup: &Path) {
         "ca.pem",
         "ca.key",
         "keys/audit.key",
-        "keys/voucher.key",
         "services/gateway/tls.key",
         "clients/tributi/client.json",
         "registro.toml",

@@ -51,6 +51,13 @@ impl Asker {
         }
     }
 
+    /// Goes by another clock.
+    #[must_use]
+    pub fn at(self, clock: &Clock) -> Self {
+        let clock = clock.clone();
+        Self { clock, ..self }
+    }
+
     /// The claims of a good assertion for a purpose.
     #[must_use]
     pub fn claims(&self, purpose_id: &str) -> Value {

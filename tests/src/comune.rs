@@ -6,9 +6,13 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use varco::data_folder::DataFolder;
 use varco::town::{Town, answering};
+use varco_gateway::keys::files::Files;
+use varco_gateway::keys::lifecycle::Role;
 use varco_runtime::client::{Gateway, read_client_file};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
+use varco_runtime::jose::PrivateKey;
+use varco_runtime::secret::Vault;
 
 use crate::program::Program;
 
@@ -27,8 +31,16 @@ impl Comune {
     ///
     /// When it does not start.
     pub async fn start() -> Self {
+        Self::start_at(Clock::system()).await
+    }
+
+    /// Makes a sample municipality that goes by a clock, and starts it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn start_at(clock: Clock) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let clock = Clock::system();
         let data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
@@ -56,6 +68,12 @@ impl Comune {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.data.config
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Its data folder.
@@ -108,6 +126,22 @@ impl Comune {
         let folder = self.client_folder(operator);
         varco_runtime::client::channel(&self.config().control_address(), &folder, &self.ca())
             .expect("control plane")
+    }
+
+    /// The newest key with which its gateway signs.
+    ///
+    /// # Panics
+    ///
+    /// When it holds none.
+    #[must_use]
+    pub fn signing_key(&self, role: Role) -> PrivateKey {
+        let gateway = &self.config().gateway;
+        let keys = self.config().path(&gateway.keys);
+        let files = Files::open(Vault::default(), &keys, &gateway.instance).expect("keys");
+        let held = files.read().expect("keys").into_values();
+        let mut held = held.filter(|(signs, _)| *signs == role).collect::<Vec<_>>();
+        assert_eq!(held.len(), 1, "one key signs");
+        PrivateKey::clone(&held.remove(0).1)
     }
 
     /// The program on its folder.

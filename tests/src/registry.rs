@@ -105,7 +105,7 @@ impl Comune {
     #[must_use]
     pub fn asker(&self, client: &str) -> Asker {
         let folder = self.client_folder(client);
-        Asker::open(&folder, Some(&folder), &self.ca())
+        Asker::open(&folder, Some(&folder), &self.ca()).at(self.clock())
     }
 
     /// A voucher of a client for a purpose that its own file need not know.

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use varco_runtime::tls;
 
-use crate::command::{apply, audit, call, demo, doctor, registry, serve, up, voucher};
+use crate::command::{apply, audit, call, demo, doctor, keys, registry, serve, up, voucher};
 use crate::failure::Failure;
 
 /// Varco, the municipality's own interoperability platform.
@@ -71,6 +71,8 @@ pub enum Command {
     Archive(registry::EntryArgs),
     /// Vouchers
     Voucher(voucher::Args),
+    /// The keys that sign vouchers and grants
+    Keys(keys::Args),
     /// Makes one authorised call
     Call(call::Args),
     /// Reads and proves the register of accesses
@@ -113,6 +115,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Unsuspend(args) => registry::unsuspend(args, common).await,
         Command::Archive(args) => registry::archive(args, common).await,
         Command::Voucher(args) => voucher::run(args, common).await,
+        Command::Keys(args) => keys::run(args, common).await,
         Command::Call(args) => call::run(args, common).await,
         Command::Audit(args) => audit::run(args, common).await,
         Command::Doctor(args) => doctor::run(args, common).await,

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod call;
 pub mod demo;
 pub mod doctor;
+pub mod keys;
 pub mod registry;
 pub mod serve;
 pub mod up;

@@ -165,12 +165,10 @@ pub fn databases(config: &Config) -> Vec<(String, PathBuf)> {
     own.chain(offices).filter_map(file).collect()
 }
 
-const NEEDED: [&str; 8] = [
+const NEEDED: [&str; 6] = [
     "ca.pem",
     "ca.key",
     "keys/audit.key",
-    "keys/grant.key",
-    "keys/voucher.key",
     "registro.toml",
     "services/gateway/tls.key",
     "services/gateway/tls.pem",

@@ -15,6 +15,12 @@ pub fn stop(id: Uuid, epoch: u64) -> Record {
     own(RecordKind::Stop, id, epoch, String::new())
 }
 
+/// The gateway made, retired or removed a signing key.
+#[must_use]
+pub fn key_change(id: Uuid, epoch: u64, detail: String) -> Record {
+    own(RecordKind::KeyChange, id, epoch, detail)
+}
+
 /// An operator uses the control plane; the caller says what kind of use it is.
 #[must_use]
 pub fn operator(id: Uuid, method: &str, operator: &str, detail: String) -> Record {

@@ -2,23 +2,43 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::{Endpoint, PATH};
+use crate::keys::ring::Page;
 
-/// The keys that verify vouchers and grants.
-pub(super) async fn jwks(State(endpoint): State<Endpoint>) -> Response {
-    cached(Json(&*endpoint.jwks).into_response())
+/// The keys that verify vouchers and grants, the next ones among them.
+pub(super) async fn jwks(State(endpoint): State<Endpoint>, headers: HeaderMap) -> Response {
+    page(endpoint.gate.keys.ring().set_page(), &headers)
 }
 
 /// One key by its `kid`.
-pub(super) async fn key(State(endpoint): State<Endpoint>, Path(kid): Path<String>) -> Response {
-    match endpoint.jwks.find(&kid) {
-        Some(jwk) => cached(Json(jwk).into_response()),
+pub(super) async fn key(
+    State(endpoint): State<Endpoint>,
+    Path(kid): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match endpoint.gate.keys.ring().key_page(&kid) {
+        Some(found) => page(found, &headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// A page, or that what a cache holds is still good (RFC 9110 §13.1.2).
+fn page(page: Page, headers: &HeaderMap) -> Response {
+    let held = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut held = held
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().trim_start_matches("W/"));
+    let tag = [(header::ETAG, page.etag.clone())];
+    if held.any(|known| known == page.etag || known == "*") {
+        return cached((StatusCode::NOT_MODIFIED, tag).into_response());
+    }
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    cached((tag, kind, page.body).into_response())
 }
 
 /// Metadata of the authorisation server.
@@ -39,4 +59,50 @@ pub(super) async fn server(State(endpoint): State<Endpoint>) -> Response {
 
 fn cached(response: Response) -> Response {
     ([(header::CACHE_CONTROL, "public, max-age=300")], response).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::lifecycle::Role;
+    use crate::keys::ring::{Keys, Ring};
+    use crate::voucher::tests::key;
+
+    fn asked(with: &[&str]) -> (StatusCode, HeaderMap) {
+        let page_of = Ring::new(Keys::one(Role::Voucher, key())).set_page();
+        let etag = page_of.etag.clone();
+        let mut headers = HeaderMap::new();
+        for value in with {
+            let value = value.replace("SELF", &etag);
+            headers.append(header::IF_NONE_MATCH, value.parse().unwrap());
+        }
+        let answer = page(page_of, &headers);
+        assert_eq!(answer.headers()[header::ETAG], etag);
+        (answer.status(), answer.headers().clone())
+    }
+
+    #[test]
+    fn key_set_may_be_kept_for_five_minutes() {
+        let (status, headers) = asked(&[]);
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(headers[header::CACHE_CONTROL], "public, max-age=300");
+        assert_eq!(headers[header::CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn cache_that_holds_the_set_is_told_so() {
+        for with in [
+            ["SELF"].as_slice(),
+            &["W/SELF"],
+            &["\"x\", SELF"],
+            &["*"],
+            &["\"x\"", "SELF"],
+        ] {
+            assert_eq!(asked(with).0, StatusCode::NOT_MODIFIED, "{with:?}");
+        }
+        for with in [["\"x\""].as_slice(), &["SELF-"], &[""]] {
+            assert_eq!(asked(with).0, StatusCode::OK, "{with:?}");
+        }
+    }
 }

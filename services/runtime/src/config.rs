@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+pub mod signing;
+
+use signing::SigningAlgorithm;
+
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +73,10 @@ pub struct Gateway {
     pub keys: PathBuf,
     /// Whether who asks for access may not be who approves it.
     pub four_eyes: bool,
+    /// Algorithm of the keys that sign vouchers and grants.
+    pub signing_algorithm: SigningAlgorithm,
+    /// Days after which another key signs.
+    pub key_rotation_days: u32,
     /// Audience of client assertions in PDND's style, beside the issuer and the token address.
     pub assertion_audience: String,
     /// Limits.
@@ -211,7 +219,7 @@ impl Config {
             used.for_each(|(variable, text)| set(&mut table, variable, text));
             let config = table.try_into::<Self>();
             let config = config.map_err(|error| one_line(&error.to_string()))?;
-            config.gateway.limits.check().map(|()| config)
+            config.gateway.check().map(|()| config)
         };
         without(None).map_err(|error| {
             // A mistake of the environment goes away with the variable that made it.
@@ -262,6 +270,18 @@ impl Config {
     #[must_use]
     pub fn trust_domain(&self) -> String {
         format!("spiffe://{}", self.comune.ipa)
+    }
+}
+
+impl Gateway {
+    fn check(&self) -> Result<(), String> {
+        if !ROTATION_DAYS.contains(&self.key_rotation_days) {
+            let (least, most) = (ROTATION_DAYS.start(), ROTATION_DAYS.end());
+            return Err(format!(
+                "gateway.key_rotation_days must lie between {least} and {most}"
+            ));
+        }
+        self.limits.check()
     }
 }
 
@@ -340,6 +360,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+const ROTATION_DAYS: RangeInclusive<u32> = 1..=400;
 const SNAPSHOT_SECONDS: RangeInclusive<u64> = 5..=300;
 
 #[cfg(test)]

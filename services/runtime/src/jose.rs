@@ -1,29 +1,44 @@
 //! Signing and verifying JSON Web Signatures (RFC 7515) with keys that say what they are.
 //!
 //! A key carries its one algorithm and its RFC 7638 thumbprint, so that a token's header can
-//! never choose how it is verified. Claims are checked by whoever knows what they mean: this file
-//! looks at signatures only.
+//! never choose how it is verified. It is parsed once, when it is read: parsing it again for each
+//! token would halve the rate. Claims are checked by whoever knows what they mean: this file looks
+//! at signatures only.
 
+use std::sync::Arc;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RsaPublicKeyComponents,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Serialize};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-/// A public key with its one algorithm.
+mod pair;
+mod strict;
+
+use pair::Pair;
+
+/// A public key with its one algorithm, parsed once.
 #[derive(Clone)]
 pub struct PublicKey {
-    decoding: DecodingKey,
+    parsed: Arc<ParsedPublicKey>,
     algorithm: Algorithm,
     jwk: Jwk,
     kid: String,
 }
 
 /// A private key, parsed once.
+///
+/// Another place for keys, such as a token of PKCS#11, would be another kind of pair within.
 #[derive(Clone)]
 pub struct PrivateKey {
-    encoding: EncodingKey,
+    pair: Arc<Pair>,
     public: PublicKey,
 }
 
@@ -36,12 +51,15 @@ pub enum Error {
     /// The token is no compact JWS, or is too large.
     #[error("token is malformed")]
     Malformed,
+    /// No key stands ready to sign.
+    #[error("no key stands ready to sign")]
+    NoKey,
+    /// The token could not be signed.
+    #[error("token could not be signed")]
+    Sign,
     /// The signature does not verify under this key and its algorithm.
     #[error("signature does not verify")]
     Signature,
-    /// The token could not be signed.
-    #[error("token could not be signed")]
-    Sign(#[source] jsonwebtoken::errors::Error),
 }
 
 impl PublicKey {
@@ -56,13 +74,13 @@ impl PublicKey {
             return Err(Error::Key);
         }
         if let Ok(key) = DecodingKey::from_ec_pem(bytes) {
-            return Self::new(key, Algorithm::ES256);
+            return Self::new(&key);
         }
         if let Ok(key) = DecodingKey::from_ed_pem(bytes) {
-            return Self::new(key, Algorithm::EdDSA);
+            return Self::new(&key);
         }
         let key = DecodingKey::from_rsa_pem(bytes).map_err(|_| Error::Key)?;
-        Self::new(key, Algorithm::RS256)
+        Self::new(&key)
     }
 
     /// Takes a key of a published set (RFC 7517).
@@ -72,25 +90,25 @@ impl PublicKey {
     /// When it is of no accepted kind.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
         let key = DecodingKey::from_jwk(jwk).map_err(|_| Error::Key)?;
-        let algorithm = match key.family() {
-            jsonwebtoken::AlgorithmFamily::Ec => Algorithm::ES256,
-            jsonwebtoken::AlgorithmFamily::Ed => Algorithm::EdDSA,
-            jsonwebtoken::AlgorithmFamily::Rsa => Algorithm::RS256,
-            jsonwebtoken::AlgorithmFamily::Hmac => return Err(Error::Key),
-        };
-        Self::new(key, algorithm)
+        Self::new(&key)
     }
 
-    fn new(decoding: DecodingKey, algorithm: Algorithm) -> Result<Self, Error> {
-        let mut jwk = Jwk::from_decoding_key(&decoding, Some(algorithm)).map_err(|_| Error::Key)?;
-        check_strength(&jwk)?;
+    fn new(key: &DecodingKey) -> Result<Self, Error> {
+        let algorithm = match key.family() {
+            AlgorithmFamily::Ec => Algorithm::ES256,
+            AlgorithmFamily::Ed => Algorithm::EdDSA,
+            AlgorithmFamily::Rsa => Algorithm::RS256,
+            AlgorithmFamily::Hmac => return Err(Error::Key),
+        };
+        let mut jwk = Jwk::from_decoding_key(key, Some(algorithm)).map_err(|_| Error::Key)?;
+        let parsed = parse(&jwk, key)?;
         let kid = jwk
             .thumbprint(ThumbprintHash::SHA256)
             .map_err(|_| Error::Key)?;
         jwk.common.key_id = Some(kid.clone());
-        jwk.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Signature);
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
         Ok(Self {
-            decoding,
+            parsed: Arc::new(parsed),
             algorithm,
             jwk,
             kid,
@@ -119,23 +137,20 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Signature`] when it was not signed by this key with its algorithm.
+    /// [`Error::Signature`] when it was not signed by this key with its algorithm;
+    /// [`Error::Malformed`] when it is no compact JWS, or a claim is given twice.
     pub fn verify<T: DeserializeOwned>(&self, token: &str) -> Result<T, Error> {
         if !self.takes(&header(token)?) {
             return Err(Error::Signature);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Error::Malformed)?;
-        let verified = jsonwebtoken::crypto::verify(
-            signature,
-            message.as_bytes(),
-            &self.decoding,
-            self.algorithm,
-        );
-        if !matches!(verified, Ok(true)) {
-            return Err(Error::Signature);
-        }
+        let signature = strict::decode(signature).map_err(|_| Error::Signature)?;
+        self.parsed
+            .verify_sig(message.as_bytes(), &signature)
+            .map_err(|_| Error::Signature)?;
         let (_, claims) = message.split_once('.').ok_or(Error::Malformed)?;
-        part(claims)
+        let claims = strict::object(claims)?;
+        serde_json::from_value(Value::Object(claims)).map_err(|_| Error::Malformed)
     }
 
     /// Whether a header names this key's one algorithm; RFC 9864 calls `EdDSA` on this curve
@@ -157,15 +172,12 @@ impl PrivateKey {
     ///
     /// When it is no private key of an accepted kind.
     pub fn from_pem(pem: &str) -> Result<Self, Error> {
-        let pair = rcgen::KeyPair::from_pem(pem).map_err(|_| Error::Key)?;
-        let public = PublicKey::from_pem(&pair.public_key_pem())?;
-        let encoding = match public.algorithm {
-            Algorithm::ES256 => EncodingKey::from_ec_pem(pem.as_bytes()),
-            Algorithm::EdDSA => EncodingKey::from_ed_pem(pem.as_bytes()),
-            _ => EncodingKey::from_rsa_pem(pem.as_bytes()),
-        }
-        .map_err(|_| Error::Key)?;
-        Ok(Self { encoding, public })
+        let pair = Pair::from_pem(pem)?;
+        let public = PublicKey::new(&pair.public())?;
+        Ok(Self {
+            pair: Arc::new(pair),
+            public,
+        })
     }
 
     /// The public half.
@@ -183,7 +195,16 @@ impl PrivateKey {
         let mut header = jsonwebtoken::Header::new(self.public.algorithm);
         header.typ = Some(typ.to_owned());
         header.kid = Some(self.public.kid.clone());
-        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(Error::Sign)
+        let header = serde_json::to_vec(&header).map_err(|_| Error::Sign)?;
+        let claims = serde_json::to_vec(claims).map_err(|_| Error::Sign)?;
+        let mut token = String::with_capacity((header.len() + claims.len() + 300) * 4 / 3);
+        URL_SAFE_NO_PAD.encode_string(header, &mut token);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.pair.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
     }
 }
 
@@ -200,7 +221,7 @@ impl std::fmt::Debug for PrivateKey {
 }
 
 /// The header of a token that nobody has verified yet (RFC 7515 §4).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Header {
     /// The algorithm that the token claims.
     pub alg: String,
@@ -208,135 +229,59 @@ pub struct Header {
     pub typ: Option<String>,
     /// The key that it names.
     pub kid: Option<String>,
-    jku: Option<IgnoredAny>,
-    jwk: Option<IgnoredAny>,
-    x5u: Option<IgnoredAny>,
-    x5c: Option<IgnoredAny>,
-    crit: Option<IgnoredAny>,
 }
 
 /// Reads the header of a token that nobody has verified yet.
 ///
 /// # Errors
 ///
-/// When the token is larger than 8 KiB, no compact JWS, or refers to keys of its own choosing.
+/// When the token is larger than 8 KiB, no compact JWS, names a member twice, brings keys of its
+/// own choosing, or asks for extensions (RFC 7515 §4.1.11, RFC 7797).
 pub fn header(token: &str) -> Result<Header, Error> {
     if token.len() > MAX_TOKEN || token.split('.').count() != 3 {
         return Err(Error::Malformed);
     }
     let (first, _) = token.split_once('.').ok_or(Error::Malformed)?;
-    let header: Header = part(first)?;
-    let foreign_key = header.jku.is_some()
-        || header.jwk.is_some()
-        || header.x5u.is_some()
-        || header.x5c.is_some()
-        || header.crit.is_some();
-    if foreign_key {
-        Err(Error::Malformed)
-    } else {
-        Ok(header)
+    let mut members = strict::object(first)?;
+    if FOREIGN.iter().any(|name| members.contains_key(*name)) {
+        return Err(Error::Malformed);
     }
+    let mut text = |name: &str| match members.remove(name) {
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Error::Malformed),
+        None => Ok(None),
+    };
+    Ok(Header {
+        alg: text("alg")?.ok_or(Error::Malformed)?,
+        typ: text("typ")?,
+        kid: text("kid")?,
+    })
 }
 
-/// Parses a part of a compact JWS.
-fn part<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Error::Malformed)?;
-    serde_json::from_slice(&bytes).map_err(|_| Error::Malformed)
-}
-
-fn check_strength(jwk: &Jwk) -> Result<(), Error> {
-    use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
-    match &jwk.algorithm {
-        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Ok(()),
-        AlgorithmParameters::OctetKeyPair(_) => Ok(()),
+/// Parses what verifies, for a key of sufficient strength.
+fn parse(jwk: &Jwk, key: &DecodingKey) -> Result<ParsedPublicKey, Error> {
+    let parsed = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => {
+            let point = key.try_get_as_bytes().map_err(|_| Error::Key)?;
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+        }
+        AlgorithmParameters::OctetKeyPair(_) => {
+            let point = key.try_get_as_bytes().map_err(|_| Error::Key)?;
+            ParsedPublicKey::new(&ED25519, point)
+        }
         // 2048 bits are 256 bytes, 342 characters of base64url; at most 8192 bits.
-        AlgorithmParameters::RSA(rsa) if (342..=1366).contains(&rsa.n.len()) => Ok(()),
-        _ => Err(Error::Key),
-    }
+        AlgorithmParameters::RSA(rsa) if (342..=1366).contains(&rsa.n.len()) => {
+            let (n, e) = (strict::decode(&rsa.n)?, strict::decode(&rsa.e)?);
+            RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+        }
+        _ => return Err(Error::Key),
+    };
+    parsed.map_err(|_| Error::Key)
 }
 
+/// Header members that bring a key along, or change how the rest is to be read.
+const FOREIGN: [&str; 6] = ["jku", "jwk", "x5u", "x5c", "crit", "b64"];
 const MAX_TOKEN: usize = 8 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pki::{KeyKind, generate_key};
-
-    #[derive(serde::Serialize, serde::Deserialize, Clone, PartialEq, Debug)]
-    struct Claims {
-        sub: String,
-    }
-
-    #[test]
-    fn every_kind_of_key_signs_and_verifies() {
-        for kind in [KeyKind::EcP256, KeyKind::Ed25519, KeyKind::Rsa2048] {
-            let key = PrivateKey::from_pem(&generate_key(kind).unwrap()).unwrap();
-            let claims = Claims {
-                sub: "x".to_owned(),
-            };
-
-            let token = key.sign("JWT", &claims).unwrap();
-
-            assert_eq!(key.public().verify::<Claims>(&token).unwrap(), claims);
-            assert_eq!(
-                header(&token).unwrap().kid.as_deref(),
-                Some(key.public().kid())
-            );
-        }
-    }
-
-    #[test]
-    fn token_of_another_key_does_not_verify() {
-        let one = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
-        let two = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
-        let token = one
-            .sign(
-                "JWT",
-                &Claims {
-                    sub: "x".to_owned(),
-                },
-            )
-            .unwrap();
-
-        let refused = two.public().verify::<Claims>(&token).unwrap_err();
-
-        assert!(matches!(refused, Error::Signature));
-    }
-
-    #[test]
-    fn newer_name_of_eddsa_is_taken() {
-        let key = PrivateKey::from_pem(&generate_key(KeyKind::Ed25519).unwrap()).unwrap();
-        let kid = key.public().kid();
-        let header = format!(r#"{{"alg":"Ed25519","typ":"JWT","kid":"{kid}"}}"#);
-        let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        let message = format!("{}.{}", encode(&header), encode(r#"{"sub":"x"}"#));
-        let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &key.encoding, Algorithm::EdDSA);
-
-        let token = format!("{message}.{}", signature.unwrap());
-
-        assert_eq!(key.public().verify::<Claims>(&token).unwrap().sub, "x");
-    }
-
-    #[test]
-    fn header_cannot_choose_another_algorithm() {
-        let key = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
-        let claims = Claims {
-            sub: "x".to_owned(),
-        };
-        let token = key.sign("JWT", &claims).unwrap();
-        let rest = token.split_once('.').unwrap().1;
-        for alg in ["none", "HS256", "RS256", "EdDSA", "ES384"] {
-            let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}"}}"#));
-            let bent = format!("{header}.{rest}");
-            assert!(key.public().verify::<Claims>(&bent).is_err(), "{alg}");
-        }
-    }
-
-    #[test]
-    fn private_key_is_no_public_key() {
-        let pem = generate_key(KeyKind::EcP256).unwrap();
-
-        assert!(PublicKey::from_pem(&pem).is_err());
-    }
-}
+mod tests;

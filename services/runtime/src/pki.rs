@@ -11,7 +11,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, RsaKeySize, SanType,
 };
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// The kinds of keys that are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +66,14 @@ pub struct Leaf {
 ///
 /// When the system gives no randomness.
 pub fn generate_key(kind: KeyKind) -> Result<Zeroizing<String>, Error> {
-    let pair = match kind {
+    let mut pair = match kind {
         KeyKind::EcP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?,
         KeyKind::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519)?,
         KeyKind::Rsa2048 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048)?,
     };
-    Ok(Zeroizing::new(pair.serialize_pem()))
+    let pem = Zeroizing::new(pair.serialize_pem());
+    pair.zeroize();
+    Ok(pem)
 }
 
 /// The public half of a PEM private key, in PEM.

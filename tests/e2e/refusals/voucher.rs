@@ -2,6 +2,7 @@
 
 use tonic::Code;
 use uuid::Uuid;
+use varco_gateway::keys::lifecycle::Role;
 use varco_gateway::voucher::{Claims, Confirmation, TYP, Vouchers};
 use varco_runtime::clock::Clock;
 use varco_runtime::jose::PrivateKey;
@@ -12,12 +13,6 @@ use varco_tests::comune::Comune;
 use varco_tests::wire::{Wire, frame};
 
 use super::VERIFY;
-
-/// A key of the gateway's own folder.
-fn gateway_key(comune: &Comune, name: &str) -> PrivateKey {
-    let pem = secret::read(&comune.path().join("keys").join(name)).unwrap();
-    PrivateKey::from_pem(&pem).unwrap()
-}
 
 /// A voucher that the gateway itself would sign, with claims that it never would.
 fn bent(vouchers: &Vouchers, good: &str, bend: impl Fn(&mut Claims)) -> String {
@@ -43,7 +38,7 @@ async fn voucher_that_is_not_good_here_is_refused_with_its_reason() {
     let comune = Comune::start().await;
     let purpose = comune.purpose_id("tributi", "verifica-residenza");
     let good = comune.voucher("tributi", &purpose).await;
-    let key = gateway_key(&comune, "voucher.key");
+    let key = comune.signing_key(Role::Voucher);
     let vouchers = Vouchers::new(key.clone(), comune.config().issuer());
     let claims = (*vouchers.judge(&good, Clock::system().unix()).unwrap()).clone();
     let documents = comune.purpose_id("segreteria", "determine-documenti");
@@ -69,13 +64,13 @@ async fn voucher_that_is_not_good_here_is_refused_with_its_reason() {
         ("VOUCHER_MALFORMED", signed(&key, "JWT")),
         (
             "VOUCHER_MALFORMED",
-            signed(&gateway_key(&comune, "grant.key"), "varco-grant+jwt"),
+            signed(&comune.signing_key(Role::Grant), "varco-grant+jwt"),
         ),
         ("VOUCHER_SIGNATURE", bearer(&flipped(&good, 20))),
         ("VOUCHER_SIGNATURE", bearer(&flipped(&good, 100))),
         (
             "VOUCHER_SIGNATURE",
-            signed(&gateway_key(&comune, "grant.key"), TYP),
+            signed(&comune.signing_key(Role::Grant), TYP),
         ),
         ("VOUCHER_SIGNATURE", signed(&service, TYP)),
         (

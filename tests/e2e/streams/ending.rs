@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use tonic::{Code, Request};
+use varco_gateway::keys::lifecycle::Role;
 use varco_gateway::voucher::Vouchers;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
 use varco_proto::registry::v1::Kind;
 use varco_runtime::clock::Clock;
-use varco_runtime::jose::PrivateKey;
-use varco_runtime::secret;
 use varco_runtime::trace::TraceContext;
 use varco_tests::calls::{heading, keyed, upload};
 use varco_tests::comune::Comune;
@@ -111,11 +110,8 @@ async fn open_stream_ends_with_its_permission() {
 
 /// A voucher that ends in a moment.
 async fn short_voucher(comune: &Comune, purpose: &str) -> String {
-    let key = secret::read(&comune.path().join("keys/voucher.key")).unwrap();
-    let vouchers = Vouchers::new(
-        PrivateKey::from_pem(&key).unwrap(),
-        comune.config().issuer(),
-    );
+    let key = comune.signing_key(Role::Voucher);
+    let vouchers = Vouchers::new(key, comune.config().issuer());
     let good = comune.voucher("tributi", purpose).await;
     let now = Clock::system().unix();
     let mut claims = (*vouchers.judge(&good, now).unwrap()).clone();

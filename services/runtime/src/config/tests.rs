@@ -80,3 +80,26 @@ fn mistake_of_the_environment_is_told_by_its_variable() {
         "{wrong}"
     );
 }
+
+#[test]
+fn signing_keys_are_configured_by_name() {
+    let of = |line: &str| parse(&format!("[gateway]\n{line}\n"), &[]);
+    let algorithm = |name: &str| {
+        let config = of(&format!("signing_algorithm = \"{name}\""));
+        config.map(|config| config.gateway.signing_algorithm)
+    };
+
+    for known in ["ES256", "EdDSA", "RS256"] {
+        assert_eq!(algorithm(known).unwrap().name(), known);
+    }
+    for unknown in ["none", "HS256", "es256", "ES384"] {
+        assert!(algorithm(unknown).is_err(), "{unknown}");
+    }
+    assert_eq!(parse("", &[]).unwrap().gateway.key_rotation_days, 90);
+    for days in ["0", "401", "-1"] {
+        assert!(
+            of(&format!("key_rotation_days = {days}")).is_err(),
+            "{days}"
+        );
+    }
+}

@@ -62,7 +62,8 @@ fn certificate(file: &Path, now: Timestamp, remedy: &str) -> Finding {
 /// Whether every key is there and only this user may read it.
 pub fn keys(config: &Config) -> Vec<Finding> {
     let authority = config.path(&config.gateway.keys);
-    let mut files: Vec<PathBuf> = AUTHORITY.iter().map(|name| authority.join(name)).collect();
+    let mut files = vec![authority.join("audit.key")];
+    files.extend(signing_keys(&authority.join(&config.gateway.instance)));
     files.push(config.path(&config.gateway.key));
     for service in config.services.values() {
         files.push(config.path(&service.key));
@@ -95,6 +96,17 @@ fn key(file: &Path) -> Finding {
     }
 }
 
+/// The keys for vouchers and grants that the gateway has made for itself.
+fn signing_keys(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "key"))
+        .collect();
+    files.sort();
+    files
+}
+
 /// Folders of clients and operators, where the installation keeps them.
 fn client_folders(config: &Config) -> Vec<PathBuf> {
     let entries = fs::read_dir(config.folder.join("clients"))
@@ -109,7 +121,6 @@ fn client_folders(config: &Config) -> Vec<PathBuf> {
     folders
 }
 
-const AUTHORITY: [&str; 3] = ["audit.key", "grant.key", "voucher.key"];
 const OTHERS: u32 = 0o077;
 const DAY: i64 = 24 * 3600;
 /// A sample issues anew thirty days before the end, so less than that is worth a word.

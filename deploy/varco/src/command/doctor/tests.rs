@@ -9,8 +9,8 @@ use crate::configuration;
 #[test]
 fn a_key_that_others_may_read_fails_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("keys")).unwrap();
-    let key = folder.path().join("keys/voucher.key");
+    fs::create_dir_all(folder.path().join("keys/gw1")).unwrap();
+    let key = folder.path().join("keys/gw1/voucher-kid.key");
     fs::write(&key, "x").unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     fs::write(folder.path().join(configuration::FILE), "").unwrap();
@@ -20,7 +20,7 @@ fn a_key_that_others_may_read_fails_with_what_to_do() {
 
     let found = findings
         .iter()
-        .find(|finding| finding.check.ends_with("voucher.key"))
+        .find(|finding| finding.check.ends_with("voucher-kid.key"))
         .unwrap();
     assert_eq!(
         (found.level, found.detail.as_str()),

@@ -1,0 +1,181 @@
+//! Keys of every kind, and tokens that are not what they say.
+
+use super::*;
+use crate::pki::{KeyKind, generate_key};
+
+#[derive(serde::Serialize, serde::Deserialize, Clone, PartialEq, Debug)]
+struct Claims {
+    sub: String,
+}
+
+#[test]
+fn every_kind_of_key_signs_and_verifies() {
+    for kind in [KeyKind::EcP256, KeyKind::Ed25519, KeyKind::Rsa2048] {
+        let key = PrivateKey::from_pem(&generate_key(kind).unwrap()).unwrap();
+        let claims = Claims {
+            sub: "x".to_owned(),
+        };
+
+        let token = key.sign("JWT", &claims).unwrap();
+
+        assert_eq!(key.public().verify::<Claims>(&token).unwrap(), claims);
+        assert_eq!(
+            header(&token).unwrap().kid.as_deref(),
+            Some(key.public().kid())
+        );
+    }
+}
+
+#[test]
+fn token_of_another_key_does_not_verify() {
+    let one = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
+    let two = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
+    let token = one
+        .sign(
+            "JWT",
+            &Claims {
+                sub: "x".to_owned(),
+            },
+        )
+        .unwrap();
+
+    let refused = two.public().verify::<Claims>(&token).unwrap_err();
+
+    assert!(matches!(refused, Error::Signature));
+}
+
+#[test]
+fn newer_name_of_eddsa_is_taken() {
+    let key = PrivateKey::from_pem(&generate_key(KeyKind::Ed25519).unwrap()).unwrap();
+    let kid = key.public().kid();
+    let header = format!(r#"{{"alg":"Ed25519","typ":"JWT","kid":"{kid}"}}"#);
+
+    let token = signed(&key, &header, r#"{"sub":"x"}"#);
+
+    assert_eq!(key.public().verify::<Claims>(&token).unwrap().sub, "x");
+}
+
+#[test]
+fn header_cannot_choose_another_algorithm() {
+    let key = PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap();
+    let claims = Claims {
+        sub: "x".to_owned(),
+    };
+    let token = key.sign("JWT", &claims).unwrap();
+    let rest = token.split_once('.').unwrap().1;
+    for alg in ["none", "HS256", "RS256", "EdDSA", "ES384"] {
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{alg}"}}"#));
+        let bent = format!("{header}.{rest}");
+        assert!(key.public().verify::<Claims>(&bent).is_err(), "{alg}");
+    }
+}
+
+#[test]
+fn private_key_is_no_public_key() {
+    let pem = generate_key(KeyKind::EcP256).unwrap();
+
+    assert!(PublicKey::from_pem(&pem).is_err());
+}
+
+/// A token of any header and claims, signed as it stands.
+fn signed(key: &PrivateKey, header: &str, claims: &str) -> String {
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let message = format!("{}.{}", encode(header), encode(claims));
+    let signature = key.pair.sign(message.as_bytes()).unwrap();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn key() -> PrivateKey {
+    PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap()
+}
+
+#[test]
+fn member_that_is_given_twice_is_refused_at_every_depth() {
+    let key = key();
+    let good = r#"{"alg":"ES256"}"#;
+    let claims = r#"{"sub":"x"}"#;
+    assert!(
+        key.public()
+            .verify::<Value>(&signed(&key, good, claims))
+            .is_ok()
+    );
+
+    for (header, claims) in [
+        (r#"{"alg":"ES256","alg":"ES256"}"#, claims),
+        (r#"{"alg":"none","\u0061lg":"ES256"}"#, claims),
+        (good, r#"{"sub":"x","sub":"y"}"#),
+        (good, r#"{"sub":"x","\u0073ub":"x"}"#),
+        (good, r#"{"sub":"x","cnf":{"jkt":"1","jkt":"2"}}"#),
+        (good, r#"{"sub":"x","act":[{"a":1,"a":1}]}"#),
+    ] {
+        let refused = key.public().verify::<Value>(&signed(&key, header, claims));
+        assert!(
+            matches!(refused, Err(Error::Malformed)),
+            "{header} {claims}"
+        );
+    }
+}
+
+#[test]
+fn header_that_brings_keys_or_asks_for_extensions_is_refused() {
+    let key = key();
+    for name in ["jku", "jwk", "x5u", "x5c", "crit", "b64"] {
+        for value in ["null", "[]", "\"x\"", "true"] {
+            let header = format!(r#"{{"alg":"ES256","{name}":{value}}}"#);
+            let token = signed(&key, &header, r#"{"sub":"x"}"#);
+            let refused = key.public().verify::<Value>(&token);
+            assert!(matches!(refused, Err(Error::Malformed)), "{header}");
+        }
+    }
+}
+
+#[test]
+fn text_that_is_no_compact_token_is_refused() {
+    let key = key();
+    let good = signed(&key, r#"{"alg":"ES256"}"#, r#"{"sub":"x"}"#);
+    let large = format!(r#"{{"sub":"{}"}}"#, "x".repeat(8 * 1024));
+    let (message, signature) = good.rsplit_once('.').unwrap();
+
+    for bad in [
+        String::new(),
+        "..".to_owned(),
+        format!("{good}."),
+        format!("={good}"),
+        good.replacen('.', "=.", 1),
+        good.replacen('.', "\n.", 1),
+        message.to_owned(),
+        signed(&key, r#"{"alg":"ES256"}"#, &large),
+        signed(&key, r#"["ES256"]"#, r#"{"sub":"x"}"#),
+        signed(&key, r#"{"alg":["ES256"]}"#, r#"{"sub":"x"}"#),
+        signed(&key, r#"{"typ":"JWT"}"#, r#"{"sub":"x"}"#),
+        signed(&key, r#"{"alg":"ES256","kid":7}"#, r#"{"sub":"x"}"#),
+        signed(&key, r#"{"alg":"ES256"}"#, r#"["x"]"#),
+        signed(&key, r#"{"alg":"ES256"} {}"#, r#"{"sub":"x"}"#),
+    ] {
+        let refused = key.public().verify::<Value>(&bad);
+        assert!(matches!(refused, Err(Error::Malformed)), "{bad}");
+    }
+    for bad in [
+        format!("{message}."),
+        format!("{good}="),
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode([0; 64])),
+        format!("{message}.{}B", &signature[..signature.len() - 1]),
+    ] {
+        let refused = key.public().verify::<Value>(&bad);
+        assert!(matches!(refused, Err(Error::Signature)), "{bad}");
+    }
+}
+
+#[test]
+fn published_key_verifies_what_its_private_half_signed() {
+    for kind in [KeyKind::EcP256, KeyKind::Ed25519, KeyKind::Rsa2048] {
+        let key = PrivateKey::from_pem(&generate_key(kind).unwrap()).unwrap();
+        let token = key.sign("JWT", &serde_json::json!({"sub": "x"})).unwrap();
+        let published = serde_json::to_string(key.public().jwk()).unwrap();
+
+        let read = PublicKey::from_jwk(&serde_json::from_str(&published).unwrap()).unwrap();
+
+        assert_eq!(read.kid(), key.public().kid());
+        assert!(read.verify::<Value>(&token).is_ok());
+    }
+}
