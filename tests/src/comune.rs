@@ -27,11 +27,20 @@ impl Comune {
     ///
     /// When it does not start.
     pub async fn start() -> Self {
+        Self::start_with(Clock::system(), |_| {}).await
+    }
+
+    /// The same on a clock of the test's own, with a configuration that the test has bent.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn start_with(clock: Clock, bend: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let clock = Clock::system();
-        let data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
+        let mut data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
+        bend(&mut data.config);
         let town = Town::start(data.config.clone(), clock.clone())
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
@@ -56,6 +65,12 @@ impl Comune {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.data.config
+    }
+
+    /// The clock that it goes by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Its data folder.
