@@ -14,6 +14,7 @@ mod cli;
 mod conformance;
 mod export;
 mod fail_closed;
+mod foreign_clients;
 mod jose;
 mod journey;
 mod kill;
