@@ -18,6 +18,7 @@ mod foreign_clients;
 mod jose;
 mod journey;
 mod kill;
+mod kill_registry;
 mod postgres;
 mod privacy;
 mod refusals;
