@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 use varco_runtime::store::Db;
 use varco_tests::process::Process;
 use varco_tests::program::Program;
@@ -55,7 +56,8 @@ async fn registry_that_is_killed_while_it_is_applied_is_one_file_or_the_other() 
 
     town.start();
     for kill in 0..KILLS {
-        let applying = tokio::spawn(apply(town.program(), files.clone(), Arc::clone(&progress)));
+        let mut applying = JoinSet::new();
+        applying.spawn(apply(town.program(), files.clone(), Arc::clone(&progress)));
         // Somewhere within an application: after a few that were acknowledged, by a part of the
         // time that one takes.
         let enough = progress.lock().await.done + u32::try_from(kill % 3).unwrap() + 1;
@@ -64,7 +66,7 @@ async fn registry_that_is_killed_while_it_is_applied_is_one_file_or_the_other() 
         let moment = progress.lock().await.took * u32::try_from(kill % 8).unwrap() / 7;
         tokio::time::sleep(moment).await;
         town.kill();
-        applying.await.unwrap();
+        applying.join_all().await;
 
         town.start();
         let held = held(&town).await;
