@@ -180,7 +180,7 @@ async fn rotation_on_one_gateway_is_followed_by_the_other() {
 }
 
 /// A town whose databases stand on the server, and the address of its protocol register.
-async fn town() -> Option<(Process, String)> {
+pub async fn town() -> Option<(Process, String)> {
     let Some(server) = server() else {
         eprintln!("skipped: VARCO_TEST_POSTGRES is not set");
         return None;
@@ -215,7 +215,8 @@ async fn work(desk: Gateway, caller: String, acknowledged: Arc<AtomicU64>) {
     }
 }
 
-fn serve(town: &Process, role: &str, environment: &[(String, String)]) -> Running {
+/// A role of the town in a process of its own.
+pub fn serve(town: &Process, role: &str, environment: &[(String, String)]) -> Running {
     let mut command = Command::new(PROGRAM);
     command
         .args(["serve", role, "--config"])
@@ -225,7 +226,7 @@ fn serve(town: &Process, role: &str, environment: &[(String, String)]) -> Runnin
 }
 
 /// Another gateway of the same name and ports, as behind a balancer, on another address.
-fn second_gateway(town: &Process) -> Vec<(String, String)> {
+pub fn second_gateway(town: &Process) -> Vec<(String, String)> {
     let gateway = config(town).gateway;
     let moved = |port: u16| format!("{OTHER}:{port}");
     [
@@ -259,10 +260,11 @@ async fn call_second(town: &Process, voucher: &str) -> Result<(), Status> {
     client.verify_residenza(request).await.map(drop)
 }
 
-fn config(town: &Process) -> varco_runtime::config::Config {
+/// The configuration of the town.
+pub fn config(town: &Process) -> varco_runtime::config::Config {
     varco::configuration::load(&town.data().join("varco.toml")).unwrap()
 }
 
 const KILLS: u64 = 3;
 /// Another address of this machine.
-const OTHER: &str = "127.0.0.2";
+pub const OTHER: &str = "127.0.0.2";

@@ -103,7 +103,7 @@ async fn published(asker: &Asker) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rotation_under_load_loses_no_call_and_an_emergency_ends_what_was_signed() {
-    let comune = Comune::start_at(Clock::fixed(Clock::system().now())).await;
+    let comune = Comune::start_with(Clock::fixed(Clock::system().now()), |_| {}).await;
     let load = Load::default();
 
     let rotated = async {

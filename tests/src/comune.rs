@@ -31,19 +31,20 @@ impl Comune {
     ///
     /// When it does not start.
     pub async fn start() -> Self {
-        Self::start_at(Clock::system()).await
+        Self::start_with(Clock::system(), |_| {}).await
     }
 
-    /// Makes a sample municipality that goes by a clock, and starts it.
+    /// The same on a clock of the test's own, with a configuration that the test has bent.
     ///
     /// # Panics
     ///
     /// When it does not start.
-    pub async fn start_at(clock: Clock) -> Self {
+    pub async fn start_with(clock: Clock, bend: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
+        let mut data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
+        bend(&mut data.config);
         let town = Town::start(data.config.clone(), clock.clone())
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
@@ -70,7 +71,7 @@ impl Comune {
         &self.data.config
     }
 
-    /// Its clock.
+    /// The clock that it goes by.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
