@@ -236,4 +236,4 @@ fn live(state: Live, otherwise: Reason) -> Result<(), Reason> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

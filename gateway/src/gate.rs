@@ -10,8 +10,10 @@ use varco_runtime::tasks::Tasks;
 use crate::audit::committer::Register;
 use crate::forward::Upstreams;
 use crate::limit::Limiter;
+use crate::proof::replays::Replays;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
+use crate::token::spender::Spender;
 use crate::voucher::Vouchers;
 
 /// The shared parts of one gateway.
@@ -23,6 +25,12 @@ pub struct Gate {
     pub register: Register,
     /// Vouchers.
     pub vouchers: Vouchers,
+    /// Spends what may be used once.
+    pub spender: Spender,
+    /// Proofs of possession that calls have used.
+    pub proofs: Replays,
+    /// Address of the data plane, as clients use it.
+    pub address: String,
     /// Signs grants.
     pub grant_key: PrivateKey,
     /// Channels to the services.

@@ -27,10 +27,12 @@ pub mod deadline;
 pub mod forward;
 pub mod gate;
 pub mod intent;
+pub mod json;
 pub mod keys;
 pub mod limit;
 pub mod minimise;
 pub mod probes;
+pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod registry;
@@ -136,7 +138,7 @@ impl Gateway {
         let register = register(config, &vault, &clock, &writer).await?;
         let limits = gateway.limits;
         let limiter = Arc::new(limit::Limiter::new(
-            db,
+            db.clone(),
             clock.clone(),
             limits.calls_per_second,
             limits.streams_per_client,
@@ -153,7 +155,11 @@ impl Gateway {
         register
             .commit(audit::record::start(clock.uuid(), epoch))
             .await?;
+        let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
+            spender,
+            proofs: proof::replays::Replays::default(),
+            address: config.gateway_address(),
             vouchers: Vouchers::new(keys.voucher.clone(), config.issuer()),
             grant_key: keys.grant.clone(),
             budget: record::budget::Budget::new(limits.answer_bytes),
@@ -249,6 +255,9 @@ impl Gateway {
             epoch: snapshot.epoch,
             cnf: None,
             digest: None,
+            act: None,
+            origin_purpose_id: None,
+            txn: None,
         };
         Ok(self.gate.vouchers.sign(&claims)?)
     }

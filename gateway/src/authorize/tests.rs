@@ -6,11 +6,11 @@ use super::*;
 use crate::registry::contract::{BUILTIN, Contracts};
 use crate::registry::entry::{ContractRef, Descriptor, Eservice, Key, Tenant};
 
-const METHOD: &str = "varco.anagrafe.v1.AnagrafeService/VerifyResidenza";
+pub(crate) const METHOD: &str = "varco.anagrafe.v1.AnagrafeService/VerifyResidenza";
 const OTHER: &str = "varco.anagrafe.v1.AnagrafeService/GetResidenza";
 const ELSEWHERE: &str = "varco.albo.v1.AlboService/PublishAtto";
 
-fn id(n: u128) -> Uuid {
+pub(crate) fn id(n: u128) -> Uuid {
     Uuid::from_u128(n)
 }
 
@@ -54,7 +54,7 @@ fn descriptor() -> LiveDescriptor {
     }
 }
 
-fn registry() -> Snapshot {
+pub(crate) fn registry() -> Snapshot {
     let mut snapshot = Snapshot::empty(9);
     let key = Key {
         kid: "kid".to_owned(),

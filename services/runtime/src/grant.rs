@@ -29,9 +29,19 @@ pub struct Claims {
     pub iss: String,
     /// The audience of the e-service.
     pub aud: String,
-    /// The client that calls.
+    /// The client that calls; in a chain the one that began it, as in RFC 8693 §4.1.
     pub sub: String,
-    /// The office that it belongs to.
+    /// In a chain, the client that calls and those before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// In a chain, what the first client called for.
+    #[serde(
+        default,
+        rename = "originPurposeId",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub origin_purpose_id: Option<Uuid>,
+    /// The office that the calling client belongs to.
     #[serde(rename = "consumerId")]
     pub consumer_id: String,
     /// What it calls for.
@@ -47,6 +57,25 @@ pub struct Claims {
     pub exp: i64,
     /// Unique.
     pub jti: Uuid,
+}
+
+/// Who acts for the subject of a token, and for whom in turn (RFC 8693 §4.1): the newest is
+/// outermost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The client.
+    pub sub: String,
+    /// The one that acted before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Self>>,
+}
+
+impl Actor {
+    /// The clients of a chain, newest first.
+    pub fn clients(&self) -> impl Iterator<Item = &str> {
+        let newest = Some(self);
+        std::iter::successors(newest, |actor| actor.act.as_deref()).map(|actor| actor.sub.as_str())
+    }
 }
 
 /// A verified grant, as a service's methods see it.
@@ -163,7 +192,7 @@ impl Guard {
         }
         Ok(Grant {
             audit_id: claims.txn,
-            client_id: claims.sub,
+            client_id: claims.act.map_or(claims.sub, |actor| actor.sub),
             consumer_id: claims.consumer_id,
             purpose_id: claims.purpose_id,
             method: claims.method,
@@ -215,6 +244,8 @@ mod tests {
             iss: guard.issuer.clone(),
             aud: guard.audience.clone(),
             sub: "client".to_owned(),
+            act: None,
+            origin_purpose_id: None,
             consumer_id: "office".to_owned(),
             purpose_id: "purpose".to_owned(),
             method: "pkg.S/M".to_owned(),
@@ -238,6 +269,27 @@ mod tests {
             assert_eq!(refused.code(), Code::Unavailable);
             assert_eq!(refused.reason(), "GATEWAY_KEYS_UNAVAILABLE");
         }
+    }
+
+    #[test]
+    fn client_of_a_chained_call_is_the_one_that_acts() {
+        let guard = guard();
+        let before = Actor {
+            sub: "albo".to_owned(),
+            act: None,
+        };
+        let chained = Claims {
+            act: Some(Actor {
+                sub: "protocollo".to_owned(),
+                act: Some(Box::new(before)),
+            }),
+            ..claims(&guard)
+        };
+        let chain = chained.act.clone().unwrap();
+
+        assert_eq!(chain.clients().collect::<Vec<_>>(), ["protocollo", "albo"]);
+        let grant = guard.accept(chained, "pkg.S/M").unwrap();
+        assert_eq!(grant.client_id, "protocollo");
     }
 
     #[test]
