@@ -74,7 +74,7 @@ pub fn client_of(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Option
 
 /// How a voucher is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scheme {
+pub enum Scheme {
     /// RFC 6750 §2.1.
     Bearer,
     /// RFC 9449 §7.1.
@@ -115,7 +115,11 @@ fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Arc<Claims>, Rea
 }
 
 /// The proof that a voucher bound to a key needs (RFC 9449 §7); none for one that is not.
-fn possession(
+///
+/// # Errors
+///
+/// `PROOF_MISSING`, `PROOF_INVALID`.
+pub fn possession(
     scheme: Scheme,
     jkt: Option<&str>,
     proofs: &[&str],

@@ -24,6 +24,7 @@ use crate::gate::Gate;
 use crate::registry::entry::State as Live;
 
 pub mod audit_api;
+pub mod explain_api;
 pub mod registry_api;
 
 /// An operator who was let in.
@@ -42,6 +43,8 @@ pub enum Need {
     Audit,
     /// To change the registry.
     Change,
+    /// To have tokens explained.
+    Explain,
     /// To read the registry.
     Read,
 }
@@ -51,7 +54,7 @@ impl Need {
         match self {
             Self::Administer => role == "admin",
             Self::Audit => role == "auditor",
-            Self::Change => matches!(role, "admin" | "security" | "api"),
+            Self::Change | Self::Explain => matches!(role, "admin" | "security" | "api"),
             Self::Read => true,
         }
     }
@@ -85,6 +88,7 @@ fn known(path: &str) -> &str {
     let ours = [
         "varco.registry.v1.RegistryService/",
         "varco.audit.v1.AuditService/",
+        "varco.token.v1.ExplainService/",
     ];
     match ours.iter().find_map(|service| method.strip_prefix(service)) {
         Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
@@ -240,13 +244,16 @@ fn status(problem: Problem) -> Status {
 }
 
 /// The gRPC methods of the control plane.
-pub fn routes(gate: &Arc<Gate>) -> tonic::service::Routes {
+pub fn routes(gate: &Arc<Gate>, assertion_audience: &str) -> tonic::service::Routes {
     use varco_proto::audit::v1::audit_service_server::AuditServiceServer;
     use varco_proto::registry::v1::registry_service_server::RegistryServiceServer;
+    use varco_proto::token::v1::explain_service_server::ExplainServiceServer;
     let registry = registry_api::RegistryApi::new(Arc::clone(gate));
     let audit = audit_api::AuditApi::new(Arc::clone(gate));
+    let explain = explain_api::ExplainApi::new(Arc::clone(gate), assertion_audience);
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
+        .add_service(ExplainServiceServer::new(explain))
 }
 
 /// Longest call of an operator.

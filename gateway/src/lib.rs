@@ -209,11 +209,13 @@ impl Gateway {
         Routers {
             data_plane: Router::new().fallback_service(call),
             token: endpoint.router(),
-            control: control::routes(gate).into_axum_router().layer(
-                ServiceBuilder::new()
-                    .layer(from_fn(telemetry::server_span))
-                    .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
-            ),
+            control: control::routes(gate, &self.assertion_audience)
+                .into_axum_router()
+                .layer(
+                    ServiceBuilder::new()
+                        .layer(from_fn(telemetry::server_span))
+                        .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
+                ),
             probes: probes::router(Arc::clone(gate)),
         }
     }

@@ -14,6 +14,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
 use jsonwebtoken::jwk::JwkSet;
+use varco_runtime::jose::PublicKey;
 use varco_runtime::server::Connection;
 
 use crate::gate::Gate;
@@ -25,6 +26,7 @@ pub mod answer;
 pub mod asked;
 pub mod assertion;
 pub mod chain;
+pub mod explain;
 pub mod form;
 pub mod issuance;
 mod metadata;
@@ -127,6 +129,7 @@ impl Endpoint {
             htu,
             peer: peer.as_deref(),
             rules: &self.rules,
+            grant_keys: &grant_keys(&self.gate),
             snapshot: &snapshot,
             now: self.gate.clock.unix(),
         };
@@ -222,9 +225,14 @@ pub fn rules(gate: &Gate, assertion_audience: &str) -> Rules {
     Rules {
         audiences: vec![assertion_audience.to_owned(), issuer.clone(), token_url],
         trust_domain: gate.trust_domain.clone(),
-        grant_keys: vec![gate.grant_key.public().clone()],
         issuer,
     }
+}
+
+/// The keys with which this gateway signs grants.
+#[must_use]
+pub fn grant_keys(gate: &Gate) -> Vec<PublicKey> {
+    vec![gate.grant_key.public().clone()]
 }
 
 /// A registry that could not be read for too long issues nothing.

@@ -148,8 +148,14 @@ impl Assertion {
     ///
     /// `ASSERTION_EXPIRED`.
     pub fn check_expiry(&self, now: i64) -> Result<(), Refusal> {
-        let good = self.exp.is_some_and(|exp| exp.saturating_add(SKEW) > now);
-        holds(good, "ASSERTION_EXPIRED")
+        let exp = self.exp.unwrap_or(i64::MIN);
+        let ago = now.saturating_sub(exp);
+        holds(ago < SKEW, "ASSERTION_EXPIRED").map_err(|refusal| {
+            refusal.about(
+                format!("the assertion expired {ago} seconds ago"),
+                format!("l'assertion è scaduta da {ago} secondi"),
+            )
+        })
     }
 
     /// Whether the assertion is valid already.
@@ -158,9 +164,17 @@ impl Assertion {
     ///
     /// `ASSERTION_NOT_YET_VALID`.
     pub fn check_start(&self, now: i64) -> Result<(), Refusal> {
-        let past = |time: i64| time <= now + SKEW;
-        let good = self.iat.is_some_and(past) && self.nbf.is_none_or(past);
-        holds(good, "ASSERTION_NOT_YET_VALID")
+        let start = self
+            .iat
+            .unwrap_or(i64::MAX)
+            .max(self.nbf.unwrap_or(i64::MIN));
+        let ahead = start.saturating_sub(now);
+        holds(ahead <= SKEW, "ASSERTION_NOT_YET_VALID").map_err(|refusal| {
+            refusal.about(
+                format!("iat or nbf lies {ahead} seconds in the future"),
+                format!("iat o nbf sono {ahead} secondi nel futuro"),
+            )
+        })
     }
 
     /// Whether the assertion lives no longer than its client may ask for.
@@ -172,7 +186,12 @@ impl Assertion {
         let longest = if legacy { LEGACY_LIFE } else { LIFE };
         let life = self.exp.zip(self.iat);
         let life = life.map_or(0, |(exp, iat)| exp.saturating_sub(iat));
-        holds((1..=longest).contains(&life), "ASSERTION_LIFETIME")
+        holds((1..=longest).contains(&life), "ASSERTION_LIFETIME").map_err(|refusal| {
+            refusal.about(
+                format!("exp lies {life} seconds after iat: it must be 1 to {longest} for this client"),
+                format!("exp è {life} secondi dopo iat: per questo client devono essere da 1 a {longest}"),
+            )
+        })
     }
 
     /// Whether `jti` has a length that is kept.

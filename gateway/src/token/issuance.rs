@@ -38,6 +38,8 @@ pub struct Case<'a> {
     pub peer: Option<&'a Peer>,
     /// What the gateway is called and goes by.
     pub rules: &'a Rules,
+    /// Keys that sign grants.
+    pub grant_keys: &'a [PublicKey],
     /// The registry.
     pub snapshot: &'a Snapshot,
     /// The time, seconds.
@@ -53,8 +55,6 @@ pub struct Rules {
     pub audiences: Vec<String>,
     /// Start of every URI in certificates of this comune.
     pub trust_domain: String,
-    /// Keys that sign grants.
-    pub grant_keys: Vec<PublicKey>,
 }
 
 /// What the steps have found so far.
@@ -191,7 +191,9 @@ impl<'a> Draft<'a> {
         case.snapshot.clients.get(&self.client_id()?)
     }
 
-    fn voucher(&self, case: &Case<'_>, jti: Uuid) -> Option<Claims> {
+    /// The claims of a voucher, as far as the steps have found what stands in it.
+    #[must_use]
+    pub fn voucher(&self, case: &Case<'_>, jti: Uuid) -> Option<Claims> {
         let (client_id, found) = (self.client_id()?, self.found.as_ref()?);
         let descriptor = &found.descriptor.entry;
         let thumbprint = case.peer.map(|peer| &peer.thumbprint);
@@ -240,4 +242,4 @@ impl std::fmt::Debug for Step {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -305,6 +305,13 @@ const WORDS: &[(&str, &str, &str, &str, &str)] = &[
         "riprovare tra poco; se continua, l'amministratore verifichi il database del varco",
     ),
     (
+        "TOKEN_UNKNOWN",
+        "the token is neither a voucher nor a client assertion",
+        "il token non è né un voucher né una client assertion",
+        "paste the access_token that the gateway issued or the client_assertion that was sent to it: three parts between dots",
+        "incollare l'access_token rilasciato dal varco o la client_assertion inviata: tre parti separate da punti",
+    ),
+    (
         "VOUCHER_AUDIENCE",
         "the voucher is for another e-service, or for a version that has been replaced",
         "il voucher è per un altro e-service o per una versione sostituita",

@@ -284,7 +284,7 @@ fn grant<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
     let (Some(token), Some(actor)) = (case.grant, draft.client(case)) else {
         return Verdict::Skipped;
     };
-    let grant = match chain::verify(token, &case.rules.grant_keys, &case.rules.issuer) {
+    let grant = match chain::verify(token, case.grant_keys, &case.rules.issuer) {
         Ok(grant) => grant,
         Err(refusal) => return failed(refusal),
     };

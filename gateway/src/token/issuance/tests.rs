@@ -20,6 +20,7 @@ pub(crate) struct Town {
     pub(crate) grants: PrivateKey,
     pub(crate) snapshot: Snapshot,
     pub(crate) rules: Rules,
+    pub(crate) grant_keys: Vec<PublicKey>,
 }
 
 impl Town {
@@ -29,8 +30,8 @@ impl Town {
             issuer: ISSUER.to_owned(),
             audiences: vec!["varco/client-assertion".to_owned(), ISSUER.to_owned()],
             trust_domain: "spiffe://c_z999".to_owned(),
-            grant_keys: vec![grants.public().clone()],
         };
+        let grant_keys = vec![grants.public().clone()];
         let mut snapshot = registry();
         register(&mut snapshot, &key);
         Self {
@@ -38,10 +39,11 @@ impl Town {
             grants,
             snapshot,
             rules,
+            grant_keys,
         }
     }
 
-    fn case<'a>(&'a self, assertion: &'a str) -> Case<'a> {
+    pub(crate) fn case<'a>(&'a self, assertion: &'a str) -> Case<'a> {
         Case {
             assertion,
             client_id: None,
@@ -50,12 +52,13 @@ impl Town {
             htu: HTU,
             peer: None,
             rules: &self.rules,
+            grant_keys: &self.grant_keys,
             snapshot: &self.snapshot,
             now: NOW,
         }
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         self.key.sign("JWT", claims).unwrap()
     }
 
