@@ -91,7 +91,13 @@ pub struct Grant {
     pub purpose_id: String,
     /// `pkg.Service/Method`.
     pub method: String,
+    /// The grant itself.
+    pub token: Token,
 }
+
+/// The signed grant: a service hands it back to the gateway to call on behalf of its caller.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Token(Arc<str>);
 
 /// What a service checks grants with.
 #[derive(Clone, Debug)]
@@ -121,6 +127,33 @@ impl Grant {
             .extensions()
             .get()
             .ok_or_else(|| Status::unauthenticated("grant is missing"))
+    }
+
+    /// A request that is made on behalf of this call, for [`crate::client::Authorized`].
+    pub fn carry<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        request.extensions_mut().insert(self.clone());
+        request
+    }
+}
+
+impl Token {
+    /// Takes a signed grant.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The compact JWS.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
     }
 }
 
@@ -172,7 +205,11 @@ impl Guard {
         let key = self.jwks.key(&kid).await.map_err(|_| keys_unavailable())?;
         let key = key.ok_or_else(invalid)?;
         let claims: Claims = key.verify(token).map_err(|_| invalid())?;
-        self.accept(claims, method)
+        let grant = self.accept(claims, method)?;
+        Ok(Grant {
+            token: Token::new(token),
+            ..grant
+        })
     }
 
     fn accept(&self, claims: Claims, method: &str) -> Result<Grant, Problem> {
@@ -196,6 +233,7 @@ impl Guard {
             consumer_id: claims.consumer_id,
             purpose_id: claims.purpose_id,
             method: claims.method,
+            token: Token::default(),
         })
     }
 }
