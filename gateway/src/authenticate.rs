@@ -11,9 +11,10 @@ use varco_runtime::tls::Peer;
 
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::proof::{self, Proof, Target, replays};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::snapshot::Snapshot;
-use crate::voucher::{Claims, Confirmation};
+use crate::voucher::Claims;
 
 /// Lets a call on only when its peer and its voucher are known and belong together.
 pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
@@ -24,7 +25,7 @@ pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next:
     if let Err(reason) = catch_up(&gate, request.headers()).await {
         return Refusal::from(reason).into_response();
     }
-    match check(&gate, &call, request.headers()) {
+    match check(&gate, &call, &request) {
         Ok(claims) => {
             call.vouch(claims);
             next.run(request).await
@@ -35,7 +36,7 @@ pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next:
 
 /// A voucher that was issued on a newer registry makes this gateway read it first.
 async fn catch_up(gate: &Gate, headers: &HeaderMap) -> Result<(), Reason> {
-    let Ok(token) = bearer(headers) else {
+    let Ok((_, token)) = voucher(headers) else {
         return Ok(());
     };
     let Ok(claims) = gate.vouchers.judge(token, gate.clock.unix()) else {
@@ -81,31 +82,79 @@ pub fn client_of(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Result
         .ok_or(Reason::ClientUnknown)
 }
 
-fn check(gate: &Gate, call: &Call, headers: &HeaderMap) -> Result<Arc<Claims>, Reason> {
+/// How a voucher is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// RFC 6750 §2.1.
+    Bearer,
+    /// RFC 9449 §7.1.
+    Dpop,
+}
+
+fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Arc<Claims>, Reason> {
+    let headers = request.headers();
     if metadata_size(headers) > MAX_METADATA {
         return Err(Reason::MetadataTooLarge);
     }
     let peer = call.peer().ok_or(Reason::ClientUnknown)?;
     let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot())?;
     call.identify(client);
-    let verdict = gate.vouchers.verdict(bearer(headers)?, gate.clock.unix())?;
+    let (scheme, token) = voucher(headers)?;
+    let now = gate.clock.unix();
+    let verdict = gate.vouchers.verdict(token, now)?;
     call.signed_by(verdict.kid);
     let claims = verdict.claims;
     if claims.client_id != client {
         return Err(Reason::VoucherClient);
     }
-    let bound_elsewhere = claims
-        .cnf
-        .as_ref()
-        .is_some_and(|cnf| *cnf != Confirmation::to(&peer.thumbprint));
-    if bound_elsewhere {
+    if !claims.fits(&peer.thumbprint) {
         return Err(Reason::VoucherBinding);
+    }
+    let htu = format!("{}{}", gate.address, request.uri().path());
+    let target = Target {
+        htu: &htu,
+        voucher: Some(token),
+    };
+    if let Some(proof) = possession(scheme, claims.jkt(), &proof::of(headers), target, now)? {
+        let seen = gate.proofs.take(client, &proof, now);
+        seen.map_err(|refused| match refused {
+            replays::Refused::Full => Reason::RateClient,
+            replays::Refused::Replayed => Reason::ProofReplayed,
+        })?;
     }
     Ok(claims)
 }
 
-/// The voucher of an `authorization: Bearer` (RFC 6750 §2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, Reason> {
+/// The proof that a voucher bound to a key needs (RFC 9449 §7); none for one that is not.
+///
+/// # Errors
+///
+/// `PROOF_MISSING`, `PROOF_INVALID`.
+pub fn possession(
+    scheme: Scheme,
+    jkt: Option<&str>,
+    proofs: &[&str],
+    target: Target<'_>,
+    now: i64,
+) -> Result<Option<Proof>, Reason> {
+    match (scheme, jkt) {
+        (Scheme::Bearer, None) => Ok(None),
+        // A bound voucher is never a bearer's, whatever comes beside it (RFC 9449 §7.2).
+        (Scheme::Bearer, Some(_)) => Err(Reason::ProofMissing),
+        (Scheme::Dpop, jkt) => {
+            let proof = proof::judge(proofs, target, now).map_err(|_| Reason::ProofInvalid)?;
+            let proof = proof.ok_or(Reason::ProofMissing)?;
+            if jkt == Some(proof.jkt.as_str()) {
+                Ok(Some(proof))
+            } else {
+                Err(Reason::ProofInvalid)
+            }
+        }
+    }
+}
+
+/// The voucher of a call, and how it is sent.
+fn voucher(headers: &HeaderMap) -> Result<(Scheme, &str), Reason> {
     let mut values = headers.get_all("authorization").iter();
     let value = values.next().ok_or(Reason::VoucherMissing)?;
     if values.next().is_some() {
@@ -114,7 +163,9 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Reason> {
     let text = value.to_str().map_err(|_| Reason::VoucherMalformed)?;
     let (scheme, token) = text.split_once(' ').ok_or(Reason::VoucherMalformed)?;
     if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(token)
+        Ok((Scheme::Bearer, token))
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Ok((Scheme::Dpop, token))
     } else {
         Err(Reason::VoucherMalformed)
     }
@@ -129,3 +180,94 @@ fn metadata_size(headers: &HeaderMap) -> usize {
 }
 
 const MAX_METADATA: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::tests::{key, proof};
+    use varco_runtime::pki::KeyKind;
+
+    const NOW: i64 = 1_700_000_000;
+    const HTU: &str = "https://localhost:7443/pkg.S/M";
+
+    fn judged(scheme: Scheme, jkt: Option<&str>, proofs: &[&str]) -> Result<bool, Reason> {
+        let target = Target {
+            htu: HTU,
+            voucher: Some("a.b.c"),
+        };
+        possession(scheme, jkt, proofs, target, NOW).map(|proof| proof.is_some())
+    }
+
+    #[test]
+    fn bound_voucher_needs_the_proof_of_its_own_key() {
+        let (own, other) = (key(KeyKind::EcP256), key(KeyKind::EcP256));
+        let jkt = Some(own.public().kid());
+        let good = proof(&own, HTU, Some("a.b.c"), NOW);
+        let foreign = proof(&other, HTU, Some("a.b.c"), NOW);
+        let elsewhere = proof(&own, "https://localhost:7443/pkg.S/N", Some("a.b.c"), NOW);
+        let unbound = proof(&own, HTU, None, NOW);
+
+        assert_eq!(judged(Scheme::Dpop, jkt, &[&good]), Ok(true));
+        assert_eq!(judged(Scheme::Bearer, None, &[]), Ok(false));
+        let refused = [
+            (Scheme::Bearer, jkt, vec![], Reason::ProofMissing),
+            (
+                Scheme::Bearer,
+                jkt,
+                vec![good.as_str()],
+                Reason::ProofMissing,
+            ),
+            (Scheme::Dpop, jkt, vec![], Reason::ProofMissing),
+            (
+                Scheme::Dpop,
+                None,
+                vec![good.as_str()],
+                Reason::ProofInvalid,
+            ),
+            (
+                Scheme::Dpop,
+                jkt,
+                vec![foreign.as_str()],
+                Reason::ProofInvalid,
+            ),
+            (
+                Scheme::Dpop,
+                jkt,
+                vec![elsewhere.as_str()],
+                Reason::ProofInvalid,
+            ),
+            (
+                Scheme::Dpop,
+                jkt,
+                vec![unbound.as_str()],
+                Reason::ProofInvalid,
+            ),
+            (
+                Scheme::Dpop,
+                jkt,
+                vec![good.as_str(); 2],
+                Reason::ProofInvalid,
+            ),
+        ];
+        for (scheme, jkt, proofs, reason) in refused {
+            assert_eq!(
+                judged(scheme, jkt, &proofs),
+                Err(reason),
+                "{scheme:?} {jkt:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn voucher_is_sent_as_bearer_or_with_a_proof() {
+        let sent = |text: &str| {
+            let headers =
+                HeaderMap::from_iter([(http::header::AUTHORIZATION, text.parse().unwrap())]);
+            voucher(&headers).map(|(scheme, token)| (scheme, token.to_owned()))
+        };
+
+        assert_eq!(sent("bearer x"), Ok((Scheme::Bearer, "x".to_owned())));
+        assert_eq!(sent("DPoP x"), Ok((Scheme::Dpop, "x".to_owned())));
+        assert_eq!(sent("Basic x"), Err(Reason::VoucherMalformed));
+    }
+}

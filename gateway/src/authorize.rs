@@ -78,10 +78,10 @@ pub enum Part {
     Client,
     /// The key is the client's, active and not past its end.
     Key,
-    /// The tenant that the client belongs to is active.
-    Consumer,
     /// The purpose is active and valid now.
     Purpose,
+    /// The tenant that the purpose belongs to is active.
+    Consumer,
     /// The purpose names the client.
     Link,
     /// The agreement is active.
@@ -137,6 +137,17 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// Whether there is anything to look at: without a purpose nothing that rests on it is known,
+    /// without an agreement no version is.
+    #[must_use]
+    pub fn knows(&self, part: Part) -> bool {
+        match part {
+            Part::Client | Part::Key | Part::Purpose => true,
+            Part::Descriptor => self.agreement.is_some(),
+            _ => self.purpose.is_some(),
+        }
+    }
+
     /// Whether one part stands.
     ///
     /// # Errors
@@ -173,6 +184,24 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// Whether all of them stand.
+    ///
+    /// # Errors
+    ///
+    /// The first reason for which they do not.
+    pub fn eligible(&self) -> Result<Eligible<'a>, Reason> {
+        let mut all = Part::ALL.into_iter();
+        all.try_for_each(|part| self.check(part))?;
+        let eservice = self.eservice.ok_or(Reason::EserviceSuspended)?;
+        Ok(Eligible {
+            client: self.client.ok_or(Reason::ClientUnknown)?,
+            purpose: self.purpose.ok_or(Reason::PurposeExpired)?,
+            agreement: self.agreement.ok_or(Reason::AgreementSuspended)?,
+            descriptor: self.descriptor.ok_or(Reason::EserviceSuspended)?,
+            producer: eservice.body.producer,
+        })
+    }
+
     fn check_purpose(&self) -> Result<(), Reason> {
         let purpose = self.purpose.ok_or(Reason::PurposeExpired)?;
         if purpose.state.is_final() || !purpose.body.is_valid_at(self.now) {
@@ -187,8 +216,8 @@ impl Part {
     pub const ALL: [Self; 8] = [
         Self::Client,
         Self::Key,
-        Self::Consumer,
         Self::Purpose,
+        Self::Consumer,
         Self::Link,
         Self::Agreement,
         Self::Eservice,
@@ -209,21 +238,7 @@ pub fn eligible<'a>(
     snapshot: &'a Snapshot,
     now: i64,
 ) -> Result<Eligible<'a>, Reason> {
-    let parts = Parts::of((client_id, kid), purpose_id, snapshot, now);
-    Part::ALL
-        .into_iter()
-        .try_for_each(|part| parts.check(part))?;
-    Ok(Eligible {
-        client: parts.client.ok_or(Reason::ClientUnknown)?,
-        purpose: parts.purpose.ok_or(Reason::PurposeExpired)?,
-        agreement: parts.agreement.ok_or(Reason::AgreementSuspended)?,
-        descriptor: parts.descriptor.ok_or(Reason::EserviceSuspended)?,
-        producer: parts
-            .eservice
-            .ok_or(Reason::EserviceSuspended)?
-            .body
-            .producer,
-    })
+    Parts::of((client_id, kid), purpose_id, snapshot, now).eligible()
 }
 
 /// Whether the holder of a verified voucher may call a method at a time (Unix seconds).
@@ -348,4 +363,4 @@ fn live<T>(entry: Option<&Entry<T>>, otherwise: Reason) -> Result<(), Reason> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

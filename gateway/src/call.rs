@@ -315,6 +315,11 @@ impl Call {
             record.voucher_jti = claims.jti.to_string();
             record.voucher_iss.clone_from(&claims.iss);
             record.voucher_exp = claims.exp;
+            record.on_behalf_of = claims.on_behalf_of();
+            record.hop = claims.hop();
+            if let Some(served) = claims.txn {
+                record.parent_audit_id = served.as_bytes().to_vec().into();
+            }
         }
     }
 

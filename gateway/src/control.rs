@@ -27,6 +27,7 @@ use crate::registry::operator::{may_act, may_change};
 use crate::registry::scope::Who;
 
 pub mod audit_api;
+pub mod explain_api;
 pub mod keys_api;
 pub mod registry_api;
 
@@ -39,6 +40,8 @@ pub enum Need {
     Audit,
     /// To change entries of a kind.
     Change(Kind),
+    /// To have tokens explained.
+    Explain,
     /// To read the registry, as far as one sees it.
     Read,
     /// To look after keys and certificates of the installation.
@@ -52,6 +55,7 @@ impl Need {
             Self::Act(kind, action) => may_act(&who.roles, kind, action),
             Self::Audit => has("auditor") && who.tenant.is_none(),
             Self::Change(kind) => may_change(&who.roles, kind),
+            Self::Explain => ["admin", "security", "api"].into_iter().any(has),
             Self::Read => true,
             Self::Secure => (has("admin") || has("security")) && who.tenant.is_none(),
         }
@@ -87,6 +91,7 @@ fn known(path: &str) -> &str {
         "varco.registry.v1.RegistryService/",
         "varco.audit.v1.AuditService/",
         "varco.gateway.v1.KeyService/",
+        "varco.token.v1.ExplainService/",
     ];
     match ours.iter().find_map(|service| method.strip_prefix(service)) {
         Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
@@ -249,17 +254,19 @@ fn status(problem: Problem) -> Status {
 }
 
 /// The gRPC methods of the control plane.
-pub fn routes(gate: &Arc<Gate>) -> tonic::service::Routes {
+pub fn routes(gate: &Arc<Gate>, assertion_audience: &str) -> tonic::service::Routes {
     use varco_proto::audit::v1::audit_service_server::AuditServiceServer;
     use varco_proto::gateway::v1::key_service_server::KeyServiceServer;
     use varco_proto::registry::v1::registry_service_server::RegistryServiceServer;
+    use varco_proto::token::v1::explain_service_server::ExplainServiceServer;
     let registry = registry_api::RegistryApi::new(Arc::clone(gate));
     let audit = audit_api::AuditApi::new(Arc::clone(gate));
+    let keys = keys_api::KeysApi::new(Arc::clone(gate));
+    let explain = explain_api::ExplainApi::new(Arc::clone(gate), assertion_audience);
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
-        .add_service(KeyServiceServer::new(keys_api::KeysApi::new(Arc::clone(
-            gate,
-        ))))
+        .add_service(KeyServiceServer::new(keys))
+        .add_service(ExplainServiceServer::new(explain))
 }
 
 /// Longest call of an operator.

@@ -172,10 +172,13 @@ fn failure(error: &tonic::transport::Error, call: &Call) -> Reason {
 
 fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
     let now = gate.clock.unix();
+    let chain = call.claims().filter(|claims| claims.act.is_some());
     let claims = grant::Claims {
         iss: gate.vouchers.issuer().to_owned(),
         aud: permit.audience.clone(),
-        sub: permit.client_id.to_string(),
+        sub: chain.map_or_else(|| permit.client_id.to_string(), |claims| claims.sub.clone()),
+        act: chain.and_then(|claims| claims.act.clone()),
+        origin_purpose_id: chain.and_then(|claims| claims.origin_purpose_id),
         consumer_id: permit.consumer_id.to_string(),
         purpose_id: permit.purpose_id.to_string(),
         method: call.method().to_owned(),

@@ -10,8 +10,10 @@ use crate::audit::committer::Register;
 use crate::forward::Upstreams;
 use crate::keys::keeper::Keeper;
 use crate::limit::Limiter;
+use crate::proof::replays::Replays;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
+use crate::token::spender::Spender;
 use crate::voucher::Vouchers;
 
 /// The shared parts of one gateway.
@@ -25,6 +27,12 @@ pub struct Gate {
     pub vouchers: Vouchers,
     /// The keys that sign and verify vouchers and grants.
     pub keys: Arc<Keeper>,
+    /// Spends what may be used once.
+    pub spender: Spender,
+    /// Proofs of possession that calls have used.
+    pub proofs: Replays,
+    /// Address of the data plane, as clients use it.
+    pub address: String,
     /// Channels to the services.
     pub upstreams: Upstreams,
     /// Rates, open calls and quotas.

@@ -27,10 +27,12 @@ pub mod deadline;
 pub mod forward;
 pub mod gate;
 pub mod intent;
+pub mod json;
 pub mod keys;
 pub mod limit;
 pub mod minimise;
 pub mod probes;
+pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod registry;
@@ -151,7 +153,7 @@ impl Gateway {
         let register = register(config, &vault, &clock, &writer).await?;
         let limits = gateway.limits;
         let limiter = Arc::new(limit::Limiter::new(
-            db,
+            db.clone(),
             clock.clone(),
             limits.calls_per_second,
             limits.streams_per_client,
@@ -177,9 +179,13 @@ impl Gateway {
         };
         let keys = Arc::new(Keeper::open(parts).await?);
         tasks.spawn_until_stop(Arc::clone(&keys).follow());
+        let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,
+            spender,
+            proofs: proof::replays::Replays::default(),
+            address: config.gateway_address(),
             budget: record::budget::Budget::new(limits.answer_bytes),
             trust_domain: config.trust_domain(),
             registry,
@@ -225,11 +231,13 @@ impl Gateway {
         Routers {
             data_plane: Router::new().fallback_service(call),
             token: endpoint.router(),
-            control: control::routes(gate).into_axum_router().layer(
-                ServiceBuilder::new()
-                    .layer(from_fn(telemetry::server_span))
-                    .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
-            ),
+            control: control::routes(gate, &self.assertion_audience)
+                .into_axum_router()
+                .layer(
+                    ServiceBuilder::new()
+                        .layer(from_fn(telemetry::server_span))
+                        .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
+                ),
             probes: probes::router(Arc::clone(gate)),
         }
     }
@@ -269,6 +277,9 @@ impl Gateway {
             epoch: snapshot.epoch,
             cnf: None,
             digest: None,
+            act: None,
+            origin_purpose_id: None,
+            txn: None,
         };
         Ok(self.gate.vouchers.sign(&claims)?)
     }

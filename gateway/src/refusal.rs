@@ -83,6 +83,15 @@ reasons! {
         "la chiamata è stata inoltrata ma l'esito non è stato registrato: ripetere con la stessa chiave di idempotenza"
     Overloaded "OVERLOADED" ResourceExhausted
         "the gateway holds too many answers at once" "il varco è sovraccarico"
+    ProofInvalid "PROOF_INVALID" Unauthenticated
+        "the proof of possession does not hold for this voucher, this method and this time"
+        "la prova di possesso non vale per questo voucher, questo metodo e questo momento"
+    ProofMissing "PROOF_MISSING" Unauthenticated
+        "the voucher is bound to a key: a proof of possession must come with it"
+        "il voucher è legato a una chiave: inviarlo come DPoP, con una prova nel metadato dpop"
+    ProofReplayed "PROOF_REPLAYED" Unauthenticated
+        "the proof of possession was used before: make one per call"
+        "la prova di possesso è già stata usata: crearne una per ogni chiamata"
     PurposeExpired "PURPOSE_EXPIRED" PermissionDenied
         "the purpose has ended" "la finalità è conclusa"
     PurposeSuspended "PURPOSE_SUSPENDED" PermissionDenied

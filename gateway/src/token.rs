@@ -1,70 +1,75 @@
-//! The token endpoint: a client assertion comes in, a voucher goes out (RFC 6749, 7523, PDND).
+//! The token endpoint: a client assertion comes in, a voucher goes out (RFC 6749, 7523, 8693, PDND).
 //!
 //! What is wrong before the signature has verified is told to nobody; what is wrong after it is
-//! told precisely. No voucher leaves without its durable record, and the record of a refusal always
-//! has the precise reason.
+//! told precisely. Whether there is a voucher is decided in [`issuance`]; around it stand the rates,
+//! single use, the signature and the record. No voucher leaves without its durable record, and the
+//! record of a refusal always has the precise reason.
 
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{get, post};
-use governor::{DefaultKeyedRateLimiter, Quota};
-use uuid::Uuid;
-use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use varco_runtime::jose::PublicKey;
 use varco_runtime::server::Connection;
-use varco_runtime::tls::Peer;
 
-use crate::authenticate::client_of;
-use crate::authorize::eligible;
-use crate::call::zone;
 use crate::gate::Gate;
+use crate::keys::lifecycle::Role;
+use crate::proof;
 use crate::registry::snapshot::Snapshot;
-use crate::voucher::{Claims, Confirmation};
+use crate::voucher::Claims;
 
 pub mod answer;
+pub mod asked;
 pub mod assertion;
+pub mod chain;
+pub mod explain;
+pub mod form;
+pub mod issuance;
 mod metadata;
-mod spent;
+pub mod rate;
+pub mod spender;
+mod twin;
+pub mod words;
 
-use answer::{Issued, Refusal};
-use assertion::Assertion;
+use answer::{Answered, Issued, Refusal};
+use asked::{Asked, TurnedAway};
+use form::{ACCESS_TOKEN_TYPE, Wanted};
+use issuance::{Case, Draft, Rules};
+use rate::Rates;
+use spender::{Refused, Spending};
 
 /// The token endpoint's own parts.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Endpoint {
     gate: Arc<Gate>,
-    audiences: Arc<[String]>,
-    by_peer: Arc<DefaultKeyedRateLimiter<IpAddr>>,
-    by_client: Arc<DefaultKeyedRateLimiter<Uuid>>,
+    rules: Arc<Rules>,
+    rates: Arc<Rates>,
     turned_away: Arc<TurnedAway>,
+}
+
+/// A decision for a voucher, and what it uses up.
+struct Decided {
+    claims: Claims,
+    spending: Spending,
 }
 
 impl Endpoint {
     /// Makes the endpoint; `assertion_audience` is taken beside the issuer and the token address.
     #[must_use]
     pub fn new(gate: Arc<Gate>, assertion_audience: &str) -> Self {
-        let issuer = gate.vouchers.issuer().to_owned();
-        let token_url = format!("{issuer}{PATH}");
-        let rate = std::num::NonZeroU32::new(gate.limits.tokens_per_second)
-            .unwrap_or(std::num::NonZeroU32::MIN);
         Self {
-            audiences: [assertion_audience.to_owned(), issuer, token_url].into(),
-            by_peer: Arc::new(DefaultKeyedRateLimiter::keyed(Quota::per_second(rate))),
-            by_client: Arc::new(DefaultKeyedRateLimiter::keyed(Quota::per_second(rate))),
+            rules: Arc::new(rules(&gate, assertion_audience)),
+            rates: Arc::new(Rates::new(gate.limits.tokens_per_second)),
             turned_away: Arc::default(),
             gate,
         }
     }
 
-    /// Its pages.
+    /// Its pages, and its gRPC twin beside them.
     pub fn router(self) -> Router {
         Router::new()
             .route(PATH, post(token))
@@ -75,272 +80,202 @@ impl Endpoint {
             )
             .route("/keys/{kid}", get(metadata::key))
             .layer(DefaultBodyLimit::max(MAX_FORM))
-            .with_state(self)
+            .with_state(self.clone())
+            .route_service(twin::PATH, twin::service(self))
+    }
+
+    /// Answers a request, whichever way it came: decides, records, and only then tells.
+    async fn answer(
+        &self,
+        mut asked: Asked,
+        wanted: Result<Wanted, Refusal>,
+        proofs: Vec<&str>,
+        htu: &str,
+    ) -> Answered {
+        let outcome = match &wanted {
+            Ok(wanted) => self.issue(&mut asked, wanted, proofs, htu).await,
+            Err(refusal) => Err(refusal.clone()),
+        };
+        if let Err(refusal) = &outcome
+            && let Some(refusal) = self.turn_away(&asked, refusal)
+        {
+            return self.answered(&asked, Err(refusal));
+        }
+        let record = asked.record(&outcome, &self.gate);
+        if self.gate.register.commit(record).await.is_err() {
+            let refusal = Refusal::unavailable("AUDIT_UNAVAILABLE");
+            return self.answered(&asked, Err(refusal));
+        }
+        self.answered(&asked, outcome)
     }
 
     /// Issues a voucher, or says why not.
-    async fn issue(&self, asked: &mut Asked, form: &[u8]) -> Result<Issued, Refusal> {
-        let form = assertion::Form::parse(form)?;
+    async fn issue(
+        &self,
+        asked: &mut Asked,
+        wanted: &Wanted,
+        proofs: Vec<&str>,
+        htu: &str,
+    ) -> Result<Issued, Refusal> {
         let snapshot = self.gate.registry.snapshot();
-        if snapshot.age() > STALE {
-            return Err(Refusal::unavailable("SNAPSHOT_STALE"));
-        }
-        let (key, client_id) = key_of(&form, &snapshot)?;
-        let claims = assertion::verify(&form, &key)?;
-        asked.client_id = Some(client_id);
-        if self.by_client.check_key(&client_id).is_err() {
-            return Err(Refusal::too_many());
-        }
-        let claims = assertion::parse(claims)?;
-        asked.purpose_id = claims.purpose_id;
-        let legacy = snapshot
-            .clients
-            .get(&client_id)
-            .is_some_and(|client| client.body.legacy);
-        let now = self.gate.clock.unix();
-        let purpose_id = assertion::check(&claims, client_id, &form, &self.audiences, legacy, now)?;
-        self.check_peer(asked, client_id, &snapshot)?;
-        let voucher = self.voucher(&claims, client_id, key.kid(), purpose_id, asked, &snapshot)?;
-        spent::spend(&self.gate, client_id, &claims.jti, claims.exp).await?;
-        let token = self
-            .gate
-            .vouchers
-            .sign(&voucher)
-            .map_err(|_| Refusal::internal())?;
-        asked.issued = Some(voucher.clone());
-        Ok(Issued::bearer(token, voucher.exp - voucher.iat))
-    }
-
-    /// Refuses a peer over its rate, without a record of its own.
-    fn turn_away(&self, zone: &str) -> Response {
-        let id = self.gate.clock.uuid();
-        if let Some(count) = self.turned_away.count() {
-            // A quiet moment to forget peers that have gone.
-            self.by_peer.retain_recent();
-            self.by_client.retain_recent();
-            self.gate.register.leave(Record {
-                kind: RecordKind::AggregateGarbage.into(),
-                audit_id: id.as_bytes().to_vec().into(),
-                peer_ip_class: zone.to_owned(),
-                records_count: count,
-                decision: Decision::Deny.into(),
-                deny_reason: "RATE".to_owned(),
-                outcome: "REFUSED".to_owned(),
-                ..Default::default()
-            });
-        }
-        Refusal::too_many().into_response(id)
-    }
-
-    /// A client that presents a certificate presents its own.
-    fn check_peer(
-        &self,
-        asked: &Asked,
-        client_id: Uuid,
-        snapshot: &Snapshot,
-    ) -> Result<(), Refusal> {
-        let Some(peer) = &asked.peer else {
-            return Ok(());
+        let peer = asked.certificate.clone();
+        let exchange = wanted.grant.as_ref();
+        let grant_keys = exchange.map_or_else(Vec::new, |_| grant_keys(&self.gate));
+        let case = Case {
+            assertion: &wanted.assertion,
+            client_id: wanted.client_id.as_deref(),
+            grant: wanted.grant.as_deref(),
+            proofs,
+            htu,
+            peer: peer.as_deref(),
+            rules: &self.rules,
+            grant_keys: &grant_keys,
+            snapshot: &snapshot,
+            now: self.gate.clock.unix(),
         };
-        match client_of(peer, &self.gate.trust_domain, snapshot) {
-            Ok(holder) if holder == client_id => Ok(()),
-            _ => Err(Refusal::client("CERTIFICATE_OF_ANOTHER_CLIENT")),
-        }
-    }
-
-    fn voucher(
-        &self,
-        assertion: &Assertion,
-        client_id: Uuid,
-        kid: &str,
-        purpose_id: Uuid,
-        asked: &Asked,
-        snapshot: &Snapshot,
-    ) -> Result<Claims, Refusal> {
-        let now = self.gate.clock.unix();
-        let found = eligible(client_id, kid, purpose_id, snapshot, now)
-            .map_err(|reason| Refusal::unauthorized(reason.name()))?;
-        let descriptor = found.descriptor.entry;
-        Ok(Claims {
-            iss: self.gate.vouchers.issuer().to_owned(),
-            sub: client_id.to_string(),
-            client_id,
-            aud: descriptor.body.audience.clone(),
-            jti: self.gate.clock.uuid(),
-            iat: now,
-            nbf: now,
-            exp: now + i64::from(descriptor.body.voucher_lifespan),
-            purpose_id,
-            producer_id: found.producer,
-            consumer_id: found.purpose.body.consumer,
-            eservice_id: descriptor.body.eservice,
-            descriptor_id: descriptor.id,
-            client_kid: kid.to_owned(),
-            epoch: snapshot.epoch,
-            cnf: asked
-                .peer
-                .as_ref()
-                .map(|peer| Confirmation::to(&peer.thumbprint)),
-            digest: assertion.digest.clone(),
+        let decided = self.decide(asked, &case)?;
+        self.spend(decided.spending).await?;
+        let claims = decided.claims;
+        let token = self.gate.vouchers.sign(&claims);
+        let access_token = token.map_err(|_| Refusal::internal())?;
+        let expires_in = claims.exp - claims.iat;
+        let token_type = claims.jkt().map_or("Bearer", |_| "DPoP");
+        asked.issued = Some(claims);
+        Ok(Issued {
+            access_token,
+            token_type,
+            expires_in,
+            issued_token_type: wanted.grant.as_ref().map(|_| ACCESS_TOKEN_TYPE),
         })
     }
-}
 
-/// Requests over the rate of their peer, which leave one record a minute with their number: a
-/// stranger cannot fill the register.
-#[derive(Debug, Default)]
-struct TurnedAway {
-    count: AtomicU64,
-    told: Mutex<Option<Instant>>,
-}
+    /// Decides, with the rates at their places; notes for the record what is known by then.
+    fn decide(&self, asked: &mut Asked, case: &Case<'_>) -> Result<Decided, Refusal> {
+        check_age(case.snapshot)?;
+        let now = Instant::now();
+        let mut draft = Draft::default();
+        let key = issuance::recognise(case, &mut draft)?;
+        let kid = key.key.kid();
+        asked.kid = Some(kid.to_owned());
+        let checked = self.rates.check_key(&asked.peer, kid, now);
+        checked.map_err(|standing| asked.too_many(standing))?;
+        issuance::verify(case, &mut draft)?;
+        asked.client_id = draft.client_id();
+        let counted = self.rates.count_client(key.client, now);
+        asked.standing = Some(counted.map_err(|standing| asked.too_many(standing))?);
+        let decided = issuance::decide(case, &mut draft, self.gate.clock.uuid());
+        asked.purpose_id = draft.purpose_id();
+        asked.grant = draft.grant().cloned();
+        Ok(Decided {
+            claims: decided?,
+            spending: draft.spending().ok_or_else(Refusal::internal)?,
+        })
+    }
 
-impl TurnedAway {
-    /// Counts one; gives the number to record when a minute has passed.
-    fn count(&self) -> Option<u64> {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|told| told.elapsed() < MINUTE) {
+    async fn spend(&self, spending: Spending) -> Result<(), Refusal> {
+        let spent = self.gate.spender.spend(spending).await;
+        spent.map_err(|refused| match refused {
+            Refused::Assertion => Refusal::client("JTI_REUSED"),
+            Refused::Proof => Refusal::proof("PROOF_REPLAYED"),
+            Refused::Unavailable => Refusal::unavailable("REGISTRY_UNAVAILABLE"),
+        })
+    }
+
+    /// Counts a request that has proven nothing. One too many is refused without a record of its
+    /// own: a stranger cannot fill the register.
+    fn turn_away(&self, asked: &Asked, refusal: &Refusal) -> Option<Refusal> {
+        if asked.client_id.is_some() || refusal.is_ours() {
             return None;
         }
-        *told = Some(Instant::now());
-        Some(self.count.swap(0, Ordering::Relaxed))
-    }
-}
-
-/// What counts as one peer: an IPv4 address, or the /64 of an IPv6 one.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
+        let now = Instant::now();
+        // Counted alike whether the key is registered or not, so that the answer does not tell.
+        let counted = self.rates.count_stranger(&asked.peer, now);
+        let standing = match &asked.kid {
+            Some(kid) if !asked.exceeded => {
+                self.rates.count_forger(&asked.peer, kid, now);
+                counted.err()?
+            }
+            Some(_) => asked.standing?,
+            None => counted.err()?,
+        };
+        if let Some(count) = self.turned_away.count() {
+            let record = asked.record_of_many(count, &self.gate);
+            self.gate.register.leave(record);
         }
-        IpAddr::V4(v4) => IpAddr::V4(v4),
+        Some(Refusal::too_many(standing))
+    }
+
+    fn answered(&self, asked: &Asked, outcome: Result<Issued, Refusal>) -> Answered {
+        let standing = asked
+            .standing
+            .unwrap_or_else(|| self.rates.stranger(&asked.peer, Instant::now()));
+        Answered {
+            id: asked.id,
+            outcome,
+            standing,
+        }
     }
 }
 
-/// What is known of a request for a voucher, for its record.
-struct Asked {
-    id: Uuid,
-    peer: Option<Arc<Peer>>,
-    zone: &'static str,
-    client_id: Option<Uuid>,
-    purpose_id: Option<Uuid>,
-    issued: Option<Claims>,
+/// What a gateway is called and goes by.
+#[must_use]
+pub fn rules(gate: &Gate, assertion_audience: &str) -> Rules {
+    let issuer = gate.vouchers.issuer().to_owned();
+    let token_url = format!("{issuer}{PATH}");
+    Rules {
+        audiences: vec![assertion_audience.to_owned(), issuer.clone(), token_url],
+        trust_domain: gate.trust_domain.clone(),
+        issuer,
+    }
+}
+
+/// The keys with which this gateway signs grants.
+#[must_use]
+pub fn grant_keys(gate: &Gate) -> Vec<PublicKey> {
+    gate.keys.ring().verifying(Role::Grant)
+}
+
+/// A registry that could not be read for too long issues nothing.
+fn check_age(snapshot: &Snapshot) -> Result<(), Refusal> {
+    if snapshot.age() > STALE {
+        Err(Refusal::unavailable("SNAPSHOT_STALE"))
+    } else {
+        Ok(())
+    }
 }
 
 async fn token(State(endpoint): State<Endpoint>, request: Request) -> Response {
     let connection = request.extensions().get::<Connection>().cloned();
-    let address = connection
-        .as_ref()
-        .map(|connection| connection.address.ip());
-    let mut asked = Asked {
-        id: endpoint.gate.clock.uuid(),
-        peer: connection.and_then(|connection| connection.peer),
-        zone: address.map_or("unknown", zone),
-        client_id: None,
-        purpose_id: None,
-        issued: None,
-    };
-    if address.is_some_and(|address| endpoint.by_peer.check_key(&network(address)).is_err()) {
-        return endpoint.turn_away(asked.zone);
-    }
-    let (headers, form) = read(request).await;
-    let outcome = match (form, check_headers(&headers)) {
-        (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
-        (Ok(form), Ok(())) => endpoint.issue(&mut asked, &form).await,
-    };
-    answer(&endpoint, asked, outcome).await
-}
-
-async fn read(request: Request) -> (HeaderMap, Result<Bytes, Refusal>) {
+    let asked = Asked::new(connection.as_ref(), &endpoint.gate.clock);
     let (parts, body) = request.into_parts();
-    let read = axum::body::to_bytes(body, MAX_FORM).await;
-    (
-        parts.headers,
-        read.map_err(|_| Refusal::request("the form is larger than 16 KiB")),
-    )
+    let form = axum::body::to_bytes(body, MAX_FORM).await;
+    let wanted = check_kind(&parts.headers).and_then(|()| {
+        let form = form.map_err(|_| {
+            Refusal::request(
+                "the form is larger than 16 KiB",
+                "il modulo supera i 16 KiB",
+            )
+        })?;
+        Wanted::parse(&form)
+    });
+    let htu = format!("{}{PATH}", endpoint.rules.issuer);
+    let proofs = proof::of(&parts.headers);
+    let answered = endpoint.answer(asked, wanted, proofs, &htu).await;
+    answered.into_response()
 }
 
-fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_kind(headers: &HeaderMap) -> Result<(), Refusal> {
     let kind = headers
         .get("content-type")
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
-    if kind.split(';').next().map(str::trim) != Some("application/x-www-form-urlencoded") {
-        return Err(Refusal::request(
-            "content-type must be application/x-www-form-urlencoded",
-        ));
+    if kind.split(';').next().map(str::trim) == Some("application/x-www-form-urlencoded") {
+        return Ok(());
     }
-    // A proof that is not looked at must not look as if it were.
-    if headers.contains_key("dpop") {
-        return Err(Refusal::proof("DPOP_NOT_OFFERED"));
-    }
-    Ok(())
-}
-
-/// The registered key that an assertion names, and its client.
-fn key_of(form: &assertion::Form, snapshot: &Snapshot) -> Result<(PublicKey, Uuid), Refusal> {
-    let kid = form
-        .kid()
-        .ok_or_else(|| Refusal::unauthenticated("ASSERTION_MALFORMED"))?;
-    let live = snapshot
-        .keys
-        .get(&kid)
-        .ok_or_else(|| Refusal::unauthenticated("KEY_UNKNOWN"))?;
-    Ok((live.key.clone(), live.client))
-}
-
-/// Records what happened and only then answers.
-async fn answer(endpoint: &Endpoint, asked: Asked, outcome: Result<Issued, Refusal>) -> Response {
-    let record = record(&asked, &outcome, &endpoint.gate);
-    if endpoint.gate.register.commit(record).await.is_err() {
-        return Refusal::unavailable("AUDIT_UNAVAILABLE").into_response(asked.id);
-    }
-    match outcome {
-        Ok(issued) => issued.into_response(asked.id),
-        Err(refusal) => refusal.into_response(asked.id),
-    }
-}
-
-fn record(asked: &Asked, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Record {
-    let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-    let mut record = Record {
-        audit_id: asked.id.as_bytes().to_vec().into(),
-        client_id: text(asked.client_id),
-        purpose_id: text(asked.purpose_id),
-        client_cert_sha256: asked
-            .peer
-            .as_ref()
-            .map(|peer| peer.thumbprint.to_vec().into())
-            .unwrap_or_default(),
-        peer_ip_class: asked.zone.to_owned(),
-        policy_epoch: gate.registry.snapshot().epoch,
-        ..Default::default()
-    };
-    match outcome {
-        Ok(_) => {
-            record.kind = RecordKind::VoucherIssued.into();
-            record.decision = Decision::Permit.into();
-            "OK".clone_into(&mut record.outcome);
-            record.http_status = 200;
-        }
-        Err(refusal) => {
-            record.kind = RecordKind::VoucherRefused.into();
-            record.decision = Decision::Deny.into();
-            "REFUSED".clone_into(&mut record.outcome);
-            refusal.precise.clone_into(&mut record.deny_reason);
-            record.http_status = u32::from(refusal.status.as_u16());
-        }
-    }
-    if let Some(voucher) = &asked.issued {
-        record.voucher_jti = voucher.jti.to_string();
-        record.voucher_iss.clone_from(&voucher.iss);
-        record.voucher_exp = voucher.exp;
-        record.eservice_id = voucher.eservice_id.to_string();
-        record.producer_id = voucher.producer_id.to_string();
-        record.voucher_kid = gate.vouchers.kid();
-    }
-    record
+    Err(Refusal::request(
+        "content-type must be application/x-www-form-urlencoded",
+        "content-type deve essere application/x-www-form-urlencoded",
+    ))
 }
 
 /// Path of the endpoint.
@@ -348,4 +283,3 @@ pub const PATH: &str = "/token.oauth2";
 const MAX_FORM: usize = 16 * 1024;
 /// Age of the registry past which no voucher is issued.
 const STALE: Duration = Duration::from_secs(15);
-const MINUTE: Duration = Duration::from_mins(1);

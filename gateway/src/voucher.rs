@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use varco_runtime::grant::Actor;
 use varco_runtime::jose::{self, PrivateKey};
 
 use crate::keys::lifecycle::Role;
@@ -26,7 +27,7 @@ pub const TYP: &str = "at+jwt";
 pub struct Claims {
     /// The gateway.
     pub iss: String,
-    /// The client.
+    /// The client; in a chain the one that began it (RFC 8693 §4.1).
     pub sub: String,
     /// The client.
     #[serde(rename = "client_id")]
@@ -62,14 +63,26 @@ pub struct Claims {
     /// Digest that the assertion carried (PDND, `AUDIT_REST_02`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<AssertionDigest>,
+    /// In a chain, the client and those that acted before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// In a chain, what the first client called for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin_purpose_id: Option<Uuid>,
+    /// In a chain, the id of the call that is being served, in the register of accesses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub txn: Option<Uuid>,
 }
 
 /// What a voucher is bound to (RFC 7800).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmation {
     /// SHA-256 of the client's certificate, base64url (RFC 8705 §3.1).
-    #[serde(rename = "x5t#S256")]
-    pub thumbprint: String,
+    #[serde(default, rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    pub thumbprint: Option<String>,
+    /// RFC 7638 thumbprint of the key whose possession is proven (RFC 9449 §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<String>,
 }
 
 /// A digest as PDND's assertions carry it.
@@ -178,15 +191,17 @@ impl Vouchers {
         let claims = &verdict.claims;
         if claims.exp <= now {
             self.verified.invalidate(&name);
-            return Err(Reason::VoucherExpired);
         }
-        if claims.nbf > now + SKEW {
-            return Err(Reason::VoucherNotYetValid);
-        }
+        claims.check_times(now)?;
         Ok(verdict)
     }
 
-    fn verify(&self, token: &str) -> Result<Verdict, Reason> {
+    /// The claims of a voucher that a gateway signed, whenever that was.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which it is no voucher of ours.
+    pub fn verify(&self, token: &str) -> Result<Verdict, Reason> {
         let header = jose::header(token).map_err(|_| Reason::VoucherMalformed)?;
         if header.typ.as_deref() != Some(TYP) {
             return Err(Reason::VoucherMalformed);
@@ -208,13 +223,71 @@ impl Vouchers {
     }
 }
 
+impl Claims {
+    /// Whether the voucher is valid at `now`.
+    ///
+    /// # Errors
+    ///
+    /// That it has expired, or is still to come.
+    pub fn check_times(&self, now: i64) -> Result<(), Reason> {
+        if self.exp <= now {
+            return Err(Reason::VoucherExpired);
+        }
+        if self.nbf > now + SKEW {
+            return Err(Reason::VoucherNotYetValid);
+        }
+        Ok(())
+    }
+
+    /// The key whose possession must be proven, if the voucher is bound to one.
+    #[must_use]
+    pub fn jkt(&self) -> Option<&str> {
+        self.cnf.as_ref().and_then(|cnf| cnf.jkt.as_deref())
+    }
+
+    /// Whether the voucher may be used over a connection with this certificate.
+    #[must_use]
+    pub fn fits(&self, thumbprint: &[u8; 32]) -> bool {
+        let bound = self.cnf.as_ref().and_then(|cnf| cnf.thumbprint.as_ref());
+        bound.is_none_or(|bound| *bound == URL_SAFE_NO_PAD.encode(thumbprint))
+    }
+
+    /// Clients on whose behalf the voucher is used, nearest first.
+    #[must_use]
+    pub fn on_behalf_of(&self) -> Vec<String> {
+        let Some(actor) = &self.act else {
+            return Vec::new();
+        };
+        let before = actor.clients().skip(1).map(str::to_owned);
+        before.chain([self.sub.clone()]).collect()
+    }
+
+    /// How many services the call passes through before this one.
+    #[must_use]
+    pub fn hop(&self) -> u32 {
+        let clients = self.act.as_ref().map_or(0, |actor| actor.clients().count());
+        u32::try_from(clients).unwrap_or(u32::MAX)
+    }
+}
+
 impl Confirmation {
     /// A binding to a certificate.
     #[must_use]
     pub fn to(thumbprint: &[u8; 32]) -> Self {
         Self {
-            thumbprint: URL_SAFE_NO_PAD.encode(thumbprint),
+            thumbprint: Some(URL_SAFE_NO_PAD.encode(thumbprint)),
+            jkt: None,
         }
+    }
+
+    /// The bindings that a request brings; none when it brings none.
+    #[must_use]
+    pub fn of(thumbprint: Option<&[u8; 32]>, jkt: Option<&str>) -> Option<Self> {
+        let cnf = Self {
+            thumbprint: thumbprint.map(|thumbprint| URL_SAFE_NO_PAD.encode(thumbprint)),
+            jkt: jkt.map(str::to_owned),
+        };
+        (cnf != Self::default()).then_some(cnf)
     }
 }
 
@@ -262,6 +335,9 @@ pub(crate) mod tests {
             epoch: 1,
             cnf: None,
             digest: None,
+            act: None,
+            origin_purpose_id: None,
+            txn: None,
         }
     }
 

@@ -59,5 +59,13 @@ pub mod registry {
     }
 }
 
+/// Vouchers.
+pub mod token {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("varco.token.v1");
+    }
+}
+
 /// Every contract with its imports and its options, as an encoded `FileDescriptorSet`.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/varco.binpb"));

@@ -132,6 +132,8 @@ fn grant(comune: &Comune) -> Claims {
         iss: comune.config().issuer(),
         aud: comune.config().services["anagrafe"].audience.clone(),
         sub: Uuid::nil().to_string(),
+        act: None,
+        origin_purpose_id: None,
         consumer_id: Uuid::nil().to_string(),
         purpose_id: Uuid::nil().to_string(),
         method: VERIFY.to_owned(),

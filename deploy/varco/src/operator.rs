@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use tonic::transport::Channel;
 use varco_proto::audit::v1::audit_service_client::AuditServiceClient;
 use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
+use varco_proto::token::v1::explain_service_client::ExplainServiceClient;
 use varco_runtime::client;
 use varco_runtime::config::Config;
 
@@ -34,6 +35,16 @@ pub fn audit(name: &str, common: &Common) -> Result<AuditServiceClient<Channel>,
     let config = common.load_config()?;
     let channel = channel(name, &config)?;
     Ok(AuditServiceClient::new(channel).max_decoding_message_size(MESSAGE))
+}
+
+/// Reaches the explanation of tokens as an operator.
+///
+/// # Errors
+///
+/// When there is no installation, or no operator of that name in it.
+pub fn explain(name: &str, common: &Common) -> Result<ExplainServiceClient<Channel>, Failure> {
+    let config = common.load_config()?;
+    Ok(ExplainServiceClient::new(channel(name, &config)?))
 }
 
 /// Opens a channel to the control plane with an operator's certificate.

@@ -84,6 +84,14 @@ impl Ring {
             .is_some_and(|(signs, _)| *signs == role)
     }
 
+    /// All keys that verify what a role signs.
+    #[must_use]
+    pub fn verifying(&self, role: Role) -> Vec<PublicKey> {
+        let keys = self.current.load();
+        let of = keys.verifying.values().filter(|(signs, _)| *signs == role);
+        of.map(|(_, key)| PublicKey::clone(key)).collect()
+    }
+
     /// The set of all keys that verify (RFC 7517 §5).
     #[must_use]
     pub fn set_page(&self) -> Page {

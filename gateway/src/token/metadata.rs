@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
+use super::form::{CLIENT_CREDENTIALS, TOKEN_EXCHANGE};
 use super::{Endpoint, PATH};
 use crate::keys::ring::Page;
 
@@ -44,14 +45,17 @@ fn page(page: Page, headers: &HeaderMap) -> Response {
 /// Metadata of the authorisation server.
 pub(super) async fn server(State(endpoint): State<Endpoint>) -> Response {
     let issuer = endpoint.gate.vouchers.issuer();
+    // EdDSA has a second name for this curve (RFC 9864).
+    let algorithms = ["RS256", "ES256", "EdDSA", "Ed25519"];
     let metadata = json!({
         "issuer": issuer,
         "token_endpoint": format!("{issuer}{PATH}"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": [CLIENT_CREDENTIALS, TOKEN_EXCHANGE],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "dpop_signing_alg_values_supported": algorithms,
         "tls_client_certificate_bound_access_tokens": true,
     });
     cached(Json(metadata).into_response())

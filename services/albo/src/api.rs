@@ -82,7 +82,7 @@ impl Api {
     ) -> Result<Pubblicazione, Problem> {
         let key = IdempotencyKey::parse(metadata, &message.encode_to_vec())?;
         let mandato = Mandato {
-            client_id: grant.client_id,
+            client_id: grant.client_id.clone(),
             audit_id: grant.audit_id,
             key,
         };
@@ -91,8 +91,8 @@ impl Api {
         }
         let (atto, giorni) = request::atto(&message, self.clock.today())?;
         riservatezza::check(atto.oggetto.as_str()).map_err(Error::PrivacyReview)?;
-        self.uffici.confirm_protocollo(&atto).await?;
-        let copia = self.copy(&atto).await?;
+        self.uffici.confirm_protocollo(&atto, &grant).await?;
+        let copia = self.copy(&atto, &grant).await?;
         if let Some(published) = self.record(atto, giorni, copia, &mandato).await? {
             return Ok(published);
         }
@@ -116,11 +116,11 @@ impl Api {
     }
 
     /// Takes the board's own copy of the document, once its hash is the declared one.
-    async fn copy(&self, atto: &Atto) -> Result<Copia, Error> {
-        let impronta = self.uffici.impronta(atto).await?;
+    async fn copy(&self, atto: &Atto, grant: &Grant) -> Result<Copia, Error> {
+        let impronta = self.uffici.impronta(atto, grant).await?;
         let chiave = Chiave::random()?;
         let bozza = self.archivio.begin(chiave).await?;
-        let ricevuta = self.uffici.download(atto, bozza).await?;
+        let ricevuta = self.uffici.download(atto, bozza, grant).await?;
         let dimensione = i64::try_from(ricevuta.dimensione).unwrap_or(i64::MAX);
         self.archivio.keep(ricevuta, chiave).await?;
         Ok(Copia {

@@ -1,7 +1,7 @@
 //! What the board asks other offices before it publishes, through the gateway.
 //!
 //! Protocollo must confirm the act's number with its hash, and documenti must hold the document
-//! that was declared. The board hashes the bytes itself: an answer is checked, not believed.
+//! that was declared, each asked on behalf of whoever publishes. The board hashes the bytes itself: an answer is checked, not believed.
 //! Nothing is written to the board here.
 
 use std::time::Duration;
@@ -19,6 +19,7 @@ use varco_proto::documenti::v1::{
 use varco_proto::protocollo::v1::protocollo_service_client::ProtocolloServiceClient;
 use varco_proto::protocollo::v1::{Esito, Identificatore, VerifyRegistrazioneRequest};
 use varco_runtime::client::{Gateway, retrying};
+use varco_runtime::grant::Grant;
 
 use crate::archivio::{Bozza, Ricevuta};
 use crate::atto::Atto;
@@ -64,7 +65,7 @@ impl Uffici {
     /// # Errors
     ///
     /// When it does not, or protocollo cannot be asked.
-    pub async fn confirm_protocollo(&self, atto: &Atto) -> Result<(), Error> {
+    pub async fn confirm_protocollo(&self, atto: &Atto, grant: &Grant) -> Result<(), Error> {
         let request = VerifyRegistrazioneRequest {
             identificatore: Some(Identificatore {
                 aoo: Some(atto.protocollo.aoo.to_string()),
@@ -75,7 +76,7 @@ impl Uffici {
             sha256: Some(atto.sha256.as_bytes().to_vec().into()),
         };
         let asked = retrying(|| {
-            let (mut client, request) = (self.protocollo.clone(), request.clone());
+            let (mut client, request) = (self.protocollo.clone(), grant.carry(request.clone()));
             async move { client.verify_registrazione(request).await }
         });
         let answer = in_time(asked)
@@ -92,12 +93,12 @@ impl Uffici {
     /// # Errors
     ///
     /// When the hash is another, the document is too large, or documenti cannot be asked.
-    pub async fn impronta(&self, atto: &Atto) -> Result<GetImprontaResponse, Error> {
+    pub async fn impronta(&self, atto: &Atto, grant: &Grant) -> Result<GetImprontaResponse, Error> {
         let request = GetImprontaRequest {
             documento: Some(atto.documento.to_string()),
         };
         let asked = retrying(|| {
-            let (mut client, request) = (self.documenti.clone(), request.clone());
+            let (mut client, request) = (self.documenti.clone(), grant.carry(request.clone()));
             async move { client.get_impronta(request).await }
         });
         let answer = in_time(asked)
@@ -118,13 +119,18 @@ impl Uffici {
     /// # Errors
     ///
     /// When the hash is another, the bytes are too many, or documenti stops.
-    pub async fn download(&self, atto: &Atto, mut bozza: Bozza) -> Result<Ricevuta, Error> {
+    pub async fn download(
+        &self,
+        atto: &Atto,
+        mut bozza: Bozza,
+        grant: &Grant,
+    ) -> Result<Ricevuta, Error> {
         let failed = |status| Office::Documenti.failed(status);
         let request = DownloadDocumentoRequest {
             documento: Some(atto.documento.to_string()),
         };
         let mut client = self.documenti.clone();
-        let answer = in_time(client.download_documento(request))
+        let answer = in_time(client.download_documento(grant.carry(request)))
             .await
             .map_err(failed)?;
         let mut stream = answer.into_inner();

@@ -55,7 +55,7 @@ impl Api {
             return Ok(known);
         }
         for (field, documento) in contenuto.documenti() {
-            self.documenti.check(documento, field).await?;
+            self.documenti.check(documento, field, grant).await?;
         }
         self.store.register(contenuto, registro, (key, grant)).await
     }

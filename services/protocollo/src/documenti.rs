@@ -10,6 +10,7 @@ use tonic_types::StatusExt;
 use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
 use varco_proto::documenti::v1::{GetImprontaRequest, GetImprontaResponse};
 use varco_runtime::client::{Gateway, retrying};
+use varco_runtime::grant::Grant;
 
 use crate::documento::Documento;
 use crate::error::Error;
@@ -28,20 +29,25 @@ impl Documenti {
         Self { gateway, purpose }
     }
 
-    /// Checks a document of a request; `field` is its path there.
+    /// Checks a document of a request, on behalf of its caller; `field` is its path there.
     ///
     /// # Errors
     ///
     /// [`Error::DocumentUnknown`], [`Error::HashMismatch`]; [`Error::DocumentiRefused`] and
     /// [`Error::DocumentiUnavailable`] when there is no answer.
-    pub async fn check(&self, documento: &Documento, field: String) -> Result<(), Error> {
+    pub async fn check(
+        &self,
+        documento: &Documento,
+        field: String,
+        grant: &Grant,
+    ) -> Result<(), Error> {
         let channel = self
             .gateway
             .purpose(&self.purpose)
             .map_err(|_| Error::DocumentiRefused("PURPOSE_UNKNOWN".to_owned()))?;
         let client = DocumentiServiceClient::new(channel);
         let asked = retrying(|| {
-            let (mut client, request) = (client.clone(), question(documento));
+            let (mut client, request) = (client.clone(), question(documento, grant));
             async move { client.get_impronta(request).await }
         });
         let answer = tokio::time::timeout(PATIENCE, asked)
@@ -52,8 +58,8 @@ impl Documenti {
     }
 }
 
-fn question(documento: &Documento) -> Request<GetImprontaRequest> {
-    let mut request = Request::new(GetImprontaRequest {
+fn question(documento: &Documento, grant: &Grant) -> Request<GetImprontaRequest> {
+    let mut request = grant.carry(GetImprontaRequest {
         documento: Some(documento.nome.to_string()),
     });
     request.set_timeout(PATIENCE);

@@ -1,7 +1,8 @@
 //! How a system calls through the gateway: its identity, its vouchers, its channel.
 //!
 //! A voucher is fetched when it is first needed, kept while it is good and renewed in its last
-//! fifth; a refusal of the voucher drops it. A token endpoint that gives no answer is left alone
+//! fifth; a refusal of the voucher drops it. A call on behalf of another gets a voucher of its own,
+//! in exchange for the grant that its request carries (RFC 8693). A token endpoint that gives no answer is left alone
 //! for a moment, and the old voucher serves on. Calls are repeated only where the gateway says that
 //! nothing was processed.
 
@@ -21,6 +22,7 @@ use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 
 use crate::clock::Clock;
+use crate::grant::Grant;
 use crate::https::{self, Https};
 use crate::jose::{self, PrivateKey};
 use crate::problem::{Problem, reason};
@@ -196,7 +198,11 @@ impl Service<Request<Body>> for Authorized {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let (channel, source) = (self.channel.clone(), self.source.clone());
         Box::pin(async move {
-            let voucher = source.voucher().await.map_err(|error| error.to_status())?;
+            let voucher = match request.extensions_mut().remove::<Grant>() {
+                Some(grant) => source.on_behalf(&grant).await,
+                None => source.voucher().await,
+            };
+            let voucher = voucher.map_err(|error| error.to_status())?;
             let bearer = HeaderValue::try_from(format!("Bearer {}", voucher.token))
                 .map_err(|_| Status::internal("voucher is no header value"))?;
             request.headers_mut().insert("authorization", bearer);

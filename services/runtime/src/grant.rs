@@ -29,9 +29,19 @@ pub struct Claims {
     pub iss: String,
     /// The audience of the e-service.
     pub aud: String,
-    /// The client that calls.
+    /// The client that calls; in a chain the one that began it, as in RFC 8693 §4.1.
     pub sub: String,
-    /// The office that it belongs to.
+    /// In a chain, the client that calls and those before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// In a chain, what the first client called for.
+    #[serde(
+        default,
+        rename = "originPurposeId",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub origin_purpose_id: Option<Uuid>,
+    /// The office that the calling client belongs to.
     #[serde(rename = "consumerId")]
     pub consumer_id: String,
     /// What it calls for.
@@ -49,6 +59,25 @@ pub struct Claims {
     pub jti: Uuid,
 }
 
+/// Who acts for the subject of a token, and for whom in turn (RFC 8693 §4.1): the newest is
+/// outermost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The client.
+    pub sub: String,
+    /// The one that acted before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Self>>,
+}
+
+impl Actor {
+    /// The clients of a chain, newest first.
+    pub fn clients(&self) -> impl Iterator<Item = &str> {
+        let newest = Some(self);
+        std::iter::successors(newest, |actor| actor.act.as_deref()).map(|actor| actor.sub.as_str())
+    }
+}
+
 /// A verified grant, as a service's methods see it.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -62,7 +91,13 @@ pub struct Grant {
     pub purpose_id: String,
     /// `pkg.Service/Method`.
     pub method: String,
+    /// The grant itself.
+    pub token: Token,
 }
+
+/// The signed grant: a service hands it back to the gateway to call on behalf of its caller.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Token(Arc<str>);
 
 /// What a service checks grants with.
 #[derive(Clone, Debug)]
@@ -92,6 +127,33 @@ impl Grant {
             .extensions()
             .get()
             .ok_or_else(|| Status::unauthenticated("grant is missing"))
+    }
+
+    /// A request that is made on behalf of this call, for [`crate::client::Authorized`].
+    pub fn carry<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = tonic::Request::new(message);
+        request.extensions_mut().insert(self.clone());
+        request
+    }
+}
+
+impl Token {
+    /// Takes a signed grant.
+    #[must_use]
+    pub fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The compact JWS.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
     }
 }
 
@@ -143,7 +205,11 @@ impl Guard {
         let key = self.jwks.key(&kid).await.map_err(|_| keys_unavailable())?;
         let key = key.ok_or_else(invalid)?;
         let claims: Claims = key.verify(token).map_err(|_| invalid())?;
-        self.accept(claims, method)
+        let grant = self.accept(claims, method)?;
+        Ok(Grant {
+            token: Token::new(token),
+            ..grant
+        })
     }
 
     fn accept(&self, claims: Claims, method: &str) -> Result<Grant, Problem> {
@@ -163,10 +229,11 @@ impl Guard {
         }
         Ok(Grant {
             audit_id: claims.txn,
-            client_id: claims.sub,
+            client_id: claims.act.map_or(claims.sub, |actor| actor.sub),
             consumer_id: claims.consumer_id,
             purpose_id: claims.purpose_id,
             method: claims.method,
+            token: Token::default(),
         })
     }
 }
@@ -215,6 +282,8 @@ mod tests {
             iss: guard.issuer.clone(),
             aud: guard.audience.clone(),
             sub: "client".to_owned(),
+            act: None,
+            origin_purpose_id: None,
             consumer_id: "office".to_owned(),
             purpose_id: "purpose".to_owned(),
             method: "pkg.S/M".to_owned(),
@@ -238,6 +307,27 @@ mod tests {
             assert_eq!(refused.code(), Code::Unavailable);
             assert_eq!(refused.reason(), "GATEWAY_KEYS_UNAVAILABLE");
         }
+    }
+
+    #[test]
+    fn client_of_a_chained_call_is_the_one_that_acts() {
+        let guard = guard();
+        let before = Actor {
+            sub: "albo".to_owned(),
+            act: None,
+        };
+        let chained = Claims {
+            act: Some(Actor {
+                sub: "protocollo".to_owned(),
+                act: Some(Box::new(before)),
+            }),
+            ..claims(&guard)
+        };
+        let chain = chained.act.clone().unwrap();
+
+        assert_eq!(chain.clients().collect::<Vec<_>>(), ["protocollo", "albo"]);
+        let grant = guard.accept(chained, "pkg.S/M").unwrap();
+        assert_eq!(grant.client_id, "protocollo");
     }
 
     #[test]

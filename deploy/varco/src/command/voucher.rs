@@ -1,4 +1,4 @@
-//! `varco voucher get`: a voucher for a client and a purpose, as the token endpoint issues it.
+//! `varco voucher`: a voucher as the token endpoint issues it, and why one is refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +11,8 @@ use varco_runtime::config::Config;
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
 use crate::{operator, output};
+
+pub mod explain;
 
 /// What `varco voucher` is told.
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,8 @@ pub struct Args {
 pub enum Command {
     /// Asks for a voucher and prints it
     Get(GetArgs),
+    /// Says why a voucher or a client assertion is refused, and how to mend it; uses nothing up
+    Explain(explain::Args),
 }
 
 /// What `varco voucher get` is told.
@@ -44,13 +48,19 @@ struct Life {
     exp: i64,
 }
 
-/// Asks for a voucher and prints it.
+/// Gets or explains.
 ///
 /// # Errors
 ///
-/// When the client or its purpose is unknown, or the token endpoint refuses.
+/// When the client, its purpose or the operator is unknown, or the gateway refuses.
 pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
-    let Command::Get(args) = args.command;
+    match args.command {
+        Command::Get(args) => get(args, common).await,
+        Command::Explain(args) => explain::run(args, common).await,
+    }
+}
+
+async fn get(args: GetArgs, common: &Common) -> Result<(), Failure> {
     let clock = Clock::system();
     let gateway = open(&args.client, &common.load_config()?, &clock)?;
     let token = gateway

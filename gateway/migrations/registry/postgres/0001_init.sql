@@ -42,13 +42,14 @@ CREATE TABLE descriptor_set (
     bytes BYTEA NOT NULL
 );
 
-CREATE TABLE spent_jti (
-    client_id TEXT NOT NULL,
-    jti       TEXT NOT NULL,
-    expires   BIGINT NOT NULL,
-    PRIMARY KEY (client_id, jti)
+-- What may be used once: assertions by client, proofs of possession by `dpop:` and their key.
+CREATE TABLE spent (
+    owner   TEXT NOT NULL,
+    jti     TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    PRIMARY KEY (owner, jti)
 );
-CREATE INDEX spent_jti_expires ON spent_jti (expires);
+CREATE INDEX spent_expires ON spent (expires);
 
 CREATE TABLE quota (
     subject TEXT NOT NULL,

@@ -42,13 +42,14 @@ CREATE TABLE descriptor_set (
     bytes BLOB NOT NULL
 ) STRICT;
 
-CREATE TABLE spent_jti (
-    client_id TEXT NOT NULL,
-    jti       TEXT NOT NULL,
-    expires   INTEGER NOT NULL,
-    PRIMARY KEY (client_id, jti)
-) STRICT;
-CREATE INDEX spent_jti_expires ON spent_jti (expires);
+-- What may be used once: assertions by client, proofs of possession by `dpop:` and their key.
+CREATE TABLE spent (
+    owner   TEXT NOT NULL,
+    jti     TEXT NOT NULL,
+    expires INTEGER NOT NULL,
+    PRIMARY KEY (owner, jti)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_expires ON spent (expires);
 
 CREATE TABLE quota (
     subject TEXT NOT NULL,

@@ -312,6 +312,7 @@ async fn publish(
         consumer_id: "comune".to_owned(),
         purpose_id: "pubblicazione".to_owned(),
         method: "varco.albo.v1.AlboService/PublishAtto".to_owned(),
+        token: varco_runtime::grant::Token::default(),
     });
     let answer = api.publish_atto(request).await?;
     Ok(answer.into_inner().pubblicazione.unwrap())

@@ -20,6 +20,7 @@ fn grant() -> Grant {
         consumer_id: "segreteria".to_owned(),
         purpose_id: "purpose-1".to_owned(),
         method: "varco.documenti.v1.DocumentiService/UploadDocumento".to_owned(),
+        token: varco_runtime::grant::Token::default(),
     }
 }
 

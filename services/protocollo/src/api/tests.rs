@@ -139,6 +139,7 @@ fn request(key: &str) -> Request<RegisterInEntrataRequest> {
         consumer_id: "sportello".to_owned(),
         purpose_id: "purpose-1".to_owned(),
         method: "varco.protocollo.v1.ProtocolloService/RegisterInEntrata".to_owned(),
+        token: varco_runtime::grant::Token::default(),
     });
     request
         .metadata_mut()

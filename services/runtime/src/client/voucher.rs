@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use super::{ClientFile, Error};
 use crate::clock::Clock;
+use crate::grant::Grant;
 use crate::https::Https;
 use crate::jose::PrivateKey;
 
@@ -123,6 +124,19 @@ impl Source {
         inner.renew().await
     }
 
+    /// A voucher for one call on behalf of another, in exchange for its grant (RFC 8693).
+    ///
+    /// It is not kept: it says whose call is served.
+    ///
+    /// # Errors
+    ///
+    /// When the token endpoint refuses or is out of reach.
+    pub async fn on_behalf(&self, grant: &Grant) -> Result<Voucher, Error> {
+        let token = grant.token.as_str();
+        let more = format!("&subject_token={token}&subject_token_type={JWT_TYPE}");
+        self.inner.request(EXCHANGE, &more).await
+    }
+
     /// Drops a voucher that the gateway no longer takes.
     pub fn forget(&self, voucher: &Voucher) {
         self.inner.held.rcu(|held| Held {
@@ -172,10 +186,14 @@ impl Inner {
     }
 
     async fn ask(&self) -> Result<Voucher, Error> {
+        self.request("client_credentials", "").await
+    }
+
+    async fn request(&self, grant_type: &str, more: &str) -> Result<Voucher, Error> {
         let asked = Instant::now();
         let form = format!(
             "client_id={}&client_assertion={}&client_assertion_type={ASSERTION_TYPE}\
-             &grant_type=client_credentials",
+             &grant_type={grant_type}{more}",
             self.client.client_id,
             self.assertion()?,
         );
@@ -220,6 +238,8 @@ impl Inner {
 
 const ASSERTION_TYPE: &str = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
 const ASSERTION_LIFE: i64 = 60;
+const EXCHANGE: &str = "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange";
+const JWT_TYPE: &str = "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt";
 /// How long a token endpoint that gave no answer is not asked again.
 const PAUSE: Duration = Duration::from_secs(2);
 

@@ -1,0 +1,168 @@
+//! What is known of a request for a voucher, and the record that it leaves.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+use varco_proto::audit::v1::{Decision, Record, RecordKind};
+use varco_runtime::clock::Clock;
+use varco_runtime::grant;
+use varco_runtime::server::Connection;
+use varco_runtime::tls;
+
+use super::answer::{Issued, Refusal};
+use super::rate::{Peer, Standing};
+use crate::call::zone;
+use crate::gate::Gate;
+use crate::voucher::Claims;
+
+/// What is known of a request for a voucher so far.
+#[derive(Debug)]
+pub struct Asked {
+    /// Id in the register of accesses.
+    pub id: Uuid,
+    /// By whom its failures are counted.
+    pub peer: Peer,
+    /// The certificate of the connection.
+    pub certificate: Option<Arc<tls::Peer>>,
+    /// The registered key that the assertion names.
+    pub kid: Option<String>,
+    /// The client, once its signature has verified.
+    pub client_id: Option<Uuid>,
+    /// What it asks for.
+    pub purpose_id: Option<Uuid>,
+    /// The grant that it exchanges.
+    pub grant: Option<grant::Claims>,
+    /// The voucher that it got.
+    pub issued: Option<Claims>,
+    /// What is left of its measure.
+    pub standing: Option<Standing>,
+    /// Whether its measure was used up.
+    pub exceeded: bool,
+    zone: &'static str,
+}
+
+impl Asked {
+    /// A request of which only its connection is known.
+    #[must_use]
+    pub fn new(connection: Option<&Connection>, clock: &Clock) -> Self {
+        let address = connection.map(|connection| connection.address.ip());
+        Self {
+            id: clock.uuid(),
+            peer: Peer::of(connection),
+            certificate: connection.and_then(|connection| connection.peer.clone()),
+            kid: None,
+            client_id: None,
+            purpose_id: None,
+            grant: None,
+            issued: None,
+            standing: None,
+            exceeded: false,
+            zone: address.map_or("unknown", zone),
+        }
+    }
+
+    /// Notes that a measure is used up.
+    pub fn too_many(&mut self, standing: Standing) -> Refusal {
+        self.exceeded = true;
+        self.standing = Some(standing);
+        Refusal::too_many(standing)
+    }
+
+    /// The record of the request and its outcome.
+    #[must_use]
+    pub fn record(&self, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Record {
+        let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+        let certificate = self.certificate.as_ref();
+        let mut record = Record {
+            audit_id: self.id.as_bytes().to_vec().into(),
+            client_id: text(self.client_id),
+            purpose_id: text(self.purpose_id),
+            client_cert_sha256: certificate
+                .map(|peer| peer.thumbprint.to_vec().into())
+                .unwrap_or_default(),
+            peer_ip_class: self.zone.to_owned(),
+            policy_epoch: gate.registry.snapshot().epoch,
+            ..Default::default()
+        };
+        describe_outcome(&mut record, outcome);
+        if let Some(grant) = &self.grant {
+            record.parent_audit_id = grant.txn.as_bytes().to_vec().into();
+            record.on_behalf_of = on_behalf_of(grant);
+            record.hop = u32::try_from(record.on_behalf_of.len()).unwrap_or(u32::MAX);
+        }
+        if let Some(voucher) = &self.issued {
+            record.voucher_jti = voucher.jti.to_string();
+            record.voucher_iss.clone_from(&voucher.iss);
+            record.voucher_exp = voucher.exp;
+            record.eservice_id = voucher.eservice_id.to_string();
+            record.producer_id = voucher.producer_id.to_string();
+            let kid = gate.vouchers.kid();
+            kid.clone_into(&mut record.voucher_kid);
+        }
+        record
+    }
+
+    /// One record for many requests that were turned away.
+    #[must_use]
+    pub fn record_of_many(&self, count: u64, gate: &Gate) -> Record {
+        Record {
+            kind: RecordKind::AggregateGarbage.into(),
+            audit_id: gate.clock.uuid().as_bytes().to_vec().into(),
+            peer_ip_class: self.zone.to_owned(),
+            records_count: count,
+            decision: Decision::Deny.into(),
+            deny_reason: "RATE".to_owned(),
+            outcome: "REFUSED".to_owned(),
+            ..Default::default()
+        }
+    }
+}
+
+fn describe_outcome(record: &mut Record, outcome: &Result<Issued, Refusal>) {
+    match outcome {
+        Ok(_) => {
+            record.kind = RecordKind::VoucherIssued.into();
+            record.decision = Decision::Permit.into();
+            "OK".clone_into(&mut record.outcome);
+            record.http_status = 200;
+        }
+        Err(refusal) => {
+            record.kind = RecordKind::VoucherRefused.into();
+            record.decision = Decision::Deny.into();
+            "REFUSED".clone_into(&mut record.outcome);
+            refusal.precise.clone_into(&mut record.deny_reason);
+            record.http_status = u32::from(refusal.status.as_u16());
+        }
+    }
+}
+
+/// The clients on whose behalf a grant is exchanged, nearest first.
+fn on_behalf_of(grant: &grant::Claims) -> Vec<String> {
+    let acting = grant.act.iter().flat_map(grant::Actor::clients);
+    let acting = acting.map(str::to_owned);
+    acting.chain([grant.sub.clone()]).collect()
+}
+
+/// Requests over their measure, which leave one record a minute with their number.
+#[derive(Debug, Default)]
+pub struct TurnedAway {
+    count: AtomicU64,
+    told: Mutex<Option<Instant>>,
+}
+
+impl TurnedAway {
+    /// Counts one; gives the number to record when a minute has passed.
+    pub fn count(&self) -> Option<u64> {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| told.elapsed() < MINUTE) {
+            return None;
+        }
+        *told = Some(Instant::now());
+        Some(self.count.swap(0, Ordering::Relaxed))
+    }
+}
+
+const MINUTE: Duration = Duration::from_mins(1);
