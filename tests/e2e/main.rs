@@ -20,6 +20,7 @@ mod postgres;
 mod privacy;
 mod refusals;
 mod registry;
+mod registry_cli;
 mod roles;
 mod startup;
 mod streams;

@@ -52,7 +52,13 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     if !reading.is_toml {
         return problems::refuse(&args.file, &reading.problems, common);
     }
-    let registry = operator::registry(&args.operator.name, common)?;
+    let registry = match operator::registry(&args.operator.name, common) {
+        // The file is wrong in any case, whether the registry can be asked or not.
+        Err(_) if !reading.problems.is_empty() => {
+            return problems::refuse(&args.file, &reading.problems, common);
+        }
+        registry => registry?,
+    };
     let mut applying = Applying {
         args,
         reading,
@@ -63,8 +69,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     if applying.args.dry_run {
         return applying.show_all(&plan, plan::DRY_RUN);
     }
-    applying.confirm(&plan)?;
-    applying.show_plan(&plan)?;
+    applying.announce(&plan)?;
     let answer = match applying.apply(&plan).await {
         // Another operator was faster: what would change now is shown before it is done.
         Err(status) if status.code() == Code::Aborted && !applying.args.prune => {
@@ -101,7 +106,7 @@ impl Applying<'_> {
         let (file, common) = (&self.args.file, self.common);
         let plan = match answer {
             Ok(plan) => plan.into_inner(),
-            // The file is wrong in any case, whether the registry can be asked or not.
+            // As much as can be told without the registry.
             Err(_) if !own.is_empty() => {
                 return Err(problems::refusal(file, own, common));
             }
@@ -141,11 +146,11 @@ impl Applying<'_> {
         Ok(answer.into_inner())
     }
 
-    /// Asks before anything is archived: that is for good.
-    fn confirm(&self, plan: &ApplyDocumentResponse) -> Result<(), Failure> {
+    /// Shows what is about to be done, and asks before anything is archived: that is for good.
+    fn announce(&self, plan: &ApplyDocumentResponse) -> Result<(), Failure> {
         let archived = plan::archived(plan);
         if archived == 0 || self.args.yes {
-            return Ok(());
+            return self.show_plan(plan);
         }
         let entries = if archived == 1 { "entry" } else { "entries" };
         let what = format!("{archived} {entries} would be archived for good");
@@ -153,13 +158,11 @@ impl Applying<'_> {
             let remedy = "look at it with --dry-run, then add --yes";
             return Err(Failure::new(what, "nobody is there to confirm it", remedy));
         }
-        output::note(plan::difference(plan).trim_end());
-        let mut stderr = std::io::stderr().lock();
-        write!(stderr, "{what}; type yes to go on: ")?;
-        stderr.flush()?;
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer)?;
-        if answer.trim() == "yes" {
+        match self.common.output {
+            Output::Json => output::note(plan::difference(plan).trim_end()),
+            Output::Text => self.show_plan(plan)?,
+        }
+        if asked(&what)? {
             return Ok(());
         }
         let remedy = "declare what is to stay, or leave --prune out";
@@ -188,6 +191,16 @@ impl Applying<'_> {
             Output::Text => output::line(format!("{}{end}", plan::difference(plan))),
         }
     }
+}
+
+/// Asks on the terminal, and takes nothing but a full yes for one.
+fn asked(what: &str) -> Result<bool, Failure> {
+    let mut stderr = std::io::stderr().lock();
+    write!(stderr, "{what}; type yes to go on: ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// Why the plan was not carried out.

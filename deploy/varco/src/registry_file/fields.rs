@@ -329,21 +329,20 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// What the registry calls an entry, as far as the file tells.
+/// What the registry calls an entry; a part that is missing is empty there, too.
 fn full_name(kind: Kind, table: &DeTable<'_>, parent: &Subject) -> String {
-    let told = |key: &str| {
-        let value = table.get(key)?.get_ref();
-        let number = value.as_integer().map(|it| it.as_str().to_owned());
-        value.as_str().map(str::to_owned).or(number)
-    };
-    let parts = match kind {
-        Kind::Agreement => [told("consumer"), told("eservice")],
-        Kind::Descriptor => [Some(parent.name.clone()), told("version")],
-        Kind::Purpose => [told("consumer"), told("name")],
-        _ => [None, told("name")],
-    };
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    parts.join("/")
+    let value = |key: &str| table.get(key).map(Spanned::get_ref);
+    let text = |key: &str| value(key).and_then(DeValue::as_str).unwrap_or_default();
+    match kind {
+        Kind::Agreement => format!("{}/{}", text("consumer"), text("eservice")),
+        Kind::Descriptor => {
+            let version = value("version").and_then(DeValue::as_integer);
+            let version = version.map_or("0", |it| it.as_str());
+            format!("{}/{version}", parent.name)
+        }
+        Kind::Purpose => format!("{}/{}", text("consumer"), text("name")),
+        _ => text("name").to_owned(),
+    }
 }
 
 fn dotted(before: &str, key: &str) -> String {

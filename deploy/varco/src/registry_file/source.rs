@@ -158,7 +158,8 @@ impl Problem {
 
 impl Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.kind, self.name.as_str()) {
+        // A name may lack a part, which is then what is wrong.
+        match (self.kind, self.name.trim_matches('/')) {
             (Kind::Unspecified, _) => {}
             (kind, "") => write!(out, "{}: ", kind_word(kind))?,
             (kind, name) => write!(out, "{} {name}: ", kind_word(kind))?,

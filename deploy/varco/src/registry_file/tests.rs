@@ -145,13 +145,20 @@ fn problems_of_the_whole_file_are_told_at_once() {
 }
 
 #[test]
+fn entry_without_its_whole_name_is_told_by_the_rest() {
+    let problems = problems_of("[[agreement]]\nconsumer = \"tributi\"\n");
+
+    assert_eq!(problems, ["1: agreement tributi: eservice is missing"]);
+}
+
+#[test]
 fn names_are_texts() {
     let text = EXAMPLE.replace("name = \"prova\"", "name = 7");
 
     let problems = problems_of(&text);
 
     assert!(
-        problems.contains(&"21: client 7: name must be a text".to_owned()),
+        problems.contains(&"21: client: name must be a text".to_owned()),
         "{problems:?}"
     );
 }
