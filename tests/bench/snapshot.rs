@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use varco::registry_file;
 use varco_gateway::REGISTRY_MIGRATIONS;
-use varco_gateway::registry::Registry;
+use varco_gateway::registry::apply::Mode;
+use varco_gateway::registry::scope::Who;
+use varco_gateway::registry::{Registry, Rules};
 use varco_proto::registry::v1::Document;
 use varco_runtime::clock::Clock;
 use varco_runtime::pki::{self, KeyKind};
@@ -60,12 +62,18 @@ async fn main() {
 
 /// Opens the registry, which reads it whole.
 async fn open(db: &Db) -> Registry {
-    Registry::open(db.clone(), Clock::system()).await.unwrap()
+    Registry::open(db.clone(), Clock::system(), Rules::default())
+        .await
+        .unwrap()
 }
 
 /// Makes the registry hold a document.
 async fn apply(registry: &Registry, document: &Document) {
-    registry.apply(document, false, "prova").await.unwrap();
+    let who = Who::installation();
+    registry
+        .apply(document, Mode::Apply, 0, &who)
+        .await
+        .unwrap();
 }
 
 /// The registry of a large body, as a registry file declares it: one e-service, many who use it.

@@ -23,6 +23,7 @@ mod postgres;
 mod privacy;
 mod refusals;
 mod registry;
+mod registry_cli;
 mod roles;
 mod rotation;
 mod startup;

@@ -191,6 +191,7 @@ fn narrow(name: &str, daily_calls: u64) -> Purpose {
         daily_calls,
         clients: vec!["tributi".to_owned()],
         chained: false,
+        ..Default::default()
     }
 }
 

@@ -65,15 +65,15 @@ async fn broken_files_are_told_whole_and_change_nothing(program: &Program) {
     let before = registry(program).await;
 
     fs::write(&file, UNREADABLE).unwrap();
-    let unreadable = program.refused(&["apply", "-f", &path(&file)]).await;
+    let unreadable = refused_file(program, &file).await;
     fs::write(&file, UNFIT).unwrap();
-    let unfit = program.refused(&["apply", "-f", &path(&file)]).await;
+    let unfit = refused_file(program, &file).await;
 
     for problem in [
-        "line 1: tenant.ipa is missing",
-        "line 4: tenant.colore is unknown",
-        "line 6: purpose.legal_basis is missing",
-        "line 11: purpose.daily_calls must be",
+        "registro.toml:1: tenant nuovo: ipa is missing",
+        "registro.toml:4: tenant nuovo: colore is unknown",
+        "registro.toml:6: purpose tributi/x: legal_basis is missing",
+        "registro.toml:11: purpose tributi/x: daily_calls must be",
         "lost.pem, which cannot be read",
     ] {
         assert!(unreadable.contains(problem), "{problem}: {unreadable}");
@@ -82,6 +82,13 @@ async fn broken_files_are_told_whole_and_change_nothing(program: &Program) {
         assert!(unfit.contains(problem), "{problem}: {unfit}");
     }
     assert_eq!(registry(program).await, before);
+}
+
+/// What a file is refused for, a problem a line.
+async fn refused_file(program: &Program, file: &Path) -> String {
+    let ran = program.run(&["apply", "-f", &path(file)]).await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    ran.err
 }
 
 async fn foreign_service_is_called(program: &Program, descriptor_set: &str) {

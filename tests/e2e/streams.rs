@@ -148,6 +148,7 @@ fn reading() -> Document {
             daily_calls: 100,
             clients: vec!["sportello".to_owned()],
             chained: false,
+            ..Default::default()
         }],
         ..Default::default()
     }

@@ -122,15 +122,18 @@ pub fn document(address: SocketAddr, effect: &str) -> registry::Document {
             name: NAME.to_owned(),
             title: "Servizio di prova".to_owned(),
             ipa: "c_z999".to_owned(),
+            ..Default::default()
         }],
         eservices: vec![registry::Eservice {
             name: NAME.to_owned(),
             producer: NAME.to_owned(),
             descriptors: vec![descriptor],
+            ..Default::default()
         }],
         agreements: vec![registry::Agreement {
             consumer: "tributi".to_owned(),
             eservice: NAME.to_owned(),
+            ..Default::default()
         }],
         purposes: vec![registry::Purpose {
             name: "prova".to_owned(),
@@ -142,6 +145,7 @@ pub fn document(address: SocketAddr, effect: &str) -> registry::Document {
             daily_calls: 10_000,
             clients: vec!["tributi".to_owned()],
             chained: false,
+            ..Default::default()
         }],
         ..Default::default()
     }

@@ -26,6 +26,7 @@ impl Comune {
         let request = ApplyDocumentRequest {
             document: Some(document),
             dry_run: false,
+            ..Default::default()
         };
         self.administrator()
             .apply_document(request)
@@ -44,6 +45,7 @@ impl Comune {
             kind,
             entry,
             reason: "prova".to_owned(),
+            ..Default::default()
         };
         self.administrator()
             .suspend_entry(request)
@@ -60,6 +62,7 @@ impl Comune {
         let request = UnsuspendEntryRequest {
             kind: kind.into(),
             entry: entry.to_owned(),
+            ..Default::default()
         };
         self.administrator()
             .unsuspend_entry(request)
@@ -76,6 +79,7 @@ impl Comune {
         let request = ArchiveEntryRequest {
             kind: kind.into(),
             entry: entry.to_owned(),
+            ..Default::default()
         };
         self.administrator()
             .archive_entry(request)

@@ -10,7 +10,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use varco_runtime::tls;
 
-use crate::command::{apply, audit, call, demo, doctor, keys, registry, serve, up, voucher};
+use crate::command::verb::Verb;
+use crate::command::{
+    apply, attribute, audit, call, create, demo, doctor, export, keys, registry, schema, serve, up,
+    verb, voucher, watch,
+};
 use crate::failure::Failure;
 
 /// Varco, the municipality's own interoperability platform.
@@ -59,16 +63,46 @@ pub enum Command {
     Serve(serve::Args),
     /// Makes the registry hold what a registry file declares
     Apply(apply::Args),
+    /// Writes the registry as a registry file that applies without a difference
+    Export(export::Args),
+    /// Prints the JSON Schema of the registry file, for editors
+    Schema,
     /// Lists entries of the registry, or shows one
     Get(registry::GetArgs),
     /// Shows every field of an entry of the registry
-    Describe(registry::EntryArgs),
+    Describe(registry::DescribeArgs),
+    /// Makes one entry in its first state, such as a draft
+    Create(create::Args),
+    /// Submits a draft agreement to the producer
+    Submit(verb::Args),
+    /// Publishes a draft descriptor; the version before it is deprecated or archived
+    Publish(verb::Args),
+    /// Activates a draft purpose, or the part of it that waits, within the quotas
+    Activate(verb::Args),
+    /// Approves what waits for approval
+    Approve(verb::Args),
+    /// Rejects what waits for approval
+    Reject(verb::Args),
+    /// Moves an agreement to the newest published descriptor
+    Upgrade(verb::Args),
+    /// Makes a new draft from a rejected agreement, or from a purpose
+    Clone(verb::Args),
+    /// Deletes what never was in force, such as a draft
+    Delete(verb::Args),
+    /// Confirms a purpose that a change of the contract has suspended
+    Confirm(verb::Args),
     /// Suspends an entry: what rests on it stops within a second
-    Suspend(registry::SuspendArgs),
-    /// Lifts a suspension
-    Unsuspend(registry::EntryArgs),
-    /// Archives an entry, for good
-    Archive(registry::EntryArgs),
+    Suspend(verb::Args),
+    /// Lifts one side's suspension: vouchers that have not expired work again
+    Unsuspend(verb::Args),
+    /// Archives an entry, for good; a key or certificate is revoked so
+    Archive(verb::Args),
+    /// Gives a tenant an attribute
+    Assign(attribute::AssignArgs),
+    /// Takes an attribute from a tenant
+    Revoke(attribute::RevokeArgs),
+    /// Prints the events of the registry as they come
+    Watch(watch::Args),
     /// Vouchers
     Voucher(voucher::Args),
     /// The keys that sign vouchers and grants
@@ -109,11 +143,26 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(args, common).await,
         Command::Serve(args) => serve::run(args, common).await,
         Command::Apply(args) => apply::run(args, common).await,
+        Command::Export(args) => export::run(args, common).await,
+        Command::Schema => schema::run(),
         Command::Get(args) => registry::get(args, common).await,
         Command::Describe(args) => registry::describe(args, common).await,
-        Command::Suspend(args) => registry::suspend(args, common).await,
-        Command::Unsuspend(args) => registry::unsuspend(args, common).await,
-        Command::Archive(args) => registry::archive(args, common).await,
+        Command::Create(args) => create::run(args, common).await,
+        Command::Submit(args) => verb::run(Verb::Submit, args, common).await,
+        Command::Publish(args) => verb::run(Verb::Publish, args, common).await,
+        Command::Activate(args) => verb::run(Verb::Activate, args, common).await,
+        Command::Approve(args) => verb::run(Verb::Approve, args, common).await,
+        Command::Reject(args) => verb::run(Verb::Reject, args, common).await,
+        Command::Upgrade(args) => verb::run(Verb::Upgrade, args, common).await,
+        Command::Clone(args) => verb::run(Verb::Clone, args, common).await,
+        Command::Delete(args) => verb::run(Verb::Delete, args, common).await,
+        Command::Confirm(args) => verb::run(Verb::Confirm, args, common).await,
+        Command::Suspend(args) => verb::run(Verb::Suspend, args, common).await,
+        Command::Unsuspend(args) => verb::run(Verb::Unsuspend, args, common).await,
+        Command::Archive(args) => verb::run(Verb::Archive, args, common).await,
+        Command::Assign(args) => attribute::assign(args, common).await,
+        Command::Revoke(args) => attribute::revoke(args, common).await,
+        Command::Watch(args) => watch::run(args, common).await,
         Command::Voucher(args) => voucher::run(args, common).await,
         Command::Keys(args) => keys::run(args, common).await,
         Command::Call(args) => call::run(args, common).await,

@@ -1,12 +1,18 @@
 //! The commands, one file each: its arguments and `run`.
 
 pub mod apply;
+pub mod attribute;
 pub mod audit;
 pub mod call;
+pub mod create;
 pub mod demo;
 pub mod doctor;
+pub mod export;
 pub mod keys;
 pub mod registry;
+pub mod schema;
 pub mod serve;
 pub mod up;
+pub mod verb;
 pub mod voucher;
+pub mod watch;

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod operator;
 pub mod output;
 pub mod registry_file;
+pub mod registry_kind;
 pub mod sample;
 pub mod signals;
 pub mod town;

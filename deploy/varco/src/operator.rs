@@ -15,6 +15,14 @@ use varco_runtime::config::Config;
 use crate::cli::Common;
 use crate::failure::Failure;
 
+/// As whom a command acts on the control plane.
+#[derive(Clone, Debug, clap::Args)]
+pub struct As {
+    /// Operator whose certificate is used
+    #[arg(long = "as", value_name = "NAME", default_value = "amministratore")]
+    pub name: String,
+}
+
 /// Reaches the registry as an operator.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 
+pub mod entry;
 pub mod refusal;
 
 /// Rows under a heading, in columns as wide as their widest cell.
@@ -26,12 +27,22 @@ pub struct Table {
 /// When standard output cannot be written for another reason than that nobody reads it.
 pub fn line(text: impl Display) -> Result<(), Failure> {
     match writeln!(std::io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(
-            "standard output cannot be written",
-            error,
-            "check where it is redirected to",
-        )),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritable(&error)),
         _ => Ok(()),
+    }
+}
+
+/// Writes a line of a text that has no end of its own; says whether anybody still reads.
+///
+/// # Errors
+///
+/// When standard output cannot be written for another reason than that nobody reads it.
+pub fn flowing(text: impl Display) -> Result<bool, Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(unwritable(&error)),
+        Ok(()) => Ok(true),
     }
 }
 
@@ -81,6 +92,11 @@ impl Display for Table {
         let mut rows = self.rows.iter();
         rows.try_for_each(|row| write!(out, "\n{}", aligned(row, &widths)))
     }
+}
+
+fn unwritable(error: &std::io::Error) -> Failure {
+    let what = "standard output cannot be written";
+    Failure::new(what, error, "check where it is redirected to")
 }
 
 fn aligned(cells: &[impl AsRef<str>], widths: &[usize]) -> String {

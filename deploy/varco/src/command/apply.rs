@@ -1,250 +1,214 @@
-//! `varco apply`: makes the registry hold what a file declares, and shows what changed.
+//! `varco apply`: makes the registry hold what a file declares, as its plan has shown.
+//!
+//! The plan comes first, from the registry itself, with every problem of the file and of what it
+//! refers to. It is applied on the epoch that it saw and on no other, so that what was shown is
+//! what is done.
 
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
-use serde::Serialize;
-use varco_proto::registry::v1::{
-    Action, ApplyDocumentRequest, ApplyDocumentResponse, Change, FieldChange, Kind,
-};
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
+use varco_proto::registry::v1::{ApplyDocumentRequest, ApplyDocumentResponse};
 
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
+use crate::operator::{self, As};
+use crate::output;
 use crate::output::refusal::Refusal;
-use crate::{operator, output, registry_file};
+use crate::registry_file::{self, Mode, Problem, Reading};
+
+mod plan;
+pub mod problems;
 
 /// What `varco apply` is told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Registry file to apply
+    /// Registry file to apply; - is standard input
     #[arg(short, long, value_name = "FILE")]
     pub file: PathBuf,
     /// Only shows what would change
     #[arg(long)]
     pub dry_run: bool,
-    /// Operator whose certificate is used
-    #[arg(long = "as", value_name = "NAME", default_value = "amministratore")]
-    pub operator: String,
+    /// Also archives what is not declared, after asking; operators and issued certificates stay
+    #[arg(long)]
+    pub prune: bool,
+    /// Prunes without asking
+    #[arg(long, requires = "prune")]
+    pub yes: bool,
+    /// As whom
+    #[command(flatten)]
+    pub operator: As,
 }
 
-/// Applies the file and prints the difference.
+/// Shows the difference, and makes the registry hold what the file declares.
 ///
 /// # Errors
 ///
-/// When the file is wrong, or the registry refuses it.
+/// When something is wrong with the file, when pruning is not confirmed, or the registry refuses.
 pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
-    let document = registry_file::read(&args.file)?;
-    let request = ApplyDocumentRequest {
-        document: Some(document),
-        dry_run: args.dry_run,
+    let reading = registry_file::open(&args.file, Mode::Whole)?;
+    if !reading.is_toml {
+        return problems::refuse(&args.file, &reading.problems, common);
+    }
+    let registry = match operator::registry(&args.operator.name, common) {
+        // The file is wrong in any case, whether the registry can be asked or not.
+        Err(_) if !reading.problems.is_empty() => {
+            return problems::refuse(&args.file, &reading.problems, common);
+        }
+        registry => registry?,
     };
-    let mut registry = operator::registry(&args.operator, common)?;
-    let answer = registry.apply_document(request).await;
-    let answer = answer
-        .map_err(|status| Refusal::from(&status))?
-        .into_inner();
-    match common.output {
-        Output::Json => output::json(&ids(&answer)),
-        Output::Text => output::line(difference(&answer, args.dry_run)),
-    }
-}
-
-/// The changes as lines, and what they amount to.
-fn difference(answer: &ApplyDocumentResponse, dry_run: bool) -> String {
-    let mut lines: Vec<String> = answer.changes.iter().filter_map(line).collect();
-    let unchanged = answer.changes.len() - lines.len();
-    if unchanged > 0 {
-        lines.push(format!("= unchanged {unchanged}"));
-    }
-    lines.push(if dry_run {
-        "dry run: nothing was changed".to_owned()
-    } else {
-        format!("registry at epoch {}", answer.epoch)
-    });
-    lines.join("\n")
-}
-
-fn line(change: &Change) -> Option<String> {
-    let (kind, name) = (kind_name(change.kind()), &change.name);
-    match change.action() {
-        Action::Create => Some(format!("+ {kind} {name}")),
-        Action::Update => {
-            let fields: Vec<String> = change.fields.iter().map(field_line).collect();
-            Some(format!("~ {kind} {name}: {}", fields.join(", ")))
-        }
-        Action::Unchanged | Action::Unspecified => None,
-    }
-}
-
-fn field_line(change: &FieldChange) -> String {
-    let told = |json: &str| match json.char_indices().nth(SHORT) {
-        _ if json.is_empty() => "nothing".to_owned(),
-        Some((end, _)) => format!("{}…", json.get(..end).unwrap_or_default()),
-        None => json.to_owned(),
+    let mut applying = Applying {
+        args,
+        reading,
+        registry,
+        common,
     };
-    format!(
-        "{} {} → {}",
-        change.field,
-        told(&change.before),
-        told(&change.after)
-    )
+    let mut plan = applying.plan().await?;
+    if applying.args.dry_run {
+        return applying.show_all(&plan, plan::DRY_RUN);
+    }
+    applying.announce(&plan)?;
+    let answer = match applying.apply(&plan).await {
+        // Another operator was faster: what would change now is shown before it is done.
+        Err(status) if status.code() == Code::Aborted && !applying.args.prune => {
+            output::note("the registry has changed meanwhile, and is planned again");
+            plan = applying.plan().await?;
+            applying.show_plan(&plan)?;
+            applying.apply(&plan).await
+        }
+        answer => answer,
+    };
+    let answer = answer.map_err(|status| refused(&status))?;
+    applying.show_end(&answer)
 }
 
-/// What programs need: each entry with its id under the name of its kind.
-fn ids(answer: &ApplyDocumentResponse) -> Ids {
-    let changes = answer.changes.iter().map(Identified::from).collect();
-    let epoch = answer.epoch;
-    Ids { changes, epoch }
+/// One file on its way into the registry.
+struct Applying<'a> {
+    args: Args,
+    reading: Reading,
+    registry: RegistryServiceClient<Channel>,
+    common: &'a Common,
 }
 
-/// The changes for programs; the fields are a contract.
-#[derive(Serialize)]
-struct Ids {
-    changes: Vec<Identified>,
-    epoch: u64,
-}
-
-/// A change with the id of its entry.
-#[derive(Serialize)]
-struct Identified {
-    action: &'static str,
-    kind: &'static str,
-    name: String,
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    consumer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    eservice: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    descriptor_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    purpose_id: Option<String>,
-}
-
-impl From<&Change> for Identified {
-    fn from(change: &Change) -> Self {
-        let kind = change.kind();
-        // The registry names what belongs to something as `owner/name`; a file has the two apart.
-        let (owner, own) = match change.name.rsplit_once('/') {
-            Some((owner, own)) => (Some(owner.to_owned()), own.to_owned()),
-            None => (None, change.name.clone()),
+impl Applying<'_> {
+    /// Asks the registry what would change; refuses the file with all of its problems at once.
+    async fn plan(&mut self) -> Result<ApplyDocumentResponse, Failure> {
+        let request = ApplyDocumentRequest {
+            document: Some(self.reading.document.clone()),
+            dry_run: true,
+            prune: self.args.prune,
+            seen_epoch: 0,
         };
-        let id_of = |wanted| (kind == wanted).then(|| change.id.clone());
-        let of_a_consumer = matches!(kind, Kind::Purpose | Kind::Agreement);
-        Self {
-            action: action_name(change.action()),
-            kind: kind_name(kind),
-            id: change.id.clone(),
-            eservice: match kind {
-                Kind::Eservice | Kind::Agreement => Some(own.clone()),
-                Kind::Descriptor => owner.clone(),
-                _ => None,
-            },
-            consumer: owner.filter(|_| of_a_consumer),
-            name: if kind == Kind::Purpose {
-                own
-            } else {
-                change.name.clone()
-            },
-            client_id: id_of(Kind::Client),
-            descriptor_id: id_of(Kind::Descriptor),
-            purpose_id: id_of(Kind::Purpose),
+        let answer = self.registry.apply_document(request).await;
+        let own = &self.reading.problems;
+        let (file, common) = (&self.args.file, self.common);
+        let plan = match answer {
+            Ok(plan) => plan.into_inner(),
+            // As much as can be told without the registry.
+            Err(_) if !own.is_empty() => {
+                return Err(problems::refusal(file, own, common));
+            }
+            Err(status) => return Err(Refusal::from(&status).into()),
+        };
+        let all = self.all_problems(&plan);
+        if all.is_empty() {
+            Ok(plan)
+        } else {
+            Err(problems::refusal(file, &all, common))
+        }
+    }
+
+    /// The file's own problems and the registry's, without those that follow from the former.
+    fn all_problems(&self, plan: &ApplyDocumentResponse) -> Vec<Problem> {
+        let own = &self.reading.problems;
+        let located = plan.problems.iter().cloned();
+        let located = located.map(|problem| self.reading.places.locate(problem));
+        let further = located.filter(|problem| !own.iter().any(|it| it.covers(problem)));
+        let mut all: Vec<Problem> = own.iter().cloned().chain(further).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    async fn apply(
+        &mut self,
+        plan: &ApplyDocumentResponse,
+    ) -> Result<ApplyDocumentResponse, Status> {
+        let request = ApplyDocumentRequest {
+            document: Some(self.reading.document.clone()),
+            dry_run: false,
+            prune: self.args.prune,
+            seen_epoch: plan.epoch,
+        };
+        let answer = self.registry.apply_document(request).await?;
+        Ok(answer.into_inner())
+    }
+
+    /// Shows what is about to be done, and asks before anything is archived: that is for good.
+    fn announce(&self, plan: &ApplyDocumentResponse) -> Result<(), Failure> {
+        let archived = plan::archived(plan);
+        if archived == 0 || self.args.yes {
+            return self.show_plan(plan);
+        }
+        let entries = if archived == 1 { "entry" } else { "entries" };
+        let what = format!("{archived} {entries} would be archived for good");
+        if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+            let remedy = "look at it with --dry-run, then add --yes";
+            return Err(Failure::new(what, "nobody is there to confirm it", remedy));
+        }
+        match self.common.output {
+            Output::Json => output::note(plan::difference(plan).trim_end()),
+            Output::Text => self.show_plan(plan)?,
+        }
+        if asked(&what)? {
+            return Ok(());
+        }
+        let remedy = "declare what is to stay, or leave --prune out";
+        Err(Failure::new("nothing was changed", "not confirmed", remedy))
+    }
+
+    /// Shows people what is about to be done; programs get it once it is done.
+    fn show_plan(&self, plan: &ApplyDocumentResponse) -> Result<(), Failure> {
+        let difference = plan::difference(plan);
+        if self.common.output == Output::Json || difference.is_empty() {
+            return Ok(());
+        }
+        output::line(difference.trim_end())
+    }
+
+    fn show_end(&self, answer: &ApplyDocumentResponse) -> Result<(), Failure> {
+        match self.common.output {
+            Output::Json => output::json(&plan::ids(answer)),
+            Output::Text => output::line(format!("registry at epoch {}", answer.epoch)),
+        }
+    }
+
+    fn show_all(&self, plan: &ApplyDocumentResponse, end: &str) -> Result<(), Failure> {
+        match self.common.output {
+            Output::Json => output::json(&plan::ids(plan)),
+            Output::Text => output::line(format!("{}{end}", plan::difference(plan))),
         }
     }
 }
 
-fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Update => "update",
-        Action::Unchanged => "unchanged",
-        Action::Unspecified => "unspecified",
-    }
+/// Asks on the terminal, and takes nothing but a full yes for one.
+fn asked(what: &str) -> Result<bool, Failure> {
+    let mut stderr = std::io::stderr().lock();
+    write!(stderr, "{what}; type yes to go on: ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
-/// The word for a kind of entry.
-#[must_use]
-pub fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Tenant => "tenant",
-        Kind::Eservice => "eservice",
-        Kind::Descriptor => "descriptor",
-        Kind::Client => "client",
-        Kind::Agreement => "agreement",
-        Kind::Purpose => "purpose",
-        Kind::Operator => "operator",
-        Kind::Unspecified => "unspecified",
+/// Why the plan was not carried out.
+fn refused(status: &Status) -> Failure {
+    let failure = Failure::from(Refusal::from(status));
+    if status.code() == Code::Aborted {
+        let remedy = "the registry has changed since the plan: look at it again with --dry-run";
+        return failure.remedy(remedy);
     }
-}
-
-/// How much of a changed value is shown.
-const SHORT: usize = 60;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn difference_shows_what_is_new_and_what_changed() {
-        let told = difference(&answer(), false);
-
-        let expected = "+ purpose laboratorio/collaudo\n\
-                        ~ client prova: legacy false → true, keys nothing → [\"k\"]\n\
-                        = unchanged 1\n\
-                        registry at epoch 7";
-        assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn dry_run_says_so() {
-        assert!(difference(&answer(), true).ends_with("dry run: nothing was changed"));
-    }
-
-    #[test]
-    fn ids_stand_under_the_name_of_their_kind() {
-        let told = serde_json::to_value(ids(&answer())).unwrap();
-
-        assert_eq!(told["changes"][0]["name"], "collaudo");
-        assert_eq!(told["changes"][0]["purpose_id"], "id-1");
-        assert_eq!(told["changes"][0]["consumer"], "laboratorio");
-        assert_eq!(told["changes"][1]["client_id"], "id-2");
-        assert_eq!(told["changes"][2]["descriptor_id"], "id-3");
-        assert_eq!(told["changes"][2]["eservice"], "eco");
-        assert_eq!(told["changes"][1].get("purpose_id"), None);
-        assert_eq!(told["epoch"], 7);
-    }
-
-    fn answer() -> ApplyDocumentResponse {
-        let field = |field: &str, before: &str, after: &str| FieldChange {
-            field: field.into(),
-            before: before.into(),
-            after: after.into(),
-        };
-        let change = |action: Action, kind: Kind, name: &str, id: &str| Change {
-            action: action.into(),
-            kind: kind.into(),
-            name: name.into(),
-            id: id.into(),
-            fields: Vec::new(),
-        };
-        let mut client = change(Action::Update, Kind::Client, "prova", "id-2");
-        client.fields = vec![
-            field("legacy", "false", "true"),
-            field("keys", "", "[\"k\"]"),
-        ];
-        ApplyDocumentResponse {
-            changes: vec![
-                change(
-                    Action::Create,
-                    Kind::Purpose,
-                    "laboratorio/collaudo",
-                    "id-1",
-                ),
-                client,
-                change(Action::Unchanged, Kind::Descriptor, "eco/1", "id-3"),
-            ],
-            epoch: 7,
-        }
-    }
+    failure
 }

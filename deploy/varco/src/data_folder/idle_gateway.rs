@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use varco_gateway::Gateway;
+use varco_gateway::registry::apply::Mode;
+use varco_gateway::registry::scope::Who;
 use varco_proto::registry::v1::{Change, Document};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
@@ -39,7 +41,7 @@ impl IdleGateway {
         Ok(self
             .gateway
             .registry()
-            .apply(document, false, OPERATOR)
+            .apply(document, Mode::Apply, 0, &Who::installation())
             .await?)
     }
 
@@ -59,6 +61,4 @@ impl IdleGateway {
     }
 }
 
-/// Who stands in the registry's history for what the installation itself declared.
-const OPERATOR: &str = "varco";
 const PATIENCE: Duration = Duration::from_secs(5);

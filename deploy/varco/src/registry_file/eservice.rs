@@ -1,35 +1,52 @@
 //! What is offered: e-services and their versions, with contract, address and quotas.
 
-use varco_proto::registry::v1::{DailyCalls, Descriptor, DescriptorDefaults, Eservice, Upstream};
+use varco_proto::registry::v1::{
+    AttributeGroup, DailyCalls, Descriptor, DescriptorDefaults, Eservice, Kind, Upstream,
+};
 
 use super::fields::Fields;
+use super::standing;
 
 /// Reads an `[[eservice]]`.
 pub fn eservice(fields: &mut Fields<'_>) -> Eservice {
-    let descriptors = fields.entries("descriptor", descriptor);
-    if descriptors.is_empty() {
+    let name = fields.text("name");
+    // A descriptor is made in an e-service that exists, with whose producer nothing is done.
+    let producer = if fields.makes(Kind::Descriptor) {
+        fields.optional_text("producer").unwrap_or_default()
+    } else {
+        fields.text("producer")
+    };
+    // To have none is said, with `descriptor = []`, and never left out.
+    if !fields.makes(Kind::Eservice) && !fields.has("descriptor") {
         fields.problem("descriptor", "is missing: an e-service has at least one");
     }
     Eservice {
-        name: fields.text("name"),
-        producer: fields.text("producer"),
-        descriptors,
+        name,
+        producer,
+        description: fields.optional_text("description").unwrap_or_default(),
+        standing: standing(fields),
+        descriptors: fields.entries("descriptor", Kind::Descriptor, descriptor),
     }
 }
 
 fn descriptor(fields: &mut Fields<'_>) -> Descriptor {
+    let version = fields.small_number("version");
+    let audience = fields.text("audience");
     let (descriptor_set, builtin) = contract(fields);
+    let group = |any_of| AttributeGroup { any_of };
     Descriptor {
-        version: fields.small_number("version"),
-        audience: fields.text("audience"),
+        version,
+        audience,
         descriptor_set: descriptor_set.into(),
         builtin,
         defaults: fields.table("defaults", defaults),
         upstream: fields.required_table("upstream", upstream),
         methods: fields.texts("methods"),
-        voucher_lifespan: fields.small_number("voucher_lifespan"),
+        voucher_lifespan: fields.optional_small_number("voucher_lifespan"),
         daily_calls: fields.required_table("daily_calls", daily_calls),
         approval: fields.choice("approval", &["automatic", "manual"]),
+        attributes: fields.groups("attributes").into_iter().map(group).collect(),
+        standing: standing(fields),
     }
 }
 
@@ -55,17 +72,17 @@ fn defaults(fields: &mut Fields<'_>) -> DescriptorDefaults {
 
 fn upstream(fields: &mut Fields<'_>) -> Upstream {
     let address = fields.text("address");
-    let secure = !address.starts_with("http://");
-    let server_name = if secure {
-        fields.text("server_name")
-    } else {
-        fields.optional_text("server_name").unwrap_or_default()
-    };
+    let server_name = fields.optional_text("server_name");
+    // Without TLS, allowed on loopback only, there is no certificate to bear a name.
+    let secure = !address.is_empty() && !address.starts_with("http://");
+    if secure && server_name.is_none() {
+        fields.problem("server_name", "is missing");
+    }
     let ca = fields.optional_text("ca");
     let ca = ca.and_then(|name| fields.file("ca", &name));
     Upstream {
         address,
-        server_name,
+        server_name: server_name.unwrap_or_default(),
         ca_pem: ca.map_or_else(String::new, |pem| {
             String::from_utf8_lossy(&pem).into_owned()
         }),

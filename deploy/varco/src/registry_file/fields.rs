@@ -1,122 +1,96 @@
 //! The fields of one table of a registry file, taken one by one; problems are kept with lines.
 //!
 //! Taking a field never fails: what is missing or of the wrong kind leaves a problem and an empty
-//! value, and the document is thrown away at the end if any problem is left. A field that nobody
-//! took is unknown and refused.
+//! value, and nothing is applied in the end if any problem is left. A field that nobody took is
+//! unknown and refused. What is asked for is also what the schema for editors says, so that the
+//! two cannot differ.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use varco_proto::registry::v1::Kind;
 
-/// The file as a whole: its text, its folder and what is wrong with it.
-pub struct Source<'a> {
-    text: &'a str,
-    folder: &'a Path,
-    problems: RefCell<Vec<(usize, String)>>,
-}
+use super::Mode;
+use super::schema::{Property, Shape};
+use super::source::{Source, Subject};
+use super::time::{self, Edge};
+
+mod list;
 
 /// One table and which of its fields have been taken.
 pub struct Fields<'a> {
     source: &'a Source<'a>,
     table: &'a DeTable<'a>,
     place: Range<usize>,
-    name: String,
+    subject: Subject,
+    /// The way from the entry to this table, such as `upstream`; empty for the entry itself.
+    within: String,
+    /// The way from the file to this table, such as `eservice.descriptor.upstream`.
+    path: String,
     known: BTreeSet<&'static str>,
-}
-
-impl<'a> Source<'a> {
-    /// Takes the text; paths in it start from `folder`.
-    pub fn new(text: &'a str, folder: &'a Path) -> Self {
-        let problems = RefCell::default();
-        Self {
-            text,
-            folder,
-            problems,
-        }
-    }
-
-    /// Keeps a problem with the line on which its place begins.
-    pub fn problem(&self, place: Range<usize>, what: impl Into<String>) {
-        let before = self.text.get(..place.start).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        self.problems.borrow_mut().push((line, what.into()));
-    }
-
-    /// The value when nothing is wrong, else every problem in the order of lines.
-    pub fn into_result<T>(self, value: T) -> Result<T, Vec<String>> {
-        let mut problems = self.problems.into_inner();
-        if problems.is_empty() {
-            return Ok(value);
-        }
-        problems.sort();
-        let told = problems.into_iter();
-        Err(told
-            .map(|(line, what)| format!("line {line}: {what}"))
-            .collect())
-    }
 }
 
 impl<'a> Fields<'a> {
     /// The fields of the whole file.
     pub fn root(table: &'a Spanned<DeTable<'a>>, source: &'a Source<'a>) -> Self {
-        Self::of(table.get_ref(), table.span(), String::new(), source)
-    }
-
-    fn of(
-        table: &'a DeTable<'a>,
-        place: Range<usize>,
-        name: String,
-        source: &'a Source<'a>,
-    ) -> Self {
-        let known = BTreeSet::new();
+        let subject = Subject {
+            kind: Kind::Unspecified,
+            name: String::new(),
+        };
         Self {
             source,
-            table,
-            place,
-            name,
-            known,
+            table: table.get_ref(),
+            place: table.span(),
+            subject,
+            within: String::new(),
+            path: String::new(),
+            known: BTreeSet::new(),
         }
     }
 
-    /// Takes an array of tables that may be absent, each read by `read`.
-    pub fn entries<T>(&mut self, key: &'static str, read: fn(&mut Fields<'a>) -> T) -> Vec<T> {
-        let Some(value) = self.take(key) else {
-            return Vec::new();
-        };
-        let Some(entries) = value.get_ref().as_array() else {
-            self.wrong(value.span(), key, "must be an array of tables, [[…]]");
-            return Vec::new();
-        };
-        let mut read_one = |entry: &'a Spanned<DeValue<'a>>| {
-            let table = entry.get_ref().as_table();
-            let name = self.path(key);
-            let mut fields = Fields::of(table?, entry.span(), name, self.source);
+    /// Whether the file is to make one entry of this kind, in something that exists.
+    pub fn makes(&self, kind: Kind) -> bool {
+        self.source.mode() == Mode::One(kind)
+    }
+
+    /// Whether a field is there, or nothing is, because fields are only asked for.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key) || self.source.properties().is_some()
+    }
+
+    /// Takes an array of tables that may be absent, each an entry of a kind.
+    pub fn entries<T>(
+        &mut self,
+        key: &'static str,
+        kind: Kind,
+        read: fn(&mut Fields<'a>) -> T,
+    ) -> Vec<T> {
+        self.ask(key, Shape::Tables, false);
+        if self.source.properties().is_some() {
+            self.nested(key, self.table, self.place.clone(), read);
+        }
+        let parent = self.subject.clone();
+        let read_one = |fields: &Fields<'a>, table: &'a DeTable<'a>, place: Range<usize>| {
+            let subject = Subject {
+                kind,
+                name: full_name(kind, table, &parent),
+            };
+            fields.source.place(&place, &subject, "");
+            let mut fields = fields.child(key, table, place);
+            (fields.subject, fields.within) = (subject, String::new());
             let value = read(&mut fields);
             fields.refuse_unknown();
-            Some(value)
+            value
         };
-        let read: Vec<T> = entries.iter().filter_map(&mut read_one).collect();
-        if read.len() != entries.len() {
-            self.wrong(value.span(), key, "must hold tables only");
-        }
-        read
+        self.tables(key, "must be an array of tables, [[…]]", read_one)
     }
 
     /// Takes a table that may be absent.
     pub fn table<T>(&mut self, key: &'static str, read: fn(&mut Fields<'a>) -> T) -> Option<T> {
-        let value = self.take(key)?;
-        let Some(table) = value.get_ref().as_table() else {
-            self.wrong(value.span(), key, "must be a table");
-            return None;
-        };
-        let mut fields = Fields::of(table, value.span(), self.path(key), self.source);
-        let read = read(&mut fields);
-        fields.refuse_unknown();
-        Some(read)
+        self.table_if(key, false, read)
     }
 
     /// Takes a table that must be there.
@@ -125,129 +99,222 @@ impl<'a> Fields<'a> {
         key: &'static str,
         read: fn(&mut Fields<'a>) -> T,
     ) -> Option<T> {
-        self.require(key);
-        self.table(key, read)
+        self.table_if(key, true, read)
+    }
+
+    fn table_if<T>(
+        &mut self,
+        key: &'static str,
+        required: bool,
+        read: fn(&mut Fields<'a>) -> T,
+    ) -> Option<T> {
+        self.ask(key, Shape::Table, required);
+        if self.source.properties().is_some() {
+            self.nested(key, self.table, self.place.clone(), read);
+        }
+        let value = self.take(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong(&value.span(), key, "must be a table");
+            return None;
+        };
+        Some(self.nested(key, table, value.span(), read))
     }
 
     /// Takes a text that must be there.
     pub fn text(&mut self, key: &'static str) -> String {
-        self.require(key);
-        self.optional_text(key).unwrap_or_default()
+        self.text_if(key, Shape::Text, true).unwrap_or_default()
     }
 
     /// Takes a text that may be absent.
     pub fn optional_text(&mut self, key: &'static str) -> Option<String> {
-        let value = self.take(key)?;
-        match value.get_ref().as_str() {
-            Some(text) if !text.trim().is_empty() => return Some(text.to_owned()),
-            Some(_) => self.wrong(value.span(), key, "is empty"),
-            None => self.wrong(value.span(), key, "must be a text"),
-        }
-        None
+        self.text_if(key, Shape::Text, false)
     }
 
     /// Takes a text that must be one of a few.
-    pub fn choice(&mut self, key: &'static str, choices: &[&str]) -> String {
-        let text = self.text(key);
-        if !text.is_empty() && !choices.contains(&text.as_str()) {
-            let place = self.place_of(key);
-            self.wrong(
-                place,
-                key,
-                &format!("must be one of {}", choices.join(", ")),
-            );
-        }
-        text
+    pub fn choice(&mut self, key: &'static str, choices: &'static [&'static str]) -> String {
+        let text = self.text_if(key, Shape::Choice(choices), true);
+        self.one_of(key, choices, text)
     }
 
-    /// Takes a list of texts that must be there and hold something.
-    pub fn texts(&mut self, key: &'static str) -> Vec<String> {
-        self.require(key);
-        self.optional_texts(key)
-    }
-
-    /// Takes a list of texts that may be absent, but not empty.
-    pub fn optional_texts(&mut self, key: &'static str) -> Vec<String> {
-        let Some(value) = self.take(key) else {
-            return Vec::new();
-        };
-        let items = value.get_ref().as_array().map_or(&[][..], AsRef::as_ref);
-        let text = |item: &Spanned<DeValue<'_>>| item.get_ref().as_str().map(str::to_owned);
-        let texts: Vec<String> = items.iter().filter_map(text).collect();
-        if texts.is_empty() || texts.len() != items.len() {
-            self.wrong(value.span(), key, "must be a list of texts, at least one");
-        }
-        texts
+    /// Takes a text that may be absent, but must be one of a few.
+    pub fn optional_choice(
+        &mut self,
+        key: &'static str,
+        choices: &'static [&'static str],
+    ) -> String {
+        let text = self.text_if(key, Shape::Choice(choices), false);
+        self.one_of(key, choices, text)
     }
 
     /// Takes a whole number of at least one that must be there.
     pub fn number(&mut self, key: &'static str) -> u64 {
-        self.require(key);
-        let Some(value) = self.take(key) else {
-            return 0;
-        };
-        let number = value.get_ref().as_integer();
-        let number = number.and_then(|it| u64::from_str_radix(it.as_str(), it.radix()).ok());
-        number.filter(|number| *number > 0).unwrap_or_else(|| {
-            self.wrong(value.span(), key, "must be a whole number above zero");
-            0
-        })
+        self.number_if(key, true, u64::MAX)
+    }
+
+    /// Takes a whole number of at least one that may be absent, and is then zero.
+    pub fn optional_number(&mut self, key: &'static str) -> u64 {
+        self.number_if(key, false, u64::MAX)
     }
 
     /// Takes a whole number of at least one and at most 2³² − 1 that must be there.
     pub fn small_number(&mut self, key: &'static str) -> u32 {
-        let number = self.number(key);
-        u32::try_from(number).unwrap_or_else(|_| {
-            self.wrong(self.place_of(key), key, "is too large");
-            0
-        })
+        let number = self.number_if(key, true, u32::MAX.into());
+        u32::try_from(number).unwrap_or_default()
+    }
+
+    /// Takes such a number that may be absent, and is then zero.
+    pub fn optional_small_number(&mut self, key: &'static str) -> u32 {
+        let number = self.number_if(key, false, u32::MAX.into());
+        u32::try_from(number).unwrap_or_default()
     }
 
     /// Takes a yes or no that is no when absent.
     pub fn flag(&mut self, key: &'static str) -> bool {
+        self.ask(key, Shape::Flag, false);
         let Some(value) = self.take(key) else {
             return false;
         };
         value.get_ref().as_bool().unwrap_or_else(|| {
-            self.wrong(value.span(), key, "must be true or false");
+            self.wrong(&value.span(), key, "must be true or false");
             false
+        })
+    }
+
+    /// Takes a moment that may be absent, in Unix seconds; zero when it is.
+    pub fn moment(&mut self, key: &'static str, edge: Edge) -> i64 {
+        self.ask(key, Shape::Moment, false);
+        let Some(value) = self.take(key) else {
+            return 0;
+        };
+        let text = match value.get_ref() {
+            DeValue::Datetime(moment) => moment.to_string(),
+            DeValue::String(text) => text.clone().into_owned(),
+            _ => String::new(),
+        };
+        time::parse(&text, edge).unwrap_or_else(|| {
+            let what = "must be a date such as 2027-01-01, or an instant with its offset";
+            self.wrong(&value.span(), key, what);
+            0
         })
     }
 
     /// Reads a file that a field names.
     pub fn file(&self, key: &'static str, name: &str) -> Option<Vec<u8>> {
-        let path: PathBuf = self.source.folder.join(name);
+        let path: PathBuf = self.source.folder().join(name);
         std::fs::read(&path)
             .inspect_err(|error| {
                 let what = format!("names {}, which cannot be read ({error})", path.display());
-                self.wrong(self.place_of(key), key, &what);
+                self.problem(key, &what);
             })
             .ok()
     }
 
     /// Keeps a problem of a field.
     pub fn problem(&self, key: &'static str, what: &str) {
-        self.wrong(self.place_of(key), key, what);
+        self.wrong(&self.place_of(key), key, what);
+    }
+
+    /// Keeps a problem that stands somewhere in this table, such as one of syntax.
+    pub fn problem_at(&self, place: &Range<usize>, what: &str) {
+        self.wrong(place, "", what);
+    }
+
+    /// Keeps where an entry stands that is written as a mere field of another.
+    pub fn place_entry(&self, key: &'static str, kind: Kind, name: &str) {
+        let name = name.to_owned();
+        let place = self.place_of(key);
+        self.source.place(&place, &Subject { kind, name }, "");
     }
 
     /// Refuses what nobody took.
     pub fn refuse_unknown(&self) {
         for (key, _) in self.table {
             if !self.known.contains(key.get_ref().as_ref()) {
-                self.wrong(key.span(), key.get_ref(), "is unknown");
+                self.wrong(&key.span(), key.get_ref(), "is unknown");
             }
+        }
+    }
+
+    fn text_if(&mut self, key: &'static str, shape: Shape, required: bool) -> Option<String> {
+        self.ask(key, shape, required);
+        let value = self.take(key)?;
+        match value.get_ref().as_str() {
+            Some(text) if !text.trim().is_empty() => return Some(text.to_owned()),
+            Some(_) => self.wrong(&value.span(), key, "is empty"),
+            None => self.wrong(&value.span(), key, "must be a text"),
+        }
+        None
+    }
+
+    fn one_of(&self, key: &'static str, choices: &[&str], text: Option<String>) -> String {
+        let text = text.unwrap_or_default();
+        if !text.is_empty() && !choices.contains(&text.as_str()) {
+            self.problem(key, &format!("must be one of {}", choices.join(", ")));
+        }
+        text
+    }
+
+    fn number_if(&mut self, key: &'static str, required: bool, most: u64) -> u64 {
+        self.ask(key, Shape::Number, required);
+        let Some(value) = self.take(key) else {
+            return 0;
+        };
+        let number = value.get_ref().as_integer();
+        let number = number.and_then(|it| u64::from_str_radix(it.as_str(), it.radix()).ok());
+        let what = match number {
+            Some(number) if number > most => "is too large",
+            Some(number) if number > 0 => return number,
+            _ => "must be a whole number above zero",
+        };
+        self.wrong(&value.span(), key, what);
+        0
+    }
+
+    fn nested<T>(
+        &self,
+        key: &str,
+        table: &'a DeTable<'a>,
+        place: Range<usize>,
+        read: impl Fn(&mut Fields<'a>) -> T,
+    ) -> T {
+        let mut fields = self.child(key, table, place);
+        let value = read(&mut fields);
+        fields.refuse_unknown();
+        value
+    }
+
+    fn child(&self, key: &str, table: &'a DeTable<'a>, place: Range<usize>) -> Self {
+        Self {
+            source: self.source,
+            table,
+            place,
+            subject: self.subject.clone(),
+            within: dotted(&self.within, key),
+            path: dotted(&self.path, key),
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// Notes for the schema that a field is asked for; a missing one that is required is wrong.
+    fn ask(&self, key: &'static str, shape: Shape, required: bool) {
+        if let Some(properties) = self.source.properties() {
+            let path = dotted(&self.path, key);
+            properties.borrow_mut().push(Property {
+                path,
+                shape,
+                required,
+            });
+        } else if required && !self.table.contains_key(key) {
+            self.wrong(&self.place, key, "is missing");
         }
     }
 
     fn take(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         self.known.insert(key);
-        self.table.get(key)
-    }
-
-    fn require(&self, key: &'static str) {
-        if !self.table.contains_key(key) {
-            self.wrong(self.place.clone(), key, "is missing");
-        }
+        let value = self.table.get(key)?;
+        let field = dotted(&self.within, key);
+        self.source.place(&value.span(), &self.subject, &field);
+        Some(value)
     }
 
     fn place_of(&self, key: &str) -> Range<usize> {
@@ -256,15 +323,32 @@ impl<'a> Fields<'a> {
             .map_or_else(|| self.place.clone(), Spanned::span)
     }
 
-    fn wrong(&self, place: Range<usize>, key: &str, what: &str) {
-        self.source
-            .problem(place, format!("{} {what}", self.path(key)));
+    fn wrong(&self, place: &Range<usize>, key: &str, what: &str) {
+        let field = dotted(&self.within, key);
+        self.source.problem(place, &self.subject, &field, what);
     }
+}
 
-    fn path(&self, key: &str) -> String {
-        match self.name.as_str() {
-            "" => key.to_owned(),
-            name => format!("{name}.{key}"),
+/// What the registry calls an entry; a part that is missing is empty there, too.
+fn full_name(kind: Kind, table: &DeTable<'_>, parent: &Subject) -> String {
+    let value = |key: &str| table.get(key).map(Spanned::get_ref);
+    let text = |key: &str| value(key).and_then(DeValue::as_str).unwrap_or_default();
+    match kind {
+        Kind::Agreement => format!("{}/{}", text("consumer"), text("eservice")),
+        Kind::Descriptor => {
+            let version = value("version").and_then(DeValue::as_integer);
+            let version = version.map_or("0", |it| it.as_str());
+            format!("{}/{version}", parent.name)
         }
+        Kind::Purpose => format!("{}/{}", text("consumer"), text("name")),
+        _ => text("name").to_owned(),
+    }
+}
+
+fn dotted(before: &str, key: &str) -> String {
+    match (before, key) {
+        ("", key) => key.to_owned(),
+        (before, "") => before.to_owned(),
+        (before, key) => format!("{before}.{key}"),
     }
 }

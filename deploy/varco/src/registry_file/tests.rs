@@ -6,9 +6,7 @@ use super::*;
 
 #[test]
 fn example_of_the_guide_is_a_document() {
-    let folder = folder();
-
-    let document = parse(EXAMPLE, folder.path()).unwrap();
+    let document = document_of(EXAMPLE);
 
     let eservice = document.eservices.first().unwrap();
     let descriptor = eservice.descriptors.first().unwrap();
@@ -18,7 +16,9 @@ fn example_of_the_guide_is_a_document() {
     assert_eq!(descriptor.daily_calls.unwrap().per_consumer, 1_000_000);
     assert!(upstream.ca_pem.contains("BEGIN CERTIFICATE"));
     let client = document.clients.first().unwrap();
-    assert!(client.keys.first().unwrap().contains("BEGIN PUBLIC KEY"));
+    let key = client.keys.first().unwrap();
+    assert!(key.pem.contains("BEGIN PUBLIC KEY"));
+    assert_eq!(key.not_after, 0);
     assert!(!client.legacy);
     let purpose = document.purposes.first().unwrap();
     assert_eq!(
@@ -32,7 +32,7 @@ fn example_of_the_guide_is_a_document() {
 fn builtin_contract_needs_no_file() {
     let text = EXAMPLE.replace("\"eco.binpb\"", "\"builtin:varco.anagrafe.v1\"");
 
-    let document = parse(&text, folder().path()).unwrap();
+    let document = document_of(&text);
 
     let descriptor = &document.eservices[0].descriptors[0];
     assert_eq!(descriptor.builtin, "varco.anagrafe.v1");
@@ -40,16 +40,54 @@ fn builtin_contract_needs_no_file() {
 }
 
 #[test]
+fn everything_that_a_registry_holds_may_be_declared() {
+    let text = EXAMPLE
+        .replace("ipa = \"c_e648\"", TENANT)
+        .replace("keys = [\"prova.assertion.pub.pem\"]", CLIENT)
+        .replace("approval = \"automatic\"", DESCRIPTOR)
+        .replace("clients = [\"prova\"]", PURPOSE);
+
+    let document = document_of(&text);
+
+    let tenant = &document.tenants[0];
+    assert_eq!((tenant.aoo.as_str(), tenant.uo.as_str()), ("A1", "U1"));
+    assert_eq!(tenant.attributes, ["comune"]);
+    assert_eq!(tenant.verified[0].verifier, "anagrafe");
+    assert_eq!(tenant.verified[0].expires, 1_798_758_000);
+    assert_eq!(tenant.standing(), Standing::Suspended);
+    let client = &document.clients[0];
+    assert_eq!(client.keys[0].not_after, 1_798_758_000);
+    assert_eq!(client.keys[0].standing(), Standing::Suspended);
+    assert_eq!(
+        (client.kind.as_str(), client.admin.as_str()),
+        ("api", "capo")
+    );
+    let descriptor = &document.eservices[0].descriptors[0];
+    assert_eq!(descriptor.attributes[0].any_of, ["a", "b"]);
+    assert_eq!(descriptor.attributes[1].any_of, ["c"]);
+    let purpose = &document.purposes[0];
+    assert_eq!(purpose.trigger, "istanza");
+    assert_eq!(purpose.valid_from, 1_798_758_000);
+    assert_eq!(purpose.valid_until, 1_798_758_000 + 24 * 60 * 60);
+    assert_eq!(purpose.risk_analysis.as_ref().unwrap().risk, "rischio");
+}
+
+#[test]
+fn life_of_vouchers_alone_has_a_default() {
+    let document = document_of(&without("voucher_lifespan", EXAMPLE));
+
+    assert_eq!(document.eservices[0].descriptors[0].voucher_lifespan, 0);
+}
+
+#[test]
 fn missing_audience_and_quota_are_named_with_their_line() {
     let text = without("audience", &without("daily_calls = {", EXAMPLE));
 
-    let problems = parse(&text, folder().path()).unwrap_err();
-
     assert_eq!(
-        problems,
+        problems_of(&text),
         [
-            "line 9: eservice.descriptor.audience is missing",
-            "line 9: eservice.descriptor.daily_calls is missing",
+            "9: descriptor eco/1: audience is missing",
+            "9: descriptor eco/1: daily_calls is missing",
         ]
     );
 }
@@ -58,12 +96,23 @@ fn missing_audience_and_quota_are_named_with_their_line() {
 fn half_a_quota_is_a_problem() {
     let text = EXAMPLE.replace(", total = 1000000", "");
 
-    let problems = parse(&text, folder().path()).unwrap_err();
+    assert_eq!(
+        problems_of(&text),
+        ["17: descriptor eco/1: daily_calls.total is missing"]
+    );
+}
+
+#[test]
+fn eservice_without_versions_says_so() {
+    let silent = "[[eservice]]\nname = \"eco\"\nproducer = \"a\"\n";
+
+    let told = problems_of(silent);
 
     assert_eq!(
-        problems,
-        ["line 17: eservice.descriptor.daily_calls.total is missing"]
+        told,
+        ["1: eservice eco: descriptor is missing: an e-service has at least one"]
     );
+    document_of(&format!("{silent}descriptor = []\n"));
 }
 
 #[test]
@@ -79,18 +128,38 @@ fn problems_of_the_whole_file_are_told_at_once() {
         )
         .replace(
             "daily_calls = 1000000\nclients",
-            "daily_calls = -1\nclients",
+            "daily_calls = -1\nvalid_until = \"domani\"\nclients",
         );
 
-    let problems = parse(&text, folder().path()).unwrap_err();
+    let problems = problems_of(&text);
 
-    assert_eq!(problems.len(), 4, "{problems:?}");
-    assert!(problems[0].starts_with("line 18: eservice.descriptor.approval must be one of"));
-    assert_eq!(problems[1], "line 19: eservice.descriptor.extra is unknown");
-    assert!(problems[2].starts_with("line 24: client.keys names "));
+    assert_eq!(problems.len(), 5, "{problems:?}");
+    assert!(problems[0].starts_with("18: descriptor eco/1: approval must be one of"));
+    assert_eq!(problems[1], "19: descriptor eco/1: extra is unknown");
+    assert!(problems[2].starts_with("24: client prova: keys names "));
     assert_eq!(
         problems[3],
-        "line 38: purpose.daily_calls must be a whole number above zero"
+        "38: purpose laboratorio/collaudo: daily_calls must be a whole number above zero"
+    );
+    assert!(problems[4].starts_with("39: purpose laboratorio/collaudo: valid_until must be a"));
+}
+
+#[test]
+fn entry_without_its_whole_name_is_told_by_the_rest() {
+    let problems = problems_of("[[agreement]]\nconsumer = \"tributi\"\n");
+
+    assert_eq!(problems, ["1: agreement tributi: eservice is missing"]);
+}
+
+#[test]
+fn names_are_texts() {
+    let text = EXAMPLE.replace("name = \"prova\"", "name = 7");
+
+    let problems = problems_of(&text);
+
+    assert!(
+        problems.contains(&"21: client: name must be a text".to_owned()),
+        "{problems:?}"
     );
 }
 
@@ -100,20 +169,94 @@ fn private_key_is_never_taken_for_a_public_one() {
     let private = rcgen::KeyPair::generate().unwrap().serialize_pem();
     std::fs::write(folder.path().join("prova.assertion.pub.pem"), private).unwrap();
 
-    let problems = parse(EXAMPLE, folder.path()).unwrap_err();
+    let reading = parse(EXAMPLE, folder.path(), Mode::Whole);
 
-    assert!(problems[0].starts_with("line 23: client.keys names a file that is no public key"));
+    let told = reading.problems[0].to_string();
+    assert!(told.contains("which is no public key"), "{told}");
+    assert!(reading.document.clients[0].keys.is_empty());
 }
 
 #[test]
 fn text_that_is_no_toml_is_told_with_its_line() {
-    let problems = parse("[[tenant]]\nname = \n", Path::new(".")).unwrap_err();
+    let reading = parse("[[tenant]]\nname = \n", Path::new("."), Mode::Whole);
 
-    assert!(
-        problems
-            .iter()
-            .any(|problem| problem.starts_with("line 2: "))
+    assert!(!reading.is_toml);
+    assert!(reading.problems.iter().any(|it| it.line == Some(2)));
+}
+
+#[test]
+fn problems_of_the_registry_find_their_lines() {
+    let reading = parse(EXAMPLE, folder().path(), Mode::Whole);
+    let line = |kind: Kind, name: &str, field: &str| {
+        let problem = varco_proto::registry::v1::Problem {
+            kind: kind.into(),
+            name: name.into(),
+            field: field.into(),
+            what: "is wrong".into(),
+        };
+        reading.places.locate(problem).line
+    };
+
+    assert_eq!(
+        line(Kind::Descriptor, "eco/1", "daily_calls.total"),
+        Some(17)
     );
+    assert_eq!(line(Kind::Descriptor, "eco/1", "methods[0]"), Some(15));
+    assert_eq!(
+        line(Kind::Purpose, "laboratorio/collaudo", "eservice"),
+        Some(33)
+    );
+    assert_eq!(
+        line(Kind::Agreement, "laboratorio/eco", "unheard"),
+        Some(26)
+    );
+    assert_eq!(line(Kind::Client, "ignoto", "name"), None);
+    let pem = &reading.document.clients[0].keys[0].pem;
+    let key = varco_runtime::jose::PublicKey::from_pem(pem).unwrap();
+    assert_eq!(line(Kind::Key, key.kid(), "not_after"), Some(23));
+}
+
+#[test]
+fn problem_covers_those_that_follow_from_it() {
+    let problem = |name: &str, field: &str| Problem {
+        line: None,
+        kind: Kind::Descriptor,
+        name: name.into(),
+        field: field.into(),
+        what: "is wrong".into(),
+    };
+
+    assert!(problem("eco/1", "upstream.ca").covers(&problem("eco/1", "upstream")));
+    assert!(problem("eco/1", "name").covers(&problem("eco/1", "methods")));
+    assert!(!problem("eco/1", "methods").covers(&problem("eco/1", "upstream")));
+    assert!(!problem("eco/1", "methods").covers(&problem("eco/2", "methods")));
+}
+
+#[test]
+fn key_of_a_client_that_exists_is_declared_without_the_rest() {
+    let text = "[[client]]\nname = \"prova\"\nkeys = [\"prova.assertion.pub.pem\"]\n";
+    let folder = folder();
+
+    let made = parse(text, folder.path(), Mode::One(Kind::Key));
+    let whole = parse(text, folder.path(), Mode::Whole);
+
+    assert_eq!(made.problems, []);
+    assert_eq!(
+        whole.problems[0].to_string(),
+        "client prova: consumer is missing"
+    );
+}
+
+fn document_of(text: &str) -> Document {
+    let reading = parse(text, folder().path(), Mode::Whole);
+    assert_eq!(reading.problems, []);
+    reading.document
+}
+
+fn problems_of(text: &str) -> Vec<String> {
+    let reading = parse(text, folder().path(), Mode::Whole);
+    let told = |it: &Problem| format!("{}: {it}", it.line.unwrap_or_default());
+    reading.problems.iter().map(told).collect()
 }
 
 fn without(key: &str, text: &str) -> String {
@@ -140,6 +283,27 @@ fn folder() -> TempDir {
     std::fs::write(folder.path().join("prova.tls.pem"), &certificate).unwrap();
     folder
 }
+
+const TENANT: &str = r#"ipa = "c_e648"
+aoo = "A1"
+uo = "U1"
+attributes = ["comune"]
+verified = [{ attribute = "convenzione", verifier = "anagrafe", expires = 2026-12-31 }]
+suspended = true"#;
+
+const CLIENT: &str = r#"keys = [{ file = "prova.assertion.pub.pem", not_after = 2027-01-01T00:00:00+01:00, suspended = true }]
+kind = "api"
+admin = "capo""#;
+
+const DESCRIPTOR: &str = r#"approval = "manual"
+attributes = [["a", "b"], ["c"]]"#;
+
+const PURPOSE: &str = r#"clients = ["prova"]
+trigger = "istanza"
+valid_from = 2027-01-01
+valid_until = "2027-01-01"
+retention = "5-anni"
+risk_analysis = { need = "bisogno", risk = "rischio", measures = "misure" }"#;
 
 const EXAMPLE: &str = r#"[[tenant]]
 name = "laboratorio"

@@ -38,7 +38,7 @@ async fn declare(name: &str, town: &Town, run: &mut Run) -> Option<String> {
     };
     let request = ApplyDocumentRequest {
         document: Some(document),
-        dry_run: false,
+        ..ApplyDocumentRequest::default()
     };
     let apply = async |envelope: Envelope| {
         let mut registry = town.registry.clone();
@@ -66,7 +66,7 @@ fn purpose(name: &str) -> Purpose {
             .into(),
         daily_calls: 1000,
         clients: vec!["tributi".to_owned()],
-        chained: false,
+        ..Purpose::default()
     }
 }
 
@@ -99,6 +99,7 @@ async fn suspend(id: &str, town: &Town, run: &mut Run) -> Option<()> {
         kind: Kind::Purpose.into(),
         entry: id.to_owned(),
         reason: "dimostrazione".to_owned(),
+        ..SuspendEntryRequest::default()
     };
     let call = async |envelope: Envelope| {
         let mut registry = town.registry.clone();
@@ -156,6 +157,7 @@ async fn archive(id: &str, town: &Town, run: &mut Run) -> Option<()> {
     let request = ArchiveEntryRequest {
         kind: Kind::Purpose.into(),
         entry: id.to_owned(),
+        ..ArchiveEntryRequest::default()
     };
     let call = async |envelope: Envelope| {
         let mut registry = town.registry.clone();

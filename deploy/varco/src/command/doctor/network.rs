@@ -79,7 +79,7 @@ async fn descriptors(common: &Common) -> Option<Vec<Entry>> {
     let request = ListEntriesRequest {
         kind: Kind::Descriptor.into(),
         page_size: 500,
-        page_token: String::new(),
+        ..ListEntriesRequest::default()
     };
     let asked = tokio::time::timeout(PATIENCE, registry.list_entries(request));
     Some(asked.await.ok()?.ok()?.into_inner().entries)
