@@ -142,7 +142,7 @@ impl Gateway {
         let vault = secret::Vault::default();
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let registry = Registry::open(db.clone(), clock.clone()).await?;
-        // What calls leave behind ends with them; these two end last.
+        // What calls leave behind ends with them; these end last.
         let writer = Tasks::default();
         let register = register(config, &vault, &clock, &writer).await?;
         let limits = gateway.limits;
@@ -172,7 +172,7 @@ impl Gateway {
             clock: clock.clone(),
         };
         let keys = Arc::new(Keeper::open(parts).await?);
-        tasks.spawn_until_stop(Arc::clone(&keys).follow());
+        writer.spawn_until_stop(Arc::clone(&keys).follow());
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,

@@ -338,7 +338,7 @@ fn record(asked: &Asked, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Reco
         record.voucher_exp = voucher.exp;
         record.eservice_id = voucher.eservice_id.to_string();
         record.producer_id = voucher.producer_id.to_string();
-        record.voucher_kid = gate.vouchers.kid();
+        record.voucher_kid = outcome.as_ref().map(Issued::kid).unwrap_or_default();
     }
     record
 }

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use uuid::Uuid;
+use varco_runtime::jose;
 
 /// A voucher on its way out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +39,13 @@ struct Body {
 }
 
 impl Issued {
+    /// The key that signed the voucher; another may sign a moment later.
+    #[must_use]
+    pub fn kid(&self) -> String {
+        let header = jose::header(&self.access_token).ok();
+        header.and_then(|header| header.kid).unwrap_or_default()
+    }
+
     /// A bearer voucher for so many seconds.
     #[must_use]
     pub fn bearer(access_token: String, expires_in: i64) -> Self {
