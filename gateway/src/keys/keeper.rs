@@ -118,7 +118,8 @@ impl Keeper {
     }
 
     /// Looks once for the key that a token names, when it is not at hand: another gateway may have
-    /// published it a moment ago. Names that nobody published are remembered for a while.
+    /// published it a moment ago. All who ask within a tenth of a second share one look, and names
+    /// that nobody published are remembered for a while.
     pub async fn look_for(&self, token: &str) {
         let Some(kid) = jose::header(token).ok().and_then(|header| header.kid) else {
             return;
@@ -126,13 +127,15 @@ impl Keeper {
         if kid.len() != THUMBPRINT || self.unknown.contains_key(&kid) {
             return;
         }
+        if self.ring.keys().holds(&kid) {
+            return;
+        }
+        let asked = Instant::now();
         let looked = tokio::time::timeout(PATIENCE, async {
+            tokio::time::sleep(LOOKS_APART).await;
             let mut memory = self.memory.lock().await;
-            let recent = memory.looked.is_some_and(|at| at.elapsed() < LOOKS_APART);
-            if recent || self.ring.keys().holds(&kid) {
-                return false;
-            }
-            self.settle(&mut memory).await.is_ok()
+            let since = memory.looked.is_some_and(|looked| looked > asked);
+            since || self.settle(&mut memory).await.is_ok()
         });
         if looked.await == Ok(true) && !self.ring.keys().holds(&kid) {
             self.unknown.insert(kid, ());
@@ -163,7 +166,12 @@ impl Keeper {
         memory.private.insert(kid, (role, private));
         let replaced = store_keys::replace_all(self.db(), fresh, self.now()).await;
         let settled = self.settle(&mut memory).await;
-        replaced?;
+        let what = format!(
+            "{} key {} published, all others removed",
+            role.name(),
+            replaced?.kid
+        );
+        self.note("OK", what).await?;
         settled
     }
 
@@ -188,7 +196,6 @@ impl Keeper {
     /// Takes steps until none is due, then shows the ring what is so.
     async fn settle(&self, memory: &mut Memory) -> Result<(), Error> {
         let worked = self.work(memory).await;
-        memory.looked = Some(Instant::now());
         memory.show(&self.ring, &self.policy.instance, self.now());
         worked?;
         self.clean(memory)?;
@@ -197,7 +204,9 @@ impl Keeper {
 
     async fn work(&self, memory: &mut Memory) -> Result<(), Error> {
         for _ in 0..ROUNDS {
+            let began = Instant::now();
             memory.published = store_keys::read(self.db()).await?;
+            memory.looked = Some(began);
             let held = memory.held();
             let steps = memory.published.plan(&self.policy, &held, self.now());
             if steps.is_empty() {
