@@ -17,6 +17,7 @@ use crate::Error;
 pub mod files;
 pub mod keeper;
 pub mod lifecycle;
+pub mod memory;
 pub mod ring;
 pub mod store_keys;
 

@@ -148,7 +148,7 @@ impl Gateway {
             four_eyes: gateway.four_eyes,
         };
         let registry = Registry::open(db.clone(), clock.clone(), rules).await?;
-        // What calls leave behind ends with them; these two end last.
+        // What calls leave behind ends with them; these end last.
         let writer = Tasks::default();
         let register = register(config, &vault, &clock, &writer).await?;
         let limits = gateway.limits;
@@ -178,7 +178,7 @@ impl Gateway {
             clock: clock.clone(),
         };
         let keys = Arc::new(Keeper::open(parts).await?);
-        tasks.spawn_until_stop(Arc::clone(&keys).follow());
+        writer.spawn_until_stop(Arc::clone(&keys).follow());
         let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),

@@ -4,7 +4,6 @@
 //! its own. Each is recorded before it is taken and after. Whatever it is doing when the process
 //! dies, the next start plans from what stands in the database and in the folder.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,12 +11,13 @@ use moka::sync::Cache;
 use tokio::sync::Mutex;
 use varco_proto::audit::v1::Record;
 use varco_runtime::clock::Clock;
-use varco_runtime::jose::{self, PrivateKey, PublicKey};
+use varco_runtime::jose::{self, PrivateKey};
 use varco_runtime::store::Db;
 use varco_runtime::{grant, problem};
 
 use super::files::Files;
 use super::lifecycle::{Key, Policy, Published, Role, Step};
+use super::memory::Memory;
 use super::ring::{Keys, Ring};
 use super::store_keys;
 use crate::Error;
@@ -37,15 +37,6 @@ pub struct Keeper {
     memory: Mutex<Memory>,
     /// Names that no gateway has published, so that asking for them again costs nothing.
     unknown: Cache<String, ()>,
-}
-
-/// What the keeper knows.
-#[derive(Debug, Default)]
-struct Memory {
-    private: HashMap<String, (Role, Arc<PrivateKey>)>,
-    published: Published,
-    signs: HashMap<Role, String>,
-    looked: Option<Instant>,
 }
 
 /// What a keeper stands on.
@@ -78,17 +69,24 @@ impl Keeper {
             files: parts.files,
             policy: parts.policy,
             ring: Ring::new(Keys::default()),
-            memory: Mutex::new(Memory {
-                private,
-                ..Memory::default()
-            }),
+            memory: Mutex::new(Memory::new(private)),
             unknown: Cache::builder()
                 .max_capacity(NAMES)
                 .time_to_live(FORGET)
                 .build(),
         };
-        keeper.refresh().await?;
+        keeper.start().await?;
         Ok(keeper)
+    }
+
+    async fn start(&self) -> Result<(), Error> {
+        let mut memory = self.memory.lock().await;
+        self.settle(&mut memory).await?;
+        let held = memory.held();
+        for step in memory.published.losses(&self.policy, &held) {
+            self.take(step, &mut memory).await?;
+        }
+        self.settle(&mut memory).await
     }
 
     /// The keys at hand.
@@ -120,7 +118,8 @@ impl Keeper {
     }
 
     /// Looks once for the key that a token names, when it is not at hand: another gateway may have
-    /// published it a moment ago. Names that nobody published are remembered for a while.
+    /// published it a moment ago. All who ask within a tenth of a second share one look, and names
+    /// that nobody published are remembered for a while.
     pub async fn look_for(&self, token: &str) {
         let Some(kid) = jose::header(token).ok().and_then(|header| header.kid) else {
             return;
@@ -128,13 +127,15 @@ impl Keeper {
         if kid.len() != THUMBPRINT || self.unknown.contains_key(&kid) {
             return;
         }
+        if self.ring.keys().holds(&kid) {
+            return;
+        }
+        let asked = Instant::now();
         let looked = tokio::time::timeout(PATIENCE, async {
+            tokio::time::sleep(LOOKS_APART).await;
             let mut memory = self.memory.lock().await;
-            let recent = memory.looked.is_some_and(|at| at.elapsed() < LOOKS_APART);
-            if recent || self.ring.keys().holds(&kid) {
-                return false;
-            }
-            self.settle(&mut memory).await.is_ok()
+            let since = memory.looked.is_some_and(|looked| looked > asked);
+            since || self.settle(&mut memory).await.is_ok()
         });
         if looked.await == Ok(true) && !self.ring.keys().holds(&kid) {
             self.unknown.insert(kid, ());
@@ -165,7 +166,12 @@ impl Keeper {
         memory.private.insert(kid, (role, private));
         let replaced = store_keys::replace_all(self.db(), fresh, self.now()).await;
         let settled = self.settle(&mut memory).await;
-        replaced?;
+        let what = format!(
+            "{} key {} published, all others removed",
+            role.name(),
+            replaced?.kid
+        );
+        self.note("OK", what).await?;
         settled
     }
 
@@ -190,8 +196,7 @@ impl Keeper {
     /// Takes steps until none is due, then shows the ring what is so.
     async fn settle(&self, memory: &mut Memory) -> Result<(), Error> {
         let worked = self.work(memory).await;
-        memory.looked = Some(Instant::now());
-        self.show(memory);
+        memory.show(&self.ring, &self.policy.instance, self.now());
         worked?;
         self.clean(memory)?;
         self.lengthen(memory).await
@@ -199,8 +204,10 @@ impl Keeper {
 
     async fn work(&self, memory: &mut Memory) -> Result<(), Error> {
         for _ in 0..ROUNDS {
+            let began = Instant::now();
             memory.published = store_keys::read(self.db()).await?;
-            let held: HashSet<String> = memory.private.keys().cloned().collect();
+            memory.looked = Some(began);
+            let held = memory.held();
             let steps = memory.published.plan(&self.policy, &held, self.now());
             if steps.is_empty() {
                 return Ok(());
@@ -281,74 +288,21 @@ impl Keeper {
     /// Notes for the key that signs vouchers that they live longer than before.
     async fn lengthen(&self, memory: &Memory) -> Result<(), Error> {
         let longest = self.longest(Role::Voucher);
-        let kid = memory.signs.get(&Role::Voucher);
-        let signs = memory
-            .published
-            .keys
-            .iter()
-            .find(|key| Some(&key.kid) == kid && key.longest < longest);
-        if let Some(key) = signs {
-            store_keys::lengthen(self.db(), &key.kid, longest).await?;
+        match memory.signing(Role::Voucher) {
+            Some(key) if key.longest < longest => {
+                Ok(store_keys::lengthen(self.db(), &key.kid, longest).await?)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Deletes the private halves that will not sign again.
     fn clean(&self, memory: &mut Memory) -> Result<(), Error> {
-        let kept: HashSet<&str> = memory
-            .published
-            .keys
-            .iter()
-            .filter(|key| key.instance == self.policy.instance && key.retired_at.is_none())
-            .map(|key| key.kid.as_str())
-            .collect();
-        let gone = memory.private.iter();
-        let gone: Vec<(String, Role)> = gone
-            .filter(|(kid, _)| !kept.contains(kid.as_str()))
-            .map(|(kid, (role, _))| (kid.clone(), *role))
-            .collect();
-        for (kid, role) in gone {
+        for (kid, role) in memory.spent(&self.policy.instance) {
             self.files.delete(role, &kid)?;
             memory.private.remove(&kid);
         }
         Ok(())
-    }
-
-    /// Shows the ring what signs and what verifies now, when that has changed.
-    fn show(&self, memory: &mut Memory) {
-        let now = self.now();
-        let held: HashSet<String> = memory.private.keys().cloned().collect();
-        let published = &memory.published;
-        let signs: HashMap<Role, String> = Role::ALL
-            .into_iter()
-            .filter_map(|role| {
-                let key = published.signs(role, &self.policy.instance, &held, now)?;
-                Some((role, key.kid.clone()))
-            })
-            .collect();
-        let before = self.ring.keys();
-        let verifying = published
-            .keys
-            .iter()
-            .filter(|key| published.verifies(key, now));
-        let verifying: HashMap<String, (Role, Arc<PublicKey>)> = verifying
-            .filter_map(|key| {
-                let parsed = before.parsed(&key.kid);
-                let parsed = parsed.or_else(|| PublicKey::from_jwk(&key.jwk).ok().map(Arc::new));
-                Some((key.kid.clone(), (key.role, parsed?)))
-            })
-            .collect();
-        let same =
-            verifying.len() == before.count() && verifying.keys().all(|kid| before.holds(kid));
-        if same && signs == memory.signs {
-            return;
-        }
-        let signers = signs.iter().filter_map(|(role, kid)| {
-            let (_, key) = memory.private.get(kid)?;
-            Some((*role, Arc::clone(key)))
-        });
-        self.ring.set(Keys::new(signers.collect(), verifying));
-        memory.signs = signs;
     }
 
     async fn note(&self, outcome: &str, detail: String) -> Result<(), Error> {

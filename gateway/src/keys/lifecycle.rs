@@ -215,6 +215,22 @@ impl Published {
         makes.chain(retires).chain(removes).collect()
     }
 
+    /// What a gateway has to do when it starts and has lost private halves: they never sign again.
+    ///
+    /// Only then: of two gateways that bear one name by mistake, each would end the other's keys
+    /// again and again.
+    #[must_use]
+    pub fn losses(&self, policy: &Policy, held: &HashSet<String>) -> Vec<Step> {
+        let lost = self.keys.iter().filter(|key| {
+            let own = key.instance == policy.instance && !held.contains(&key.kid);
+            own && key.retired_at.is_none() && key.removed_at.is_none()
+        });
+        let retire = |key: &Key| Step::Retire {
+            kid: key.kid.clone(),
+        };
+        lost.map(retire).collect()
+    }
+
     fn make(&self, role: Role, policy: &Policy, held: &HashSet<String>, now: i64) -> Option<Step> {
         let order = self.order(role);
         let own = || {
@@ -250,11 +266,8 @@ impl Published {
         if key.removed_at.is_some() || key.retired_at.is_some() || !self.verifies(key, now) {
             return false;
         }
-        if key.instance != policy.instance {
+        if key.instance != policy.instance || !held.contains(&key.kid) {
             return key.active_from + GONE * policy.rotation <= now;
-        }
-        if !held.contains(&key.kid) {
-            return true;
         }
         let signs = self.signs(key.role, &policy.instance, held, now);
         key.active_from <= now && signs.is_some_and(|signs| signs.kid != key.kid)

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use uuid::Uuid;
+use varco_runtime::jose;
 
 use super::rate::{INTERVAL, Standing};
 use super::words;
@@ -61,6 +62,15 @@ struct Body<'a> {
     error_description_it: &'a str,
     reason: &'static str,
     correlation_id: String,
+}
+
+impl Issued {
+    /// The key that signed the voucher; another may sign a moment later.
+    #[must_use]
+    pub fn kid(&self) -> String {
+        let header = jose::header(&self.access_token).ok();
+        header.and_then(|header| header.kid).unwrap_or_default()
+    }
 }
 
 impl Refusal {

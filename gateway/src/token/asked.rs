@@ -98,8 +98,7 @@ impl Asked {
             record.voucher_exp = voucher.exp;
             record.eservice_id = voucher.eservice_id.to_string();
             record.producer_id = voucher.producer_id.to_string();
-            let kid = gate.vouchers.kid();
-            kid.clone_into(&mut record.voucher_kid);
+            record.voucher_kid = outcome.as_ref().map(Issued::kid).unwrap_or_default();
         }
         record
     }

@@ -301,14 +301,34 @@ fn parse(jwk: &Jwk, key: &DecodingKey) -> Result<ParsedPublicKey, Error> {
             let point = key.try_get_as_bytes().map_err(|_| Error::Key)?;
             ParsedPublicKey::new(&ED25519, point)
         }
-        // 2048 bits are 256 bytes, 342 characters of base64url; at most 8192 bits.
-        AlgorithmParameters::RSA(rsa) if (342..=1366).contains(&rsa.n.len()) => {
-            let (n, e) = (strict::decode(&rsa.n)?, strict::decode(&rsa.e)?);
+        AlgorithmParameters::RSA(rsa) => {
+            let decode = |text| strict::decode(text).map_err(|_| Error::Key);
+            let (n, e) = (decode(&rsa.n)?, decode(&rsa.e)?);
+            if !is_strong(&n) || !is_exponent(&e) {
+                return Err(Error::Key);
+            }
             RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
         }
         _ => return Err(Error::Key),
     };
     parsed.map_err(|_| Error::Key)
+}
+
+/// Whether a modulus has 2048 to 8192 bits. Zeros in front would make a weak one look strong, and
+/// one key bear two names (RFC 7518 §6.3.1.1).
+fn is_strong(modulus: &[u8]) -> bool {
+    let bits = match modulus.first() {
+        None | Some(0) => 0,
+        Some(first) => modulus.len() * 8 - first.leading_zeros() as usize,
+    };
+    (2048..=8192).contains(&bits)
+}
+
+/// Whether an exponent is odd and at least 65537 (NIST SP 800-56B §6.2): with 1 anybody could sign.
+fn is_exponent(exponent: &[u8]) -> bool {
+    let odd = exponent.last().is_some_and(|last| last % 2 == 1);
+    let long = exponent.len() >= 3 && exponent.first() != Some(&0);
+    odd && long
 }
 
 /// Header members that bring a key along, or change how the rest is to be read.

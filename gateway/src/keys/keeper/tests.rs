@@ -1,5 +1,6 @@
 //! What a keeper makes of any state that a crash may leave, on both databases.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 

@@ -73,12 +73,16 @@ impl World {
                 self.order(*role).asked = self.after(*role);
             }
             Event::Emergency(role, gateway) => self.end_all(*role, *gateway),
-            Event::Lose(gateway) => self.held[*gateway].clear(),
+            Event::Lose(gateway) => {
+                self.held[*gateway].clear();
+                self.start(*gateway);
+            }
             Event::Crash(gateway) => {
                 let at = self.after(Role::Voucher);
                 self.make(*gateway, Role::Voucher, at, at + CACHE);
                 let kid = format!("k{}", self.made);
                 self.held[*gateway].remove(&kid);
+                self.start(*gateway);
             }
             Event::Algorithm(gateway, algorithm) => {
                 self.policies[*gateway].algorithm = *algorithm;
@@ -86,6 +90,14 @@ impl World {
             Event::Sleep(gateway) => self.asleep = Some(*gateway),
         }
         self.look();
+    }
+
+    fn start(&mut self, gateway: usize) {
+        self.settle(gateway);
+        let policy = &self.policies[gateway];
+        for step in self.published.losses(policy, &self.held[gateway]) {
+            self.take(gateway, &step);
+        }
     }
 
     /// Time passes in steps, for a gateway that looks now and then.
@@ -344,6 +356,20 @@ fn schedule_brings_the_next_key_after_the_period() {
     world.look();
 
     assert_eq!(count(&world), first + 4);
+}
+
+#[test]
+fn two_gateways_of_one_name_do_not_end_each_others_keys() {
+    let mut world = World::new();
+    world.policies[1].instance = "gw1".to_owned();
+    world.start(0);
+    world.start(1);
+    world.look();
+    let made = world.made;
+
+    world.wait(60);
+
+    assert_eq!(world.made, made);
 }
 
 #[test]

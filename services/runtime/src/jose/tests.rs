@@ -179,3 +179,53 @@ fn published_key_verifies_what_its_private_half_signed() {
         assert!(read.verify::<Value>(&token).is_ok());
     }
 }
+
+#[test]
+fn weak_rsa_keys_are_refused_however_they_are_written() {
+    let key = PrivateKey::from_pem(&generate_key(KeyKind::Rsa2048).unwrap()).unwrap();
+    let good = serde_json::to_value(key.public().jwk()).unwrap();
+    let modulus = strict::decode(good["n"].as_str().unwrap()).unwrap();
+    let read = |n: &[u8], e: &[u8]| {
+        let mut jwk = good.clone();
+        jwk["n"] = URL_SAFE_NO_PAD.encode(n).into();
+        jwk["e"] = URL_SAFE_NO_PAD.encode(e).into();
+        PublicKey::from_jwk(&serde_json::from_value(jwk).unwrap())
+    };
+    let f4 = [1, 0, 1];
+    let half = [vec![0; 128], modulus[..128].to_vec()].concat();
+    let mut short = modulus.clone();
+    short[0] = 1;
+    let padded = [vec![0], modulus.clone()].concat();
+
+    assert_eq!(read(&modulus, &f4).unwrap().kid(), key.public().kid());
+    for (n, e) in [
+        (half.as_slice(), f4.as_slice()),
+        (&modulus[..128], &f4),
+        (&short, &f4),
+        (&padded, &f4),
+        (&modulus, &[1]),
+        (&modulus, &[3]),
+        (&modulus, &[1, 0, 2]),
+        (&modulus, &[0, 1, 0, 1]),
+        (&modulus, &[]),
+        (&[], &f4),
+    ] {
+        assert!(matches!(read(n, e), Err(Error::Key)), "{n:?} {e:?}");
+    }
+}
+
+#[test]
+fn points_that_lie_on_no_curve_are_refused() {
+    let good = serde_json::to_value(key().public().jwk()).unwrap();
+    for (x, y) in [
+        ([0; 32], [0; 32]),
+        ([1; 32], [1; 32]),
+        ([0xff; 32], [0xff; 32]),
+    ] {
+        let mut jwk = good.clone();
+        jwk["x"] = URL_SAFE_NO_PAD.encode(x).into();
+        jwk["y"] = URL_SAFE_NO_PAD.encode(y).into();
+        let read = PublicKey::from_jwk(&serde_json::from_value(jwk).unwrap());
+        assert!(matches!(read, Err(Error::Key)), "{x:?}");
+    }
+}
