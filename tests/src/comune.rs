@@ -27,11 +27,21 @@ impl Comune {
     ///
     /// When it does not start.
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Makes a sample municipality with another configuration and starts it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let clock = Clock::system();
-        let data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
+        let mut data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
+        change(&mut data.config);
         let town = Town::start(data.config.clone(), clock.clone())
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
