@@ -67,7 +67,7 @@ async fn token_is_explained_and_still_good_afterwards() {
     assert_eq!(failed(&told), [("registry", "PURPOSE_SUSPENDED")]);
 
     roles(&comune, &voucher).await;
-    command_line(&comune, &voucher).await;
+    command_line(&comune, &voucher);
     comune.stop().await;
 }
 
@@ -84,7 +84,7 @@ async fn roles(comune: &Comune, voucher: &str) {
     assert_eq!(reason(&refused), "ROLE_MISSING");
 }
 
-async fn command_line(comune: &Comune, voucher: &str) {
+fn command_line(comune: &Comune, voucher: &str) {
     let expired = std::fs::read_to_string(comune.path().join("expired.jwt")).unwrap();
     let json = ["voucher", "explain", "--output", "json"];
 

@@ -1,4 +1,4 @@
-//! DPoP from end to end: at the token endpoint, and on every call after it.
+//! Proofs of possession from end to end: at the token endpoint, and on every call after it.
 
 use bytes::Bytes;
 use http::StatusCode;

@@ -101,16 +101,16 @@ async fn proofs(
     issuer: &str,
 ) {
     let holder = Holder::new();
-    let mut asked = async |htu: &str| {
-        let mut asked = Request::new(request(asker, purpose));
+    let mut prove = async |htu: &str| {
+        let mut message = Request::new(request(asker, purpose));
         let proof = holder.proof(htu, None).parse().unwrap();
-        asked.metadata_mut().insert("dpop", proof);
-        twin.request_voucher(asked).await
+        message.metadata_mut().insert("dpop", proof);
+        twin.request_voucher(message).await
     };
 
-    let bound = asked(&format!("{issuer}/{SERVICE}/RequestVoucher")).await;
+    let bound = prove(&format!("{issuer}/{SERVICE}/RequestVoucher")).await;
     assert_eq!(bound.unwrap().into_inner().token_type, "DPoP");
-    let refused = asked(&format!("{issuer}/token.oauth2")).await.unwrap_err();
+    let refused = prove(&format!("{issuer}/token.oauth2")).await.unwrap_err();
     assert_eq!(reason(&refused), "PROOF_INVALID");
 }
 
