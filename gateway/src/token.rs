@@ -121,6 +121,7 @@ impl Endpoint {
     ) -> Result<Issued, Refusal> {
         let snapshot = self.gate.registry.snapshot();
         let peer = asked.certificate.clone();
+        let keys = wanted.grant.as_ref().map(|_| grant_keys(&self.gate));
         let case = Case {
             assertion: &wanted.assertion,
             client_id: wanted.client_id.as_deref(),
@@ -129,7 +130,7 @@ impl Endpoint {
             htu,
             peer: peer.as_deref(),
             rules: &self.rules,
-            grant_keys: &grant_keys(&self.gate),
+            grant_keys: keys.as_deref().unwrap_or_default(),
             snapshot: &snapshot,
             now: self.gate.clock.unix(),
         };

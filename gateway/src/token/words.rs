@@ -231,8 +231,8 @@ const WORDS: &[(&str, &str, &str, &str, &str)] = &[
         "KEY_UNKNOWN",
         "no registered key has this kid",
         "nessuna chiave registrata ha questo kid",
-        "set kid to the RFC 7638 thumbprint that the registry shows for the key, not to a name of your own",
-        "impostare kid all'impronta RFC 7638 che il registro mostra per la chiave, non a un nome proprio",
+        "set kid to the RFC 7638 thumbprint that the registry shows for the key, not to a name of your own, or have the key registered",
+        "impostare kid all'impronta RFC 7638 che il registro mostra per la chiave, non a un nome proprio, o far registrare la chiave",
     ),
     (
         "METHOD_NOT_IN_PURPOSE",

@@ -1,10 +1,13 @@
 //! Calls on behalf of others: what a service may exchange, and what the register says of it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 use varco_gateway::voucher::Claims as Voucher;
 use varco_proto::audit::v1::RecordKind;
+use varco_proto::registry::v1::{Document, Kind};
 use varco_runtime::clock::Clock;
 use varco_runtime::grant::{Actor, Claims, MAX_LIFE, TYP};
 use varco_runtime::jose::PrivateKey;
@@ -12,6 +15,9 @@ use varco_runtime::secret;
 use varco_tests::assertion::{Answer, Asker};
 use varco_tests::calls;
 use varco_tests::comune::Comune;
+use varco_tests::eco::Eco;
+use varco_tests::eco::v1::EchoRequest;
+use varco_tests::eco::v1::eco_service_client::EcoServiceClient;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn service_acts_on_behalf_of_its_caller_and_the_register_says_so() {
@@ -120,6 +126,57 @@ async fn refused_exchanges(comune: &Comune) {
     assert_eq!(answer.text("reason"), "GRANT_INVALID");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn next_service_reads_the_chain_in_its_grant() {
+    let comune = Comune::start().await;
+    let eco = Eco::start();
+    comune.apply(for_protocollo(eco.document("read"))).await;
+    let purpose = comune.id(Kind::Purpose, "protocollo/prova").await;
+    let (actor, first) = (
+        service(&comune, "protocollo"),
+        grant(&comune, "protocollo", None),
+    );
+    let voucher = exchange(&comune, &actor, &purpose, &first).await.voucher();
+    let folder = comune.path().join("services/protocollo");
+    let address = comune.config().gateway_address();
+    let channel = varco_runtime::client::channel(&address, &folder, &comune.ca()).unwrap();
+    let mut request = tonic::Request::new(EchoRequest::default());
+    let bearer = format!("Bearer {voucher}").parse().unwrap();
+    request.metadata_mut().insert("authorization", bearer);
+
+    let answer = EcoServiceClient::new(channel).echo(request).await.unwrap();
+
+    let received = answer.get_ref().metadata.iter();
+    let mut grants = received.filter(|entry| entry.name == "varco-grant");
+    let token = String::from_utf8(grants.next().unwrap().value.to_vec()).unwrap();
+    let next: Claims = serde_json::from_value(payload(&token)).unwrap();
+    assert_eq!((next.sub, next.purpose_id), (first.sub, purpose));
+    let actors: Vec<_> = next.act.as_ref().unwrap().clients().collect();
+    assert_eq!(actors, [actor.file.client_id.as_str()]);
+    let origin = next.origin_purpose_id.unwrap().to_string();
+    assert_eq!(origin, first.purpose_id);
+    let served = comune.served(first.txn).await;
+    assert!(
+        served
+            .iter()
+            .any(|record| record.method == "eco.v1.EcoService/Echo")
+    );
+    comune.stop().await;
+}
+
+/// The foreign service, offered to protocollo for calls that it serves.
+fn for_protocollo(mut document: Document) -> Document {
+    for agreement in &mut document.agreements {
+        "protocollo".clone_into(&mut agreement.consumer);
+    }
+    for purpose in &mut document.purposes {
+        "protocollo".clone_into(&mut purpose.consumer);
+        purpose.clients = vec!["protocollo".to_owned()];
+        purpose.chained = true;
+    }
+    document
+}
+
 /// The client of an office's own service.
 fn service(comune: &Comune, name: &str) -> Asker {
     let folder = comune.path().join("services").join(name);
@@ -169,10 +226,11 @@ async fn post(asker: &Asker, purpose: &str, grant: &str) -> Answer {
 
 /// The claims of a voucher, for show: the data plane verifies them.
 fn voucher(answer: &Answer) -> Voucher {
-    use base64::Engine as _;
-    let token = answer.voucher();
+    serde_json::from_value(payload(&answer.voucher())).unwrap()
+}
+
+fn payload(token: &str) -> Value {
     let part = token.split('.').nth(1).unwrap();
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part);
-    let claims: Value = serde_json::from_slice(&bytes.unwrap()).unwrap();
-    serde_json::from_value(claims).unwrap()
+    let bytes = URL_SAFE_NO_PAD.decode(part).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
 }
