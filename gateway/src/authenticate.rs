@@ -110,22 +110,35 @@ fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Arc<Claims>, Rea
     if !claims.fits(&peer.thumbprint) {
         return Err(Reason::VoucherBinding);
     }
+    if scheme == Scheme::Dpop || claims.jkt().is_some() {
+        prove(gate, request, &claims, (scheme, token))?;
+    }
+    Ok(claims)
+}
+
+/// Whether the caller proves that it holds the key of its voucher, for this call and only once.
+fn prove(
+    gate: &Gate,
+    request: &Request,
+    claims: &Claims,
+    (scheme, token): (Scheme, &str),
+) -> Result<(), Reason> {
+    let now = gate.clock.unix();
     let htu = format!("{}{}", gate.address, request.uri().path());
     let target = Target {
         htu: &htu,
         voucher: Some(token),
     };
-    if let Some(proof) = possession(scheme, claims.jkt(), &proof::of(headers), target, now)? {
-        let seen = gate.proofs.take(client, &proof, now);
-        seen.map_err(|refused| match refused {
-            replays::Refused::Full => Reason::RateClient,
-            replays::Refused::Replayed => Reason::ProofReplayed,
-        })?;
-    }
-    Ok(claims)
+    let proofs = proof::of(request.headers());
+    let proof = possession(scheme, claims.jkt(), &proofs, target, now)?;
+    let seen = gate.proofs.take(claims.client_id, &proof, now);
+    seen.map_err(|refused| match refused {
+        replays::Refused::Full => Reason::RateClient,
+        replays::Refused::Replayed => Reason::ProofReplayed,
+    })
 }
 
-/// The proof that a voucher bound to a key needs (RFC 9449 §7); none for one that is not.
+/// The proof that goes with a voucher bound to a key (RFC 9449 §7).
 ///
 /// # Errors
 ///
@@ -136,20 +149,17 @@ pub fn possession(
     proofs: &[&str],
     target: Target<'_>,
     now: i64,
-) -> Result<Option<Proof>, Reason> {
-    match (scheme, jkt) {
-        (Scheme::Bearer, None) => Ok(None),
-        // A bound voucher is never a bearer's, whatever comes beside it (RFC 9449 §7.2).
-        (Scheme::Bearer, Some(_)) => Err(Reason::ProofMissing),
-        (Scheme::Dpop, jkt) => {
-            let proof = proof::judge(proofs, target, now).map_err(|_| Reason::ProofInvalid)?;
-            let proof = proof.ok_or(Reason::ProofMissing)?;
-            if jkt == Some(proof.jkt.as_str()) {
-                Ok(Some(proof))
-            } else {
-                Err(Reason::ProofInvalid)
-            }
-        }
+) -> Result<Proof, Reason> {
+    // A bound voucher is never a bearer's, whatever comes beside it (RFC 9449 §7.2).
+    if scheme == Scheme::Bearer {
+        return Err(Reason::ProofMissing);
+    }
+    let proof = proof::judge(proofs, target, now).map_err(|_| Reason::ProofInvalid)?;
+    let proof = proof.ok_or(Reason::ProofMissing)?;
+    if jkt == Some(proof.jkt.as_str()) {
+        Ok(proof)
+    } else {
+        Err(Reason::ProofInvalid)
     }
 }
 
@@ -190,12 +200,12 @@ mod tests {
     const NOW: i64 = 1_700_000_000;
     const HTU: &str = "https://localhost:7443/pkg.S/M";
 
-    fn judged(scheme: Scheme, jkt: Option<&str>, proofs: &[&str]) -> Result<bool, Reason> {
+    fn judged(scheme: Scheme, jkt: Option<&str>, proofs: &[&str]) -> Result<String, Reason> {
         let target = Target {
             htu: HTU,
             voucher: Some("a.b.c"),
         };
-        possession(scheme, jkt, proofs, target, NOW).map(|proof| proof.is_some())
+        possession(scheme, jkt, proofs, target, NOW).map(|proof| proof.jkt)
     }
 
     #[test]
@@ -207,8 +217,8 @@ mod tests {
         let elsewhere = proof(&own, "https://localhost:7443/pkg.S/N", Some("a.b.c"), NOW);
         let unbound = proof(&own, HTU, None, NOW);
 
-        assert_eq!(judged(Scheme::Dpop, jkt, &[&good]), Ok(true));
-        assert_eq!(judged(Scheme::Bearer, None, &[]), Ok(false));
+        let proven = judged(Scheme::Dpop, jkt, &[&good]);
+        assert_eq!(proven.as_deref(), Ok(own.public().kid()));
         let refused = [
             (Scheme::Bearer, jkt, vec![], Reason::ProofMissing),
             (

@@ -34,7 +34,9 @@ macro_rules! reasons {
                 match self { $(Self::$variant => Code::$code,)* }
             }
 
-            fn texts(self) -> (&'static str, &'static str) {
+            /// What it means, in English and in Italian.
+            #[must_use]
+            pub fn texts(self) -> (&'static str, &'static str) {
                 match self { $(Self::$variant => ($english, $italian),)* }
             }
         }

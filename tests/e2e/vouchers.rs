@@ -13,7 +13,12 @@ use varco_tests::assertion::{Answer, Asker};
 use varco_tests::comune::Comune;
 use varco_tests::wire::Wire;
 
+mod chain;
 mod contents;
+mod explain;
+mod possession;
+mod rates;
+mod twin;
 
 const PURPOSE: &str = "verifica-residenza";
 

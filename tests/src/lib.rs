@@ -16,6 +16,7 @@ pub mod comune;
 pub mod eco;
 pub mod folder;
 pub mod personal;
+pub mod possession;
 pub mod process;
 pub mod program;
 pub mod registry;

@@ -155,6 +155,29 @@ impl Comune {
             .collect()
     }
 
+    /// The records of what served a call, in the order of the log.
+    ///
+    /// # Panics
+    ///
+    /// When the register of accesses cannot be read.
+    pub async fn served(&self, id: Uuid) -> Vec<Record> {
+        let db = Db::open_to_read(&self.path().join("audit/audit.db"))
+            .await
+            .expect("a database");
+        let mut tx = db.read().await.expect("a reading");
+        let rows: Vec<(Vec<u8>,)> = varco_runtime::on!(&mut tx, |db| sqlx::query_as(
+            "SELECT body FROM entry ORDER BY idx"
+        )
+        .fetch_all(db)
+        .await)
+        .expect("records");
+        let records = rows.iter();
+        let records = records.map(|(body,)| Record::decode(body.as_slice()).expect("a record"));
+        records
+            .filter(|record| record.parent_audit_id == id.as_bytes().as_slice())
+            .collect()
+    }
+
     /// Waits until a call has left its first record.
     ///
     /// # Panics

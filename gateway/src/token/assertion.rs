@@ -30,6 +30,14 @@ pub struct Assertion {
     pub digest: Option<Value>,
 }
 
+/// Whether a header's `typ` is that of a client assertion: none, `JWT`, or the explicit one that
+/// newer libraries write (draft-ietf-oauth-rfc7523bis).
+#[must_use]
+pub fn is_typ(typ: Option<&str>) -> bool {
+    let accepted = ["JWT", "client-authentication+jwt"];
+    typ.is_none_or(|typ| accepted.iter().any(|one| typ.eq_ignore_ascii_case(one)))
+}
+
 /// Reads the claims, and says which of them cannot be read.
 #[must_use]
 pub fn read(object: &Object) -> (Assertion, Vec<Refusal>) {

@@ -3,6 +3,7 @@
 //! Nothing is used up. What is told comes from the list of steps, from the registry and from the
 //! table of words: nothing of the token is repeated, for its claims may hold anything.
 
+use uuid::Uuid;
 use varco_proto::token::v1::{
     ExplainRequest, ExplainResponse, Step as Line, StepStatus, TokenKind,
 };
@@ -11,7 +12,7 @@ use varco_runtime::store;
 
 use super::answer::Refusal;
 use super::issuance::{Case, Draft, Rules, Verdict, steps};
-use super::{PATH, grant_keys, words};
+use super::{PATH, assertion, grant_keys, words};
 use crate::authenticate::{Scheme, possession};
 use crate::authorize::{Parts, decide};
 use crate::gate::Gate;
@@ -33,12 +34,11 @@ pub async fn explain(
     let token = bare(&asked.token);
     match kind(token) {
         TokenKind::Voucher => Ok(voucher(gate, token, asked)),
-        TokenKind::Assertion => assertion(gate, rules, token, asked).await,
+        TokenKind::Assertion => client_assertion(gate, rules, token, asked).await,
         TokenKind::Unspecified => {
             let mut told = ExplainResponse::default();
-            let what = ("the token is one of ours", "il token è uno dei nostri");
             let unknown = Refusal::client("TOKEN_UNKNOWN");
-            add(&mut told, "kind", what, Verdict::Failed(vec![unknown]));
+            add(&mut told, "kind", KIND, Verdict::Failed(vec![unknown]));
             Ok(told)
         }
     }
@@ -59,13 +59,12 @@ fn kind(token: &str) -> TokenKind {
     };
     match header.typ.as_deref() {
         Some(TYP) => TokenKind::Voucher,
-        None => TokenKind::Assertion,
-        Some(typ) if typ.eq_ignore_ascii_case("JWT") => TokenKind::Assertion,
-        Some(_) => TokenKind::Unspecified,
+        typ if assertion::is_typ(typ) => TokenKind::Assertion,
+        _ => TokenKind::Unspecified,
     }
 }
 
-async fn assertion(
+async fn client_assertion(
     gate: &Gate,
     rules: &Rules,
     token: &str,
@@ -91,14 +90,10 @@ async fn assertion(
         Some(spending) => Some(gate.spender.is_spent(&spending.assertion).await?),
         None => None,
     };
-    let what = (
-        "the jti was not used before",
-        "il jti non è stato ancora usato",
-    );
     add(
         &mut told,
         "single-use",
-        what,
+        SINGLE_USE,
         match spent {
             Some(false) => Verdict::Passed,
             Some(true) => Verdict::Failed(vec![Refusal::client("JTI_REUSED")]),
@@ -123,14 +118,8 @@ fn walk<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> ExplainResponse {
         let verdict = step.run(case, draft);
         add(&mut told, step.name, (step.english, step.italian), verdict);
     }
-    if let Some(client) = draft.client_id() {
-        let entry = case.snapshot.clients.get(&client);
-        told.client = entry.map_or_else(String::new, |entry| entry.name.clone());
-    }
-    let purpose = draft
-        .purpose_id()
-        .and_then(|purpose| case.snapshot.purposes.get(&purpose));
-    told.purpose = purpose.map_or_else(String::new, |purpose| purpose.name.clone());
+    let (client, purpose) = (draft.client_id(), draft.purpose_id());
+    add_names(&mut told, client, purpose, case.snapshot);
     told
 }
 
@@ -142,42 +131,46 @@ fn voucher(gate: &Gate, token: &str, asked: &ExplainRequest) -> ExplainResponse 
         ..Default::default()
     };
     let verified = gate.vouchers.verify(token);
-    let what = (
-        "this gateway signed the voucher",
-        "il voucher è firmato da questo varco",
-    );
     let claims = verified.as_ref().ok().map(|it| it.claims.as_ref());
-    let signature = verified
-        .as_ref()
-        .map_or_else(|reason| fault(*reason), |_| Verdict::Passed);
-    add(&mut told, "signature", what, signature);
-    let what = (
-        "the voucher is valid now",
-        "il voucher è valido in questo momento",
-    );
+    let signature = verified.as_ref().map(|_| ()).map_err(|reason| *reason);
+    add(&mut told, "signature", SIGNATURE, judged(Some(signature)));
     let times = claims.map(|claims| claims.check_times(now));
-    add(&mut told, "validity", what, judged(times));
+    add(&mut told, "validity", VALIDITY, judged(times));
     add_binding(&mut told, claims, (gate, token, asked), now);
     let parts = claims.map(|claims| standing(claims, &snapshot, now));
     let stands = parts.is_some_and(|parts| parts.eligible().is_ok());
     for (name, what, part) in steps::PARTS {
         let known = parts.filter(|parts| parts.knows(*part));
-        add(
-            &mut told,
-            name,
-            *what,
-            judged(known.map(|parts| parts.check(*part))),
-        );
+        let checked = known.map(|parts| parts.check(*part));
+        add(&mut told, name, *what, judged(checked));
     }
-    let method = given(&asked.method).filter(|_| stands);
-    add_method(&mut told, claims, method, (&snapshot, now));
-    if let Some(claims) = claims {
-        let client = snapshot.clients.get(&claims.client_id);
-        told.client = client.map_or_else(String::new, |client| client.name.clone());
-        let purpose = snapshot.purposes.get(&claims.purpose_id);
-        told.purpose = purpose.map_or_else(String::new, |purpose| purpose.name.clone());
-    }
+    let purpose = claims.map(|claims| claims.purpose_id);
+    // Where no method is named, one of the purpose shows whether the e-service is still the same.
+    let first = purpose.and_then(|purpose| snapshot.purposes.get(&purpose));
+    let first = first.and_then(|purpose| purpose.body.content.methods.first());
+    let method = given(&asked.method).or(first.map(String::as_str));
+    add_method(
+        &mut told,
+        claims,
+        method.filter(|_| stands),
+        (&snapshot, now),
+    );
+    let client = claims.map(|claims| claims.client_id);
+    add_names(&mut told, client, purpose, &snapshot);
     told
+}
+
+/// Says whose token it is and what for, by the names of the registry.
+fn add_names(
+    told: &mut ExplainResponse,
+    client: Option<Uuid>,
+    purpose: Option<Uuid>,
+    snapshot: &Snapshot,
+) {
+    let client = client.and_then(|id| snapshot.clients.get(&id));
+    told.client = client.map_or_else(String::new, |entry| entry.name.clone());
+    let purpose = purpose.and_then(|id| snapshot.purposes.get(&id));
+    told.purpose = purpose.map_or_else(String::new, |entry| entry.name.clone());
 }
 
 fn standing<'a>(claims: &Claims, snapshot: &'a Snapshot, now: i64) -> Parts<'a> {
@@ -194,19 +187,11 @@ fn add_binding(
 ) {
     let bound = claims.and_then(|claims| claims.cnf.as_ref());
     if bound.is_some_and(|cnf| cnf.thumbprint.is_some()) {
-        let what = (
-            "the voucher works only over a connection with the certificate that it was asked for with",
-            "il voucher funziona solo su una connessione con il certificato con cui è stato chiesto",
-        );
-        add(told, "certificate", what, Verdict::Skipped);
+        add(told, "certificate", CERTIFICATE, Verdict::Skipped);
     }
     let Some(jkt) = claims.and_then(Claims::jkt) else {
         return;
     };
-    let what = (
-        "each call brings a new proof by the key that the voucher is bound to",
-        "ogni chiamata porta una nuova prova della chiave a cui il voucher è legato",
-    );
     let verdict = given(&asked.proof).map(|proof| {
         let htu = format!("{}/{}", gate.address, asked.method);
         let target = Target {
@@ -215,7 +200,7 @@ fn add_binding(
         };
         possession(Scheme::Dpop, Some(jkt), &[proof], target, now).map(|_| ())
     });
-    add(told, "proof", what, judged(verdict));
+    add(told, "proof", PROOF, judged(verdict));
 }
 
 fn add_method(
@@ -224,13 +209,9 @@ fn add_method(
     method: Option<&str>,
     (snapshot, now): (&Snapshot, i64),
 ) {
-    let what = (
-        "the purpose includes the method",
-        "la finalità comprende il metodo",
-    );
     let asked = claims.zip(method);
     let decided = asked.map(|(claims, method)| decide(claims, method, snapshot, now).map(|_| ()));
-    add(told, "method", what, judged(decided));
+    add(told, "method", METHOD, judged(decided));
 }
 
 fn given(text: &str) -> Option<&str> {
@@ -287,6 +268,32 @@ fn failed(name: &str, refusal: &Refusal) -> Line {
         remedy_it: words.rimedio.to_owned(),
     }
 }
+
+const CERTIFICATE: (&str, &str) = (
+    "the voucher works only over a connection with the certificate that it was asked for with",
+    "il voucher funziona solo su una connessione con il certificato con cui è stato chiesto",
+);
+const KIND: (&str, &str) = ("the token is one of ours", "il token è uno dei nostri");
+const METHOD: (&str, &str) = (
+    "the voucher is for the e-service of the method, and the purpose includes it",
+    "il voucher è per l'e-service del metodo, e la finalità lo comprende",
+);
+const PROOF: (&str, &str) = (
+    "each call brings a new proof by the key that the voucher is bound to",
+    "ogni chiamata porta una nuova prova della chiave a cui il voucher è legato",
+);
+const SIGNATURE: (&str, &str) = (
+    "this gateway signed the voucher",
+    "il voucher è firmato da questo varco",
+);
+const SINGLE_USE: (&str, &str) = (
+    "the jti was not used before",
+    "il jti non è stato ancora usato",
+);
+const VALIDITY: (&str, &str) = (
+    "the voucher is valid now",
+    "il voucher è valido in questo momento",
+);
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 //! The remedy is for the person who reads it at a desk: what to look at first, and who must act.
 //! English is plain ASCII without quotation marks, as RFC 6749 §5.2 wants an `error_description`.
 
+use crate::refusal::Reason;
+
 /// The words of one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words {
@@ -16,16 +18,28 @@ pub struct Words {
     pub rimedio: &'static str,
 }
 
-/// The words of a reason of the token endpoint.
+/// The words of a reason, of the token endpoint or of the data plane.
 #[must_use]
 pub fn of(reason: &str) -> Words {
     let found = WORDS.iter().find(|(name, ..)| *name == reason);
     let (_, english, italian, remedy, rimedio) = found.unwrap_or(&OTHER);
-    Words {
+    let words = Words {
         english,
         italian,
         remedy,
         rimedio,
+    };
+    let elsewhere = Reason::ALL.iter().find(|known| known.name() == reason);
+    match (found, elsewhere) {
+        (None, Some(known)) => {
+            let (english, italian) = known.texts();
+            Words {
+                english,
+                italian,
+                ..words
+            }
+        }
+        _ => words,
     }
 }
 
@@ -217,8 +231,8 @@ const WORDS: &[(&str, &str, &str, &str, &str)] = &[
         "KEY_UNKNOWN",
         "no registered key has this kid",
         "nessuna chiave registrata ha questo kid",
-        "set kid to the RFC 7638 thumbprint that the registry shows for the key, not to a name of your own",
-        "impostare kid all'impronta RFC 7638 che il registro mostra per la chiave, non a un nome proprio",
+        "set kid to the RFC 7638 thumbprint that the registry shows for the key, not to a name of your own, or have the key registered",
+        "impostare kid all'impronta RFC 7638 che il registro mostra per la chiave, non a un nome proprio, o far registrare la chiave",
     ),
     (
         "METHOD_NOT_IN_PURPOSE",
@@ -358,6 +372,14 @@ const WORDS: &[(&str, &str, &str, &str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reason_of_the_data_plane_alone_keeps_its_words() {
+        let words = of("QUOTA_DAILY");
+
+        assert_eq!((words.english, words.italian), Reason::QuotaDaily.texts());
+        assert_eq!(of("NO_SUCH_REASON").english, OTHER.1);
+    }
 
     #[test]
     fn words_stand_in_order_and_fit_an_oauth_error() {

@@ -99,7 +99,7 @@ pub struct Limits {
     pub unary_seconds: u64,
     /// Longest stream, seconds.
     pub stream_seconds: u64,
-    /// Vouchers asked for each second by one peer.
+    /// Vouchers asked for each second by one client, and requests of one peer that prove nothing.
     pub tokens_per_second: u32,
     /// Longest wait for open calls when draining, seconds.
     pub drain_seconds: u64,

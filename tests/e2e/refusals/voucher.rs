@@ -56,7 +56,7 @@ async fn voucher_that_is_not_good_here_is_refused_with_its_reason() {
         ("VOUCHER_MALFORMED", bearer("")),
         ("VOUCHER_MALFORMED", bearer(&"x".repeat(9000))),
         ("VOUCHER_MALFORMED", vec!["Basic dTpw".to_owned()]),
-        ("VOUCHER_MALFORMED", vec![format!("DPoP {good}")]),
+        ("PROOF_MISSING", vec![format!("DPoP {good}")]),
         (
             "VOUCHER_MALFORMED",
             vec![format!("Bearer {good}"), format!("Bearer {good}")],

@@ -160,6 +160,20 @@ async fn records_headers_and_metadata(comune: &Comune) {
         metadata["token_endpoint_auth_methods_supported"],
         json!(["private_key_jwt"])
     );
+    let algorithms = json!(["RS256", "ES256", "EdDSA", "Ed25519"]);
+    for name in [
+        "token_endpoint_auth_signing_alg_values_supported",
+        "dpop_signing_alg_values_supported",
+    ] {
+        assert_eq!(metadata[name], algorithms, "{name}");
+    }
+    assert_eq!(
+        metadata["grant_types_supported"],
+        json!([
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:token-exchange"
+        ])
+    );
     let set = bare.page("/.well-known/jwks.json").await;
     for key in set["keys"].as_array().unwrap() {
         assert!(key.get("d").is_none(), "a private key is published");

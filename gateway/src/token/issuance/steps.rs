@@ -245,10 +245,7 @@ const PART_DESCRIPTOR: Step = Step {
 fn format<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
     let header = jose::header(case.assertion).ok();
     // A voucher or a grant is no assertion (RFC 8725 §3.11).
-    let header = header.filter(|header| {
-        let typ = header.typ.as_deref().unwrap_or("JWT");
-        typ.eq_ignore_ascii_case("JWT")
-    });
+    let header = header.filter(|header| assertion::is_typ(header.typ.as_deref()));
     draft.kid = header.and_then(|header| header.kid);
     match draft.kid {
         Some(_) => Verdict::Passed,

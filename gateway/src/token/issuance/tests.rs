@@ -1,7 +1,6 @@
 //! Issuance over a small registry: what is issued, and the reason of each refusal.
 
 use serde_json::{Value, json};
-use varco_runtime::grant::Actor;
 use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{KeyKind, generate_key, public_key};
 
@@ -14,6 +13,8 @@ use crate::registry::eservice::Eservice;
 use crate::registry::purpose::Purpose;
 use crate::registry::tenant::Tenant;
 use crate::registry::testing::{self, town};
+
+mod exchange;
 
 const NOW: i64 = 1_700_000_000;
 const ISSUER: &str = "https://localhost:7444";
@@ -232,6 +233,17 @@ fn nothing_is_known_before_the_signature() {
 }
 
 #[test]
+fn explicit_type_of_an_assertion_is_taken() {
+    let town = Town::new();
+    let token = town
+        .key
+        .sign("client-authentication+jwt", &claims())
+        .unwrap();
+
+    assert!(issue(&town.case(&token)).is_ok());
+}
+
+#[test]
 fn request_may_name_the_client_and_no_other() {
     let town = Town::new();
     let (token, own, other) = (
@@ -365,127 +377,4 @@ fn what_is_not_live_is_not_issued() {
         change(&mut town.registry);
         assert_eq!(town.issue(&claims()).unwrap_err(), reason);
     }
-}
-
-/// A grant of a call to the office of the client, which offers the e-service too.
-fn grant(act: Option<Actor>) -> grant::Claims {
-    grant::Claims {
-        iss: ISSUER.to_owned(),
-        aud: "https://anagrafe.example/v1".to_owned(),
-        sub: "first".to_owned(),
-        origin_purpose_id: act.as_ref().map(|_| id(30)),
-        act,
-        consumer_id: id(20).to_string(),
-        purpose_id: id(21).to_string(),
-        method: "pkg.S/M".to_owned(),
-        txn: id(22),
-        iat: NOW,
-        exp: NOW + grant::MAX_LIFE,
-        jti: id(23),
-    }
-}
-
-fn chained() -> Town {
-    let mut town = Town::new();
-    town.registry
-        .bend::<Purpose>("verifica", |it| it.body.content.chained = true);
-    let own = town.registry.entry::<Tenant>("tributi").id;
-    town.registry
-        .bend::<Eservice>("anagrafe", |it| it.body.producer = own);
-    town
-}
-
-fn exchange(town: &Town, grant: &grant::Claims) -> Result<Claims, &'static str> {
-    let (token, grant) = (
-        town.sign(&claims()),
-        town.grants.sign(grant::TYP, grant).unwrap(),
-    );
-    issue(&Case {
-        grant: Some(&grant),
-        ..town.case(&token)
-    })
-}
-
-#[test]
-fn exchanged_grant_names_who_acts_for_whom_and_why() {
-    let town = chained();
-
-    let first = exchange(&town, &grant(None)).unwrap();
-
-    assert_eq!((first.sub.as_str(), first.client_id), ("first", client()));
-    assert_eq!(
-        (first.purpose_id, first.origin_purpose_id),
-        (purpose(), Some(id(21)))
-    );
-    assert_eq!((first.txn, first.hop()), (Some(id(22)), 1));
-    assert_eq!(first.on_behalf_of(), ["first"]);
-    let actors: Vec<_> = first.act.as_ref().unwrap().clients().collect();
-    assert_eq!(actors, [client().to_string()]);
-
-    let before = super::super::chain::extend(None, "second".to_owned()).unwrap();
-    let later = exchange(&town, &grant(Some(before))).unwrap();
-    assert_eq!(later.on_behalf_of(), ["second", "first"]);
-    assert_eq!((later.hop(), later.origin_purpose_id), (2, Some(id(30))));
-}
-
-#[test]
-fn grant_is_exchanged_only_where_all_of_it_fits() {
-    let bent: [(fn(&mut grant::Claims), &str); 4] = [
-        (|g| g.exp = NOW, "GRANT_EXPIRED"),
-        (|g| g.iat = NOW + 11, "GRANT_EXPIRED"),
-        (|g| "https://other".clone_into(&mut g.aud), "GRANT_AUDIENCE"),
-        (|g| "https://other".clone_into(&mut g.iss), "GRANT_INVALID"),
-    ];
-    for (bend, reason) in bent {
-        let mut grant = grant(None);
-        bend(&mut grant);
-        assert_eq!(exchange(&chained(), &grant).unwrap_err(), reason);
-    }
-    let mut foreign = chained();
-    let other = foreign.registry.entry::<Tenant>("demo").id;
-    foreign
-        .registry
-        .bend::<Eservice>("anagrafe", |it| it.body.producer = other);
-    assert_eq!(
-        exchange(&foreign, &grant(None)).unwrap_err(),
-        "GRANT_AUDIENCE"
-    );
-    let mut single = chained();
-    single
-        .registry
-        .bend::<Purpose>("verifica", |it| it.body.content.chained = false);
-    assert_eq!(
-        exchange(&single, &grant(None)).unwrap_err(),
-        "CHAIN_NOT_ALLOWED"
-    );
-    let mut unknown = chained();
-    unknown.grants = key(KeyKind::EcP256);
-    assert_eq!(
-        exchange(&unknown, &grant(None)).unwrap_err(),
-        "GRANT_INVALID"
-    );
-
-    let four = ["a", "b", "c", "d"].into_iter().fold(None, |chain, name| {
-        super::super::chain::extend(chain, name.to_owned()).ok()
-    });
-    assert_eq!(
-        exchange(&chained(), &grant(four)).unwrap_err(),
-        "CHAIN_TOO_LONG"
-    );
-}
-
-#[test]
-fn voucher_is_no_grant() {
-    let town = chained();
-    let (token, voucher) = (
-        town.sign(&claims()),
-        town.grants.sign(crate::voucher::TYP, &grant(None)).unwrap(),
-    );
-
-    let refused = issue(&Case {
-        grant: Some(&voucher),
-        ..town.case(&token)
-    });
-
-    assert_eq!(refused.unwrap_err(), "GRANT_INVALID");
 }
