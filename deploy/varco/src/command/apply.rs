@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::operator::{self, As};
 use crate::output;
 use crate::output::refusal::Refusal;
-use crate::registry_file::{self, Mode, Problem, Reading};
+use crate::registry_file::{self, Mode, Reading};
 
 mod plan;
 pub mod problems;
@@ -112,24 +112,12 @@ impl Applying<'_> {
             }
             Err(status) => return Err(Refusal::from(&status).into()),
         };
-        let all = self.all_problems(&plan);
+        let all = problems::together(&self.reading, &plan.problems);
         if all.is_empty() {
             Ok(plan)
         } else {
             Err(problems::refusal(file, &all, common))
         }
-    }
-
-    /// The file's own problems and the registry's, without those that follow from the former.
-    fn all_problems(&self, plan: &ApplyDocumentResponse) -> Vec<Problem> {
-        let own = &self.reading.problems;
-        let located = plan.problems.iter().cloned();
-        let located = located.map(|problem| self.reading.places.locate(problem));
-        let further = located.filter(|problem| !own.iter().any(|it| it.covers(problem)));
-        let mut all: Vec<Problem> = own.iter().cloned().chain(further).collect();
-        all.sort();
-        all.dedup();
-        all
     }
 
     async fn apply(
