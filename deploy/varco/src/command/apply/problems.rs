@@ -44,15 +44,6 @@ pub fn together(reading: &Reading, found: &[proto::Problem]) -> Vec<Problem> {
     all
 }
 
-/// Tells the problems of a file and refuses it.
-///
-/// # Errors
-///
-/// Always.
-pub fn refuse(file: &Path, problems: &[Problem], common: &Common) -> Result<(), Failure> {
-    Err(refusal(file, problems, common))
-}
-
 /// Tells the problems of a file, and gives the failure that they amount to.
 #[must_use]
 pub fn refusal(file: &Path, problems: &[Problem], common: &Common) -> Failure {
