@@ -2,8 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+use varco_runtime::pki::{self, KeyKind};
+use varco_tests::PATIENCE;
 use varco_tests::comune::Comune;
 use varco_tests::folder;
 use varco_tests::program::Program;
@@ -203,6 +208,96 @@ async fn events_go_on_from_a_cursor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn watching_sees_what_comes_and_ends_on_a_signal() {
+    let comune = Comune::start().await;
+    let program = comune.program(PROGRAM);
+    let mut watching = Command::new(PROGRAM)
+        .args(["watch", "client", "--data", &text(comune.path())])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+
+    program.done(&["suspend", "client", "legacy"]).await;
+    let seen = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("client legacy is SUSPENDED") {
+                return line;
+            }
+        }
+        panic!("the stream has ended");
+    };
+    let seen = tokio::time::timeout(PATIENCE, seen).await.unwrap();
+    let id = watching.id().unwrap().to_string();
+    let told = Command::new("kill").args(["-INT", &id]).status().await;
+    let ended = tokio::time::timeout(PATIENCE, watching.wait()).await;
+
+    assert!(seen.contains(" by amministratore: "), "{seen}");
+    assert!(told.unwrap().success());
+    assert_eq!(ended.unwrap().unwrap().code(), Some(0));
+    comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_is_added_to_a_client_and_revoked_alone() {
+    let comune = Comune::start().await;
+    let program = comune.program(PROGRAM);
+    let folder = tempfile::tempdir().unwrap();
+    let key = pki::generate_key(KeyKind::EcP256).unwrap();
+    let public = pki::public_key(&key).unwrap();
+    fs::write(folder.path().join("nuova.pem"), public).unwrap();
+    fs::write(folder.path().join("private.pem"), key.as_bytes()).unwrap();
+    let file = folder.path().join("key.toml");
+    fs::write(&file, KEY).unwrap();
+    let wrong = folder.path().join("wrong.toml");
+    fs::write(&wrong, KEY.replace("nuova", "private")).unwrap();
+
+    let refused = program.run(&["create", "key", "-f", &text(&wrong)]).await;
+    let made = program.json(&["create", "key", "-f", &text(&file)]).await;
+    let kid = made["name"].as_str().unwrap();
+    let shown = program.done(&["get", "key", kid]).await;
+    program.done(&["archive", "key", kid]).await;
+
+    assert_eq!(refused.code, Some(1));
+    let told = format!("{}:3: client tributi: keys.file names ", text(&wrong));
+    assert!(refused.err.starts_with(&told), "{}", refused.err);
+    assert_eq!(made["state"], "ACTIVE");
+    assert!(shown.contains("tributi"), "{shown}");
+    assert!(shown.contains("2028-01-01 00:00"), "{shown}");
+    assert_eq!(state(&program, "key", kid).await, "ARCHIVED");
+    assert_eq!(state(&program, "client", "tributi").await, "ACTIVE");
+    comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attribute_is_assigned_and_revoked() {
+    let comune = Comune::start().await;
+    let program = comune.program(PROGRAM);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("attribute.toml");
+    fs::write(&file, ATTRIBUTE).unwrap();
+    program
+        .done(&["create", "attribute", "-f", &text(&file)])
+        .await;
+    let held = ["attribute", "tributi", "comune"];
+
+    let assigned = program.json(&[&["assign"], &held[..]].concat()).await;
+    let exported = program.done(&["export"]).await;
+    let revoked = program.json(&[&["revoke"], &held[..]].concat()).await;
+
+    let count = |tenant: &Value| {
+        tenant["fields"]["attributes"]
+            .as_array()
+            .map_or(0, Vec::len)
+    };
+    assert_eq!((count(&assigned), count(&revoked)), (1, 0), "{assigned:#}");
+    assert!(exported.contains("attributes = [\"comune\"]"), "{exported}");
+    comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_are_filtered_and_show_names() {
     let comune = Comune::start().await;
     let program = comune.program(PROGRAM);
@@ -279,6 +374,17 @@ fn text(path: &Path) -> String {
 }
 
 const NAME: &str = "sportello/albo";
+
+const KEY: &str = r#"[[client]]
+name = "tributi"
+keys = [{ file = "nuova.pem", not_after = 2027-12-31 }]
+"#;
+
+const ATTRIBUTE: &str = r#"[[attribute]]
+name = "comune"
+description = "Comune della provincia"
+kind = "certified"
+"#;
 
 const TENANT: &str = r#"[[tenant]]
 name = "passeggero"

@@ -4,7 +4,7 @@
 //! refers to. It is applied on the epoch that it saw and on no other, so that what was shown is
 //! what is done.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
 use tonic::transport::Channel;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::operator::{self, As};
 use crate::output;
 use crate::output::refusal::Refusal;
-use crate::registry_file::{self, Mode, Problem, Reading};
+use crate::registry_file::{self, Mode, Reading};
 
 mod plan;
 pub mod problems;
@@ -48,23 +48,7 @@ pub struct Args {
 ///
 /// When something is wrong with the file, when pruning is not confirmed, or the registry refuses.
 pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
-    let reading = registry_file::open(&args.file, Mode::Whole)?;
-    if !reading.is_toml {
-        return problems::refuse(&args.file, &reading.problems, common);
-    }
-    let registry = match operator::registry(&args.operator.name, common) {
-        // The file is wrong in any case, whether the registry can be asked or not.
-        Err(_) if !reading.problems.is_empty() => {
-            return problems::refuse(&args.file, &reading.problems, common);
-        }
-        registry => registry?,
-    };
-    let mut applying = Applying {
-        args,
-        reading,
-        registry,
-        common,
-    };
+    let mut applying = Applying::open(args, common)?;
     let mut plan = applying.plan().await?;
     if applying.args.dry_run {
         return applying.show_all(&plan, plan::DRY_RUN);
@@ -92,7 +76,27 @@ struct Applying<'a> {
     common: &'a Common,
 }
 
-impl Applying<'_> {
+impl<'a> Applying<'a> {
+    /// Reads the file and opens the way to the registry.
+    fn open(args: Args, common: &'a Common) -> Result<Self, Failure> {
+        let reading = registry_file::open(&args.file, Mode::Whole)?;
+        let refusal = |reading: &Reading| problems::refusal(&args.file, &reading.problems, common);
+        if !reading.is_toml {
+            return Err(refusal(&reading));
+        }
+        let registry = match operator::registry(&args.operator.name, common) {
+            // The file is wrong in any case, whether the registry can be asked or not.
+            Err(_) if !reading.problems.is_empty() => return Err(refusal(&reading)),
+            registry => registry?,
+        };
+        Ok(Self {
+            args,
+            reading,
+            registry,
+            common,
+        })
+    }
+
     /// Asks the registry what would change; refuses the file with all of its problems at once.
     async fn plan(&mut self) -> Result<ApplyDocumentResponse, Failure> {
         let request = ApplyDocumentRequest {
@@ -112,24 +116,12 @@ impl Applying<'_> {
             }
             Err(status) => return Err(Refusal::from(&status).into()),
         };
-        let all = self.all_problems(&plan);
+        let all = problems::together(&self.reading, &plan.problems);
         if all.is_empty() {
             Ok(plan)
         } else {
             Err(problems::refusal(file, &all, common))
         }
-    }
-
-    /// The file's own problems and the registry's, without those that follow from the former.
-    fn all_problems(&self, plan: &ApplyDocumentResponse) -> Vec<Problem> {
-        let own = &self.reading.problems;
-        let located = plan.problems.iter().cloned();
-        let located = located.map(|problem| self.reading.places.locate(problem));
-        let further = located.filter(|problem| !own.iter().any(|it| it.covers(problem)));
-        let mut all: Vec<Problem> = own.iter().cloned().chain(further).collect();
-        all.sort();
-        all.dedup();
-        all
     }
 
     async fn apply(
@@ -162,7 +154,7 @@ impl Applying<'_> {
             Output::Json => output::note(plan::difference(plan).trim_end()),
             Output::Text => self.show_plan(plan)?,
         }
-        if asked(&what)? {
+        if asked(&what, std::io::stdin().lock())? {
             return Ok(());
         }
         let remedy = "declare what is to stay, or leave --prune out";
@@ -194,12 +186,12 @@ impl Applying<'_> {
 }
 
 /// Asks on the terminal, and takes nothing but a full yes for one.
-fn asked(what: &str) -> Result<bool, Failure> {
+fn asked(what: &str, mut answers: impl BufRead) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr().lock();
     write!(stderr, "{what}; type yes to go on: ")?;
     stderr.flush()?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    answers.read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
 }
 
@@ -211,4 +203,28 @@ fn refused(status: &Status) -> Failure {
         return failure.remedy(remedy);
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_full_yes_confirms() {
+        let confirms = |answer: &'static str| asked("it is for good", answer.as_bytes()).unwrap();
+
+        assert!(confirms("yes\n"));
+        for answer in ["", "\n", "y\n", "no\n", "yes, no\n"] {
+            assert!(!confirms(answer), "{answer}");
+        }
+    }
+
+    #[test]
+    fn plan_that_was_overtaken_says_what_to_do() {
+        let overtaken = refused(&Status::aborted("the registry is at epoch 8"));
+        let other = refused(&Status::permission_denied("not yours"));
+
+        assert!(overtaken.to_string().contains("--dry-run"), "{overtaken}");
+        assert!(!other.to_string().contains("--dry-run"), "{other}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `varco create`: one entry, written as in a registry file, in its first state.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use varco_proto::registry::v1::{CreateEntryRequest, Document, Kind};
 
@@ -48,24 +48,32 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     let Some(file) = args.file else {
         return output::line(example.trim_end());
     };
-    let reading = registry_file::open(&file, Mode::One(kind))?;
-    if !reading.problems.is_empty() {
-        return problems::refuse(&file, &reading.problems, common);
-    }
-    if !is_one(kind, &reading.document) {
-        let word = kind_word(kind);
-        let what = format!(
-            "{} does not declare one {word} and nothing else",
-            file.display()
-        );
-        let remedy = format!("write it as `varco create {word} --example` shows");
-        return Err(Failure::new(what, "an entry is made at a time", remedy));
-    }
+    let document = document(kind, &file, common)?;
     let mut registry = operator::registry(&args.operator.name, common)?;
-    let document = Some(reading.document);
-    let answer = registry.create_entry(CreateEntryRequest { document }).await;
+    let request = CreateEntryRequest {
+        document: Some(document),
+    };
+    let answer = registry.create_entry(request).await;
     let answer = answer.map_err(|status| Refusal::from(&status))?;
     entry::moved(answer.into_inner().entry, common)
+}
+
+/// Reads the one entry that a file declares.
+fn document(kind: Kind, file: &Path, common: &Common) -> Result<Document, Failure> {
+    let reading = registry_file::open(file, Mode::One(kind))?;
+    if !reading.problems.is_empty() {
+        return Err(problems::refusal(file, &reading.problems, common));
+    }
+    if is_one(kind, &reading.document) {
+        return Ok(reading.document);
+    }
+    let word = kind_word(kind);
+    let what = format!(
+        "{} does not declare one {word} and nothing else",
+        file.display()
+    );
+    let remedy = format!("write it as `varco create {word} --example` shows");
+    Err(Failure::new(what, "one entry is made at a time", remedy))
 }
 
 /// Whether a document declares one entry of a kind, with no more of others than it stands in.

@@ -6,8 +6,8 @@
 
 use clap::ValueEnum;
 use http::uri::PathAndQuery;
-use tonic::Request;
 use tonic::client::Grpc;
+use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 use varco_proto::registry::v1::{Entry, Kind, Side, SuspendEntryRequest, SuspendEntryResponse};
 
@@ -111,7 +111,8 @@ async fn call(
 ) -> Result<Option<Entry>, Failure> {
     let channel = operator::channel(operator, &common.load_config()?)?;
     let mut grpc = Grpc::new(channel);
-    grpc.ready().await?;
+    let ready = grpc.ready().await;
+    ready.map_err(|error| Refusal::from(&Status::from_error(error.into())))?;
     let path = format!("/{SERVICE}/{}", verb.method());
     let codec = ProstCodec::<SuspendEntryRequest, SuspendEntryResponse>::default();
     let answer = grpc

@@ -4,7 +4,7 @@ use varco_proto::registry::v1::{
     AttributeGroup, DailyCalls, Descriptor, DescriptorDefaults, Eservice, Kind, Upstream,
 };
 
-use super::fields::Fields;
+use super::fields::{Fields, Need};
 use super::standing;
 
 /// Reads an `[[eservice]]`.
@@ -16,16 +16,18 @@ pub fn eservice(fields: &mut Fields<'_>) -> Eservice {
     } else {
         fields.text("producer")
     };
-    // To have none is said, with `descriptor = []`, and never left out.
-    if !fields.makes(Kind::Eservice) && !fields.has("descriptor") {
-        fields.problem("descriptor", "is missing: an e-service has at least one");
-    }
+    // To have no version is said, with `descriptor = []`, and never left out.
+    let need = if fields.makes(Kind::Eservice) {
+        Need::Optional
+    } else {
+        Need::Required
+    };
     Eservice {
         name,
         producer,
         description: fields.optional_text("description").unwrap_or_default(),
         standing: standing(fields),
-        descriptors: fields.entries("descriptor", Kind::Descriptor, descriptor),
+        descriptors: fields.entries_if("descriptor", need, (Kind::Descriptor, descriptor)),
     }
 }
 

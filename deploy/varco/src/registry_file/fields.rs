@@ -20,6 +20,15 @@ use super::time::{self, Edge};
 
 mod list;
 
+/// Whether a field must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It may be left out.
+    Optional,
+    /// It must be there.
+    Required,
+}
+
 /// One table and which of its fields have been taken.
 pub struct Fields<'a> {
     source: &'a Source<'a>,
@@ -56,11 +65,6 @@ impl<'a> Fields<'a> {
         self.source.mode() == Mode::One(kind)
     }
 
-    /// Whether a field is there, or nothing is, because fields are only asked for.
-    pub fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key) || self.source.properties().is_some()
-    }
-
     /// Takes an array of tables that may be absent, each an entry of a kind.
     pub fn entries<T>(
         &mut self,
@@ -68,7 +72,17 @@ impl<'a> Fields<'a> {
         kind: Kind,
         read: fn(&mut Fields<'a>) -> T,
     ) -> Vec<T> {
-        self.ask(key, Shape::Tables, false);
+        self.entries_if(key, Need::Optional, (kind, read))
+    }
+
+    /// Takes an array of tables, each an entry of a kind.
+    pub fn entries_if<T>(
+        &mut self,
+        key: &'static str,
+        need: Need,
+        (kind, read): (Kind, fn(&mut Fields<'a>) -> T),
+    ) -> Vec<T> {
+        self.ask(key, Shape::Tables, need);
         if self.source.properties().is_some() {
             self.nested(key, self.table, self.place.clone(), read);
         }
@@ -90,7 +104,7 @@ impl<'a> Fields<'a> {
 
     /// Takes a table that may be absent.
     pub fn table<T>(&mut self, key: &'static str, read: fn(&mut Fields<'a>) -> T) -> Option<T> {
-        self.table_if(key, false, read)
+        self.table_if(key, Need::Optional, read)
     }
 
     /// Takes a table that must be there.
@@ -99,16 +113,16 @@ impl<'a> Fields<'a> {
         key: &'static str,
         read: fn(&mut Fields<'a>) -> T,
     ) -> Option<T> {
-        self.table_if(key, true, read)
+        self.table_if(key, Need::Required, read)
     }
 
     fn table_if<T>(
         &mut self,
         key: &'static str,
-        required: bool,
+        need: Need,
         read: fn(&mut Fields<'a>) -> T,
     ) -> Option<T> {
-        self.ask(key, Shape::Table, required);
+        self.ask(key, Shape::Table, need);
         if self.source.properties().is_some() {
             self.nested(key, self.table, self.place.clone(), read);
         }
@@ -122,17 +136,18 @@ impl<'a> Fields<'a> {
 
     /// Takes a text that must be there.
     pub fn text(&mut self, key: &'static str) -> String {
-        self.text_if(key, Shape::Text, true).unwrap_or_default()
+        self.text_if(key, Shape::Text, Need::Required)
+            .unwrap_or_default()
     }
 
     /// Takes a text that may be absent.
     pub fn optional_text(&mut self, key: &'static str) -> Option<String> {
-        self.text_if(key, Shape::Text, false)
+        self.text_if(key, Shape::Text, Need::Optional)
     }
 
     /// Takes a text that must be one of a few.
     pub fn choice(&mut self, key: &'static str, choices: &'static [&'static str]) -> String {
-        let text = self.text_if(key, Shape::Choice(choices), true);
+        let text = self.text_if(key, Shape::Choice(choices), Need::Required);
         self.one_of(key, choices, text)
     }
 
@@ -142,35 +157,35 @@ impl<'a> Fields<'a> {
         key: &'static str,
         choices: &'static [&'static str],
     ) -> String {
-        let text = self.text_if(key, Shape::Choice(choices), false);
+        let text = self.text_if(key, Shape::Choice(choices), Need::Optional);
         self.one_of(key, choices, text)
     }
 
     /// Takes a whole number of at least one that must be there.
     pub fn number(&mut self, key: &'static str) -> u64 {
-        self.number_if(key, true, u64::MAX)
+        self.number_if(key, Need::Required, u64::MAX)
     }
 
     /// Takes a whole number of at least one that may be absent, and is then zero.
     pub fn optional_number(&mut self, key: &'static str) -> u64 {
-        self.number_if(key, false, u64::MAX)
+        self.number_if(key, Need::Optional, u64::MAX)
     }
 
     /// Takes a whole number of at least one and at most 2³² − 1 that must be there.
     pub fn small_number(&mut self, key: &'static str) -> u32 {
-        let number = self.number_if(key, true, u32::MAX.into());
+        let number = self.number_if(key, Need::Required, u32::MAX.into());
         u32::try_from(number).unwrap_or_default()
     }
 
     /// Takes such a number that may be absent, and is then zero.
     pub fn optional_small_number(&mut self, key: &'static str) -> u32 {
-        let number = self.number_if(key, false, u32::MAX.into());
+        let number = self.number_if(key, Need::Optional, u32::MAX.into());
         u32::try_from(number).unwrap_or_default()
     }
 
     /// Takes a yes or no that is no when absent.
     pub fn flag(&mut self, key: &'static str) -> bool {
-        self.ask(key, Shape::Flag, false);
+        self.ask(key, Shape::Flag, Need::Optional);
         let Some(value) = self.take(key) else {
             return false;
         };
@@ -182,7 +197,7 @@ impl<'a> Fields<'a> {
 
     /// Takes a moment that may be absent, in Unix seconds; zero when it is.
     pub fn moment(&mut self, key: &'static str, edge: Edge) -> i64 {
-        self.ask(key, Shape::Moment, false);
+        self.ask(key, Shape::Moment, Need::Optional);
         let Some(value) = self.take(key) else {
             return 0;
         };
@@ -235,8 +250,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn text_if(&mut self, key: &'static str, shape: Shape, required: bool) -> Option<String> {
-        self.ask(key, shape, required);
+    fn text_if(&mut self, key: &'static str, shape: Shape, need: Need) -> Option<String> {
+        self.ask(key, shape, need);
         let value = self.take(key)?;
         match value.get_ref().as_str() {
             Some(text) if !text.trim().is_empty() => return Some(text.to_owned()),
@@ -254,8 +269,8 @@ impl<'a> Fields<'a> {
         text
     }
 
-    fn number_if(&mut self, key: &'static str, required: bool, most: u64) -> u64 {
-        self.ask(key, Shape::Number, required);
+    fn number_if(&mut self, key: &'static str, need: Need, most: u64) -> u64 {
+        self.ask(key, Shape::Number, need);
         let Some(value) = self.take(key) else {
             return 0;
         };
@@ -296,15 +311,15 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes for the schema that a field is asked for; a missing one that is required is wrong.
-    fn ask(&self, key: &'static str, shape: Shape, required: bool) {
+    fn ask(&self, key: &'static str, shape: Shape, need: Need) {
         if let Some(properties) = self.source.properties() {
             let path = dotted(&self.path, key);
             properties.borrow_mut().push(Property {
                 path,
                 shape,
-                required,
+                required: need == Need::Required,
             });
-        } else if required && !self.table.contains_key(key) {
+        } else if need == Need::Required && !self.table.contains_key(key) {
             self.wrong(&self.place, key, "is missing");
         }
     }

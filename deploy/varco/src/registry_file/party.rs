@@ -6,7 +6,7 @@ use varco_proto::registry::v1::{
 use varco_runtime::jose::PublicKey;
 use varco_runtime::tls;
 
-use super::fields::Fields;
+use super::fields::{Fields, Need};
 use super::standing;
 use super::time::Edge;
 
@@ -52,8 +52,12 @@ pub fn client(fields: &mut Fields<'_>) -> Client {
     } else {
         fields.text("consumer")
     };
-    let required = !fields.makes(Kind::Certificate) && !fields.makes(Kind::Client);
-    let keys = fields.files("keys", required, (named_key, key));
+    let need = if fields.makes(Kind::Certificate) || fields.makes(Kind::Client) {
+        Need::Optional
+    } else {
+        Need::Required
+    };
+    let keys = fields.files("keys", need, (named_key, key));
     Client {
         name,
         consumer,

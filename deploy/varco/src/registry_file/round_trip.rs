@@ -28,6 +28,28 @@ fn written_document_is_read_again() {
 }
 
 #[test]
+fn text_with_a_slip_is_read_or_told_and_never_fatal() {
+    let mut maker = Maker::new(3);
+    let text: Vec<char> = write::write(&maker.document()).text.chars().collect();
+    for _ in 0..300 {
+        let mut slipped = text.clone();
+        let at = maker.rng.random_range(0..slipped.len());
+        match maker.rng.random_range(0..3) {
+            0 => drop(slipped.remove(at)),
+            1 => slipped[at] = ['"', '[', '=', '\n', '0', ','][at % 6],
+            _ => slipped.truncate(at),
+        }
+        let slipped: String = slipped.into_iter().collect();
+        let lines = slipped.lines().count() + 1;
+
+        let reading = parse(&slipped, Path::new("nowhere"), Mode::Whole);
+
+        let within = |line: Option<usize>| (1..=lines).contains(&line.unwrap());
+        assert!(reading.problems.iter().all(|it| within(it.line)));
+    }
+}
+
+#[test]
 fn what_is_written_depends_on_the_document_alone() {
     let mut document = Maker::new(1).document();
     let first = write::write(&document);

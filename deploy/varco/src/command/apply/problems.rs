@@ -6,12 +6,12 @@
 use std::path::Path;
 
 use serde::Serialize;
-use varco_proto::registry::v1::Kind;
+use varco_proto::registry::v1::{self as proto, Kind};
 
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
 use crate::output;
-use crate::registry_file::Problem;
+use crate::registry_file::{Problem, Reading};
 use crate::registry_kind::kind_word;
 
 /// The problems for programs; the fields are a contract.
@@ -30,13 +30,18 @@ struct ToldProblem {
     what: String,
 }
 
-/// Tells the problems of a file and refuses it.
-///
-/// # Errors
-///
-/// Always.
-pub fn refuse(file: &Path, problems: &[Problem], common: &Common) -> Result<(), Failure> {
-    Err(refusal(file, problems, common))
+/// The file's own problems and those that the registry has found, each once, in the order of
+/// lines; without those of the registry that follow from the former.
+#[must_use]
+pub fn together(reading: &Reading, found: &[proto::Problem]) -> Vec<Problem> {
+    let own = &reading.problems;
+    let located = found.iter().cloned();
+    let located = located.map(|problem| reading.places.locate(problem));
+    let further = located.filter(|problem| !own.iter().any(|it| it.covers(problem)));
+    let mut all: Vec<Problem> = own.iter().cloned().chain(further).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// Tells the problems of a file, and gives the failure that they amount to.
@@ -73,7 +78,7 @@ fn told(file: &Path, problems: &[Problem]) -> Told {
         file: label(file),
         line: problem.line,
         kind: (problem.kind != Kind::Unspecified).then(|| kind_word(problem.kind)),
-        name: problem.name.clone(),
+        name: problem.name.trim_matches('/').to_owned(),
         field: problem.field.clone(),
         what: problem.what.clone(),
     });
@@ -89,6 +94,7 @@ fn label(file: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry_file::{self, Mode};
 
     #[test]
     fn problem_is_told_with_file_and_line() {
@@ -96,6 +102,33 @@ mod tests {
 
         let expected = "registro.toml:42: purpose tributi/verifica: eservice names no eservice: \
                         anagrefe";
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn problems_of_file_and_registry_stand_together_once() {
+        let text = "[[tenant]]\nname = \"nuovo\"\ntitle = \"Nuovo\"\n\
+                    [[agreement]]\nconsumer = \"nuovo\"\neservice = \"anagrefe\"\n";
+        let reading = registry_file::parse(text, Path::new("."), Mode::Whole);
+        let problem = |kind: Kind, name: &str, field: &str| proto::Problem {
+            kind: kind.into(),
+            name: name.to_owned(),
+            field: field.to_owned(),
+            what: "is wrong".to_owned(),
+        };
+        let found = [
+            problem(Kind::Agreement, "nuovo/anagrefe", "eservice"),
+            // The file has it already: the code is missing.
+            problem(Kind::Tenant, "nuovo", "ipa"),
+        ];
+
+        let all = together(&reading, &found);
+
+        let told: Vec<String> = all.iter().map(|it| line(Path::new("f"), it)).collect();
+        let expected = [
+            "f:1: tenant nuovo: ipa is missing",
+            "f:6: agreement nuovo/anagrefe: eservice is wrong",
+        ];
         assert_eq!(told, expected);
     }
 

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::super::schema::Shape;
-use super::Fields;
+use super::{Fields, Need};
 
 impl<'a> Fields<'a> {
     /// Takes a list of texts that must be there and hold something.
@@ -25,13 +25,13 @@ impl<'a> Fields<'a> {
 
     /// Takes a list of texts that may be absent.
     pub fn optional_texts(&mut self, key: &'static str) -> Vec<String> {
-        self.ask(key, Shape::Texts, false);
+        self.ask(key, Shape::Texts, Need::Optional);
         self.take_texts(key).unwrap_or_default()
     }
 
     /// Takes a list of lists of texts that may be absent.
     pub fn groups(&mut self, key: &'static str) -> Vec<Vec<String>> {
-        self.ask(key, Shape::Groups, false);
+        self.ask(key, Shape::Groups, Need::Optional);
         let Some(value) = self.take(key) else {
             return Vec::new();
         };
@@ -48,7 +48,7 @@ impl<'a> Fields<'a> {
 
     /// Takes a list of tables that may be absent, parts of this entry.
     pub fn parts<T>(&mut self, key: &'static str, read: fn(&mut Fields<'a>) -> T) -> Vec<T> {
-        self.ask(key, Shape::Tables, false);
+        self.ask(key, Shape::Tables, Need::Optional);
         if self.source.properties().is_some() {
             self.nested(key, self.table, self.place.clone(), read);
         }
@@ -62,10 +62,10 @@ impl<'a> Fields<'a> {
     pub fn files<T>(
         &mut self,
         key: &'static str,
-        required: bool,
+        need: Need,
         (of_name, of_table): (fn(&str, &Fields<'a>) -> T, fn(&mut Fields<'a>) -> T),
     ) -> Vec<T> {
-        self.ask(key, Shape::Files, required);
+        self.ask(key, Shape::Files, need);
         if self.source.properties().is_some() {
             self.nested(key, self.table, self.place.clone(), of_table);
         }
@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
     }
 
     fn any_texts(&mut self, key: &'static str) -> Option<Vec<String>> {
-        self.ask(key, Shape::Texts, true);
+        self.ask(key, Shape::Texts, Need::Required);
         self.take_texts(key)
     }
 
