@@ -127,7 +127,7 @@ impl Gateway {
     pub async fn open(config: &Config, clock: Clock, tasks: Tasks) -> Result<Self, Error> {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
-        let vault = secret::Vault::default();
+        let vault = secret::Vault::open(config)?;
         let keys = keys::Keys::load(&vault, &path(&gateway.keys))?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let registry = Registry::open(db.clone(), clock.clone()).await?;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use varco_runtime::tls;
 
-use crate::command::{apply, audit, call, demo, doctor, registry, serve, up, voucher};
+use crate::command::{apply, audit, call, demo, doctor, registry, serve, up, vault, voucher};
 use crate::failure::Failure;
 
 /// Varco, the municipality's own interoperability platform.
@@ -75,6 +75,8 @@ pub enum Command {
     Call(call::Args),
     /// Reads and proves the register of accesses
     Audit(audit::Args),
+    /// Keys at rest
+    Vault(vault::Args),
     /// Checks an installation and says what to do
     Doctor(doctor::Args),
 }
@@ -115,6 +117,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Voucher(args) => voucher::run(args, common).await,
         Command::Call(args) => call::run(args, common).await,
         Command::Audit(args) => audit::run(args, common).await,
+        Command::Vault(args) => vault::run(&args, common),
         Command::Doctor(args) => doctor::run(args, common).await,
     }
 }

@@ -8,4 +8,5 @@ pub mod doctor;
 pub mod registry;
 pub mod serve;
 pub mod up;
+pub mod vault;
 pub mod voucher;
