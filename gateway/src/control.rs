@@ -24,6 +24,7 @@ use crate::gate::Gate;
 use crate::registry::entry::State as Live;
 
 pub mod audit_api;
+pub mod certificates;
 pub mod registry_api;
 
 /// An operator who was let in.
@@ -40,6 +41,8 @@ pub enum Need {
     Administer,
     /// To read the register of accesses.
     Audit,
+    /// To issue certificates.
+    Certify,
     /// To change the registry.
     Change,
     /// To read the registry.
@@ -51,6 +54,7 @@ impl Need {
         match self {
             Self::Administer => role == "admin",
             Self::Audit => role == "auditor",
+            Self::Certify => matches!(role, "admin" | "security"),
             Self::Change => matches!(role, "admin" | "security" | "api"),
             Self::Read => true,
         }
@@ -85,6 +89,7 @@ fn known(path: &str) -> &str {
     let ours = [
         "varco.registry.v1.RegistryService/",
         "varco.audit.v1.AuditService/",
+        "varco.gateway.v1.CertificateService/",
     ];
     match ours.iter().find_map(|service| method.strip_prefix(service)) {
         Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
@@ -242,11 +247,14 @@ fn status(problem: Problem) -> Status {
 /// The gRPC methods of the control plane.
 pub fn routes(gate: &Arc<Gate>) -> tonic::service::Routes {
     use varco_proto::audit::v1::audit_service_server::AuditServiceServer;
+    use varco_proto::gateway::v1::certificate_service_server::CertificateServiceServer;
     use varco_proto::registry::v1::registry_service_server::RegistryServiceServer;
     let registry = registry_api::RegistryApi::new(Arc::clone(gate));
     let audit = audit_api::AuditApi::new(Arc::clone(gate));
+    let certificates = certificates::CertificateApi::new(Arc::clone(gate));
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
+        .add_service(CertificateServiceServer::new(certificates))
 }
 
 /// Longest call of an operator.

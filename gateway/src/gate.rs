@@ -5,6 +5,7 @@ use std::sync::Arc;
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Limits;
 use varco_runtime::jose::PrivateKey;
+use varco_runtime::pki::Ca;
 use varco_runtime::tasks::Tasks;
 
 use crate::audit::committer::Register;
@@ -25,6 +26,8 @@ pub struct Gate {
     pub vouchers: Vouchers,
     /// Signs grants.
     pub grant_key: PrivateKey,
+    /// The comune's own authority, where this gateway issues certificates.
+    pub authority: Option<Ca>,
     /// Channels to the services.
     pub upstreams: Upstreams,
     /// Rates, open calls and quotas.

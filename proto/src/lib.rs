@@ -35,6 +35,14 @@ pub mod documenti {
     }
 }
 
+/// The gateway's own services.
+pub mod gateway {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("varco.gateway.v1");
+    }
+}
+
 /// The protocol register.
 pub mod protocollo {
     /// Version 1.

@@ -38,6 +38,7 @@ pub fn make_real(data: &Path) {
     let config = varco::configuration::load(&file).unwrap_or_else(|failure| panic!("{failure}"));
     let vault = Vault::create(&config).expect("a vault");
     let keys = files(&data.join("keys")).into_iter();
+    let keys = keys.chain([data.join("ca.key")]);
     for key in keys.filter(|file| file.extension().is_some_and(|end| end == "key")) {
         assert!(vault.seal(&key).expect("a key"));
     }

@@ -57,6 +57,14 @@ fn configure(folder: &Path, base: u16) -> Result<Config, Failure> {
     let telemetry = [("format", "text"), ("log", "warn")];
     let telemetry = telemetry.map(|(key, text)| (key.to_owned(), Value::String(text.to_owned())));
     let mut table = Table::new();
+    let authority = (
+        "ca_key".to_owned(),
+        Value::String(identities::CA_KEY.to_owned()),
+    );
+    table.insert(
+        "comune".to_owned(),
+        Value::Table([authority].into_iter().collect()),
+    );
     table.insert(
         "telemetry".to_owned(),
         Value::Table(telemetry.into_iter().collect()),
