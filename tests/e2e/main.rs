@@ -10,10 +10,12 @@
 
 mod bad_input;
 mod bypass;
+mod certificates;
 mod cli;
 mod conformance;
 mod export;
 mod fail_closed;
+mod init;
 mod journey;
 mod kill;
 mod postgres;

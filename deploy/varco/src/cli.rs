@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use varco_runtime::tls;
 
-use crate::command::{apply, audit, call, demo, doctor, registry, serve, up, vault, voucher};
+use crate::command::{
+    apply, audit, call, certificate, demo, doctor, init, registry, serve, up, vault, voucher,
+};
 use crate::failure::Failure;
 
 /// Varco, the municipality's own interoperability platform.
@@ -53,6 +55,8 @@ pub enum Output {
 pub enum Command {
     /// Runs the whole town in one process; in a new data folder it makes a sample municipality
     Up(up::Args),
+    /// Makes a real, empty comune in an empty folder
+    Init(init::Args),
     /// Plays the sample's journey from outside, refusals included
     Demo(demo::Args),
     /// Runs one role from a configuration, for production
@@ -75,6 +79,12 @@ pub enum Command {
     Call(call::Args),
     /// Reads and proves the register of accesses
     Audit(audit::Args),
+    /// Clients
+    Client(certificate::ClientArgs),
+    /// Operators
+    Operator(certificate::OperatorArgs),
+    /// Office services
+    Service(certificate::ServiceArgs),
     /// Keys at rest
     Vault(vault::Args),
     /// Checks an installation and says what to do
@@ -106,6 +116,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let common = &cli.common;
     match cli.command {
         Command::Up(args) => up::run(args, common).await,
+        Command::Init(args) => init::run(args, common).await,
         Command::Demo(args) => demo::run(args, common).await,
         Command::Serve(args) => serve::run(args, common).await,
         Command::Apply(args) => apply::run(args, common).await,
@@ -117,6 +128,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Voucher(args) => voucher::run(args, common).await,
         Command::Call(args) => call::run(args, common).await,
         Command::Audit(args) => audit::run(args, common).await,
+        Command::Client(args) => certificate::client(args, common).await,
+        Command::Operator(args) => certificate::operator(args, common).await,
+        Command::Service(args) => certificate::service(args, common).await,
         Command::Vault(args) => vault::run(&args, common),
         Command::Doctor(args) => doctor::run(args, common).await,
     }

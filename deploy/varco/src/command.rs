@@ -3,8 +3,10 @@
 pub mod apply;
 pub mod audit;
 pub mod call;
+pub mod certificate;
 pub mod demo;
 pub mod doctor;
+pub mod init;
 pub mod registry;
 pub mod serve;
 pub mod up;

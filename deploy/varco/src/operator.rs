@@ -53,22 +53,30 @@ pub fn channel(name: &str, config: &Config) -> Result<Channel, Failure> {
 ///
 /// When there is none of that name.
 pub fn client_folder(name: &str, config: &Config) -> Result<PathBuf, Failure> {
-    let clients = config.folder.join("clients");
-    let folder = clients.join(name);
     let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
-    if plain && folder.is_dir() {
+    let places = [CLIENTS, OPERATORS].map(|place| config.folder.join(place));
+    let mut folders = places.iter().map(|place| place.join(name));
+    if let Some(folder) = folders.find(|folder| plain && folder.is_dir()) {
         return Ok(folder);
     }
-    let entries = std::fs::read_dir(&clients).into_iter().flatten().flatten();
+    let entries = places
+        .iter()
+        .flat_map(std::fs::read_dir)
+        .flatten()
+        .flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut known: Vec<String> = names.collect();
     known.sort();
     Err(Failure::new(
-        format!("{name} has no credentials in {}", clients.display()),
+        format!("{name} has no credentials in {}", config.folder.display()),
         format!("there are {}", known.join(", ")),
         "name one of them, or another folder with --data",
     ))
 }
 
+/// Where credentials of clients lie, within the data folder; a sample keeps its operators' too.
+pub const CLIENTS: &str = "clients";
+/// Where the first operator's credentials lie until they are handed over.
+pub const OPERATORS: &str = "operators";
 /// Largest answer that is read: a page of the registry with its contracts.
 const MESSAGE: usize = 32 * 1024 * 1024;

@@ -207,7 +207,15 @@ fn named(asked: &IssueCertificateRequest, gate: &Gate) -> Result<(Holder, String
             Ok((holder, format!("operator {}", row.name)))
         }
         HolderKind::Service if is_host(&asked.holder) => {
-            let holder = Holder::service(domain, &asked.holder);
+            let service = Holder::service(domain, &asked.holder);
+            // A service that also calls has one certificate for both, in the client's name.
+            let holder = match live(Kind::Client) {
+                Ok(row) => Holder {
+                    serves: service.serves,
+                    ..Holder::client(domain, &row.id.to_string())
+                },
+                Err(_) => service,
+            };
             Ok((holder, format!("service {}", asked.holder)))
         }
         HolderKind::Service => {

@@ -106,7 +106,12 @@ pub fn renew(config: &Config, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-fn issue(ca: &Ca, folder: &Path, holder: &Holder, now: Timestamp) -> Result<(), Failure> {
+/// Issues a certificate with a fresh key into a folder, `tls.pem` and `tls.key`.
+///
+/// # Errors
+///
+/// When the folder cannot be written to.
+pub fn issue(ca: &Ca, folder: &Path, holder: &Holder, now: Timestamp) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
     let leaf = ca.issue(holder, now)?;
     Ok(pair::replace(

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use varco_gateway::Gateway;
+use varco_gateway::registry::entry::Kind;
 use varco_proto::registry::v1::{Change, Document};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
@@ -28,6 +29,14 @@ impl IdleGateway {
         let tasks = Tasks::default();
         let gateway = Gateway::open(config, clock.clone(), tasks.clone()).await?;
         Ok(Self { gateway, tasks })
+    }
+
+    /// Whether the registry holds nothing, or one operator of that name.
+    #[must_use]
+    pub fn knows_at_most(&self, operator: &str) -> bool {
+        let snapshot = self.gateway.registry().snapshot();
+        let mut entries = snapshot.all().iter();
+        entries.all(|row| row.kind == Kind::Operator && row.name == operator)
     }
 
     /// Makes the registry hold what a document declares.
