@@ -18,7 +18,7 @@ use crate::{clock_check, output};
 /// What `varco init` is told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Code of the comune in the IPA, such as c_e648
+    /// Code of the comune in the IPA, such as `c_e648`
     #[arg(long, value_name = "CODE")]
     pub ipa: String,
     /// Name of the comune for people [default: the code]

@@ -65,7 +65,11 @@ pub fn run(args: &Args, common: &Common) -> Result<(), Failure> {
 }
 
 /// The files of the vault: the keys that give authority, and the authority's own where it is here.
-fn keys(config: &Config) -> Result<Vec<PathBuf>, Failure> {
+///
+/// # Errors
+///
+/// When the folder of the keys cannot be read.
+pub fn keys(config: &Config) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     collect(&config.path(&config.gateway.keys), &mut found)?;
     let authority = config.comune.ca_key.as_ref().map(|key| config.path(key));

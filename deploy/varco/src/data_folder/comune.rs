@@ -90,12 +90,11 @@ async fn build(folder: &Path, comune: &Comune, clock: &Clock) -> Result<(), Fail
 
 /// Writes the configuration: only what differs from the defaults.
 fn configure(folder: &Path, comune: &Comune) -> Result<Config, Failure> {
-    let passphrase = match &comune.passphrase {
-        Some(file) => file.display().to_string(),
-        None => {
-            secret::write(&folder.join(PASSPHRASE), fresh_passphrase()?.as_bytes())?;
-            PASSPHRASE.to_owned()
-        }
+    let passphrase = if let Some(file) = &comune.passphrase {
+        file.display().to_string()
+    } else {
+        secret::write(&folder.join(PASSPHRASE), fresh_passphrase()?.as_bytes())?;
+        PASSPHRASE.to_owned()
     };
     let mut table = Table::new();
     let mut set = |section: &[&str], key: &str, text: &str| {
