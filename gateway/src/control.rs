@@ -27,6 +27,7 @@ use crate::registry::operator::{may_act, may_change};
 use crate::registry::scope::Who;
 
 pub mod audit_api;
+pub mod certificates;
 pub mod explain_api;
 pub mod keys_api;
 pub mod registry_api;
@@ -92,6 +93,7 @@ fn known(path: &str) -> &str {
         "varco.audit.v1.AuditService/",
         "varco.gateway.v1.KeyService/",
         "varco.token.v1.ExplainService/",
+        "varco.gateway.v1.CertificateService/",
     ];
     match ours.iter().find_map(|service| method.strip_prefix(service)) {
         Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
@@ -256,16 +258,19 @@ fn status(problem: Problem) -> Status {
 /// The gRPC methods of the control plane.
 pub fn routes(gate: &Arc<Gate>, assertion_audience: &str) -> tonic::service::Routes {
     use varco_proto::audit::v1::audit_service_server::AuditServiceServer;
+    use varco_proto::gateway::v1::certificate_service_server::CertificateServiceServer;
     use varco_proto::gateway::v1::key_service_server::KeyServiceServer;
     use varco_proto::registry::v1::registry_service_server::RegistryServiceServer;
     use varco_proto::token::v1::explain_service_server::ExplainServiceServer;
     let registry = registry_api::RegistryApi::new(Arc::clone(gate));
     let audit = audit_api::AuditApi::new(Arc::clone(gate));
     let keys = keys_api::KeysApi::new(Arc::clone(gate));
+    let certificates = certificates::CertificateApi::new(Arc::clone(gate));
     let explain = explain_api::ExplainApi::new(Arc::clone(gate), assertion_audience);
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
         .add_service(KeyServiceServer::new(keys))
+        .add_service(CertificateServiceServer::new(certificates))
         .add_service(ExplainServiceServer::new(explain))
 }
 

@@ -15,8 +15,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tower::ServiceExt as _;
-use varco_runtime::{grant, secret};
-use zeroize::Zeroizing;
+use varco_runtime::{grant, secret, tls};
 
 use crate::Error;
 use crate::authorize::Permit;
@@ -28,10 +27,16 @@ use crate::registry::descriptor::Upstream;
 
 /// Channels to the services, opened when they are first needed.
 pub struct Upstreams {
-    certificate: String,
-    key: Zeroizing<String>,
+    identity: tls::Identity,
     ca: String,
-    open: Mutex<HashMap<Upstream, Channel>>,
+    open: Mutex<Channels>,
+}
+
+/// Channels that present one certificate.
+#[derive(Default)]
+struct Channels {
+    thumbprint: [u8; 32],
+    by_upstream: HashMap<Upstream, Channel>,
 }
 
 impl Upstreams {
@@ -40,27 +45,34 @@ impl Upstreams {
     /// # Errors
     ///
     /// When a file cannot be read.
-    pub fn new(certificate: &Path, key: &Path, ca: &Path) -> Result<Self, secret::Error> {
+    pub fn new(identity: tls::Identity, ca: &Path) -> Result<Self, secret::Error> {
         Ok(Self {
-            certificate: secret::read(certificate)?.to_string(),
-            key: secret::read(key)?,
+            identity,
             ca: secret::read(ca)?.to_string(),
             open: Mutex::default(),
         })
     }
 
-    /// The channel to a service.
+    /// The channel to a service, with the certificate of now; calls that are open on a channel with
+    /// the one before end there.
     ///
     /// # Errors
     ///
     /// When its address or its CA cannot be used.
     pub fn channel(&self, to: &Upstream) -> Result<Channel, tonic::transport::Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(channel) = open.get(to) {
+        let thumbprint = self.identity.thumbprint();
+        if open.thumbprint != thumbprint {
+            *open = Channels {
+                thumbprint,
+                ..Channels::default()
+            };
+        }
+        if let Some(channel) = open.by_upstream.get(to) {
             return Ok(channel.clone());
         }
         let channel = self.endpoint(to)?.connect_lazy();
-        open.insert(to.clone(), channel.clone());
+        open.by_upstream.insert(to.clone(), channel.clone());
         Ok(channel)
     }
 
@@ -84,10 +96,11 @@ impl Upstreams {
         } else {
             &to.ca_pem
         };
+        let pair = self.identity.pair();
         let tls = ClientTlsConfig::new()
             .ca_certificate(Certificate::from_pem(ca))
             .domain_name(&to.server_name)
-            .identity(Identity::from_pem(&self.certificate, self.key.as_str()));
+            .identity(Identity::from_pem(&pair.certificate, pair.key.as_str()));
         endpoint.tls_config(tls)
     }
 }

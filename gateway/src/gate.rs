@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Limits;
+use varco_runtime::pki::Ca;
 use varco_runtime::tasks::Tasks;
 
 use crate::audit::committer::Register;
@@ -33,6 +34,8 @@ pub struct Gate {
     pub proofs: Replays,
     /// Address of the data plane, as clients use it.
     pub address: String,
+    /// The comune's own authority, where this gateway issues certificates.
+    pub authority: Option<Ca>,
     /// Channels to the services.
     pub upstreams: Upstreams,
     /// Rates, open calls and quotas.

@@ -14,9 +14,11 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tower::{ServiceBuilder, service_fn};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config};
+use varco_runtime::pki::Ca;
 use varco_runtime::store::{Db, Migrations};
 use varco_runtime::tasks::Tasks;
-use varco_runtime::{jose, pki, secret, store, telemetry};
+use varco_runtime::tls::Identity;
+use varco_runtime::{jose, pki, secret, store, telemetry, tls};
 
 pub mod audit;
 pub mod authenticate;
@@ -31,6 +33,7 @@ pub mod json;
 pub mod keys;
 pub mod limit;
 pub mod minimise;
+pub mod own_certificate;
 pub mod probes;
 pub mod proof;
 pub mod record;
@@ -128,6 +131,9 @@ pub enum Error {
     /// The log refuses its key.
     #[error(transparent)]
     Tlog(#[from] varco_tlog::error::Error),
+    /// The gateway's certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// An upstream cannot be used.
     #[error("upstream cannot be used")]
     Upstream(#[source] tonic::transport::Error),
@@ -142,7 +148,7 @@ impl Gateway {
     pub async fn open(config: &Config, clock: Clock, tasks: Tasks) -> Result<Self, Error> {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
-        let vault = secret::Vault::default();
+        let vault = secret::Vault::open(config)?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let rules = registry::Rules {
             four_eyes: gateway.four_eyes,
@@ -158,11 +164,10 @@ impl Gateway {
             limits.calls_per_second,
             limits.streams_per_client,
         ));
-        let upstreams = forward::Upstreams::new(
-            &path(&gateway.certificate),
-            &path(&gateway.key),
-            &path(&config.comune.ca),
-        )?;
+        let identity = Identity::load(&path(&gateway.certificate), &path(&gateway.key))?;
+        let upstreams = forward::Upstreams::new(identity.clone(), &path(&config.comune.ca))?;
+        let authority = authority(config, &vault)?;
+        writer.spawn_until_stop(identity.clone().watch());
         writer.spawn_until_stop(registry.clone().follow());
         writer.spawn_until_stop(limit::keep_small(Arc::clone(&limiter)));
         committer::close_dangling(&register).await?;
@@ -186,6 +191,7 @@ impl Gateway {
             spender,
             proofs: proof::replays::Replays::default(),
             address: config.gateway_address(),
+            authority,
             budget: record::budget::Budget::new(limits.answer_bytes),
             trust_domain: config.trust_domain(),
             registry,
@@ -197,8 +203,13 @@ impl Gateway {
             tasks,
         };
         let assertion_audience = gateway.assertion_audience.clone();
+        let gate = Arc::new(gate);
+        if gate.authority.is_some() {
+            let own = own_certificate::Own::new(&gate, identity, config);
+            gate.tasks.spawn_until_stop(own.renew());
+        }
         Ok(Self {
-            gate: Arc::new(gate),
+            gate,
             assertion_audience,
             writer,
         })
@@ -230,7 +241,9 @@ impl Gateway {
         let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
         Routers {
             data_plane: Router::new().fallback_service(call),
-            token: endpoint.router(),
+            token: endpoint
+                .router()
+                .merge(control::certificates::renewal(gate)),
             control: control::routes(gate, &self.assertion_audience)
                 .into_axum_router()
                 .layer(
@@ -312,6 +325,16 @@ fn policy(gateway: &config::Gateway) -> Policy {
         algorithm: gateway.signing_algorithm,
         rotation: i64::from(gateway.key_rotation_days) * DAY * lifecycle::SECOND,
     }
+}
+
+/// The comune's own authority, where the configuration says that this gateway issues.
+fn authority(config: &Config, vault: &secret::Vault) -> Result<Option<Ca>, Error> {
+    let Some(key) = &config.comune.ca_key else {
+        return Ok(None);
+    };
+    let certificate = secret::read(&config.path(&config.comune.ca))?;
+    let key = vault.read(&config.path(key))?;
+    Ok(Some(Ca::load(certificate.to_string(), &key)?))
 }
 
 async fn register(

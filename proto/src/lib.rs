@@ -35,7 +35,7 @@ pub mod documenti {
     }
 }
 
-/// The gateways themselves.
+/// The gateway's own services.
 pub mod gateway {
     /// Version 1.
     pub mod v1 {

@@ -10,11 +10,13 @@
 
 mod bad_input;
 mod bypass;
+mod certificates;
 mod cli;
 mod conformance;
 mod export;
 mod fail_closed;
 mod foreign_clients;
+mod init;
 mod jose;
 mod journey;
 mod kill;

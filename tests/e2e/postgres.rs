@@ -12,6 +12,7 @@ use varco_proto::anagrafe::v1::anagrafe_service_client::AnagrafeServiceClient;
 use varco_runtime::client::Gateway;
 use varco_runtime::store::testing::{empty_postgres, server};
 use varco_tests::calls::{question, reason, register, store, verify};
+use varco_tests::folder::make_real;
 use varco_tests::process::{Process, Running};
 use varco_tests::wait::until;
 
@@ -83,7 +84,7 @@ async fn suspension_on_one_gateway_stops_calls_on_the_other() {
         .unwrap()
         .token;
     assert_eq!(town.terminate(), Some(0));
-    std::fs::remove_file(town.data().join("CAMPIONE")).unwrap();
+    make_real(&town.data());
     let one = serve(&town, "gateway", &[]);
     let office = serve(&town, "anagrafe", &[]);
     let second = second_gateway(&town);

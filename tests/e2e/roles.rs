@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use varco::data_folder::DataFolder;
 use varco_runtime::clock::Clock;
-use varco_tests::folder::copy;
+use varco_tests::folder::{copy, make_real};
 use varco_tests::process::Running;
 use varco_tests::program::Program;
 
@@ -23,7 +23,7 @@ async fn town_of_five_processes_plays_the_journey() {
     );
     let real = place.path().join("real");
     copy(&sample, &real);
-    std::fs::remove_file(real.join("CAMPIONE")).unwrap();
+    make_real(&real);
 
     let config = sample.join("varco.toml");
     let program = Program::new(PROGRAM, &sample);

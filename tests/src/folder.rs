@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use varco_runtime::secret::Vault;
 
 use crate::calls::sha256;
 
@@ -19,6 +20,27 @@ pub fn copy(from: &Path, to: &Path) {
         let target = to.join(file.strip_prefix(from).expect("a file within"));
         fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
         fs::copy(&file, target).expect("a copy");
+    }
+}
+
+/// Makes a sample's folder a real comune's: no marker, and keys that are sealed.
+///
+/// # Panics
+///
+/// When a file cannot be read or written.
+pub fn make_real(data: &Path) {
+    fs::remove_file(data.join("CAMPIONE")).expect("a sample");
+    fs::write(data.join("passphrase"), "corretto cavallo batteria\n").expect("a passphrase");
+    let file = data.join("varco.toml");
+    let text = fs::read_to_string(&file).expect("a configuration");
+    let text = format!("{text}\n[vault]\npassphrase = \"passphrase\"\n");
+    fs::write(&file, text).expect("a configuration");
+    let config = varco::configuration::load(&file).unwrap_or_else(|failure| panic!("{failure}"));
+    let vault = Vault::create(&config).expect("a vault");
+    let keys = files(&data.join("keys")).into_iter();
+    let keys = keys.chain([data.join("ca.key")]);
+    for key in keys.filter(|file| file.extension().is_some_and(|end| end == "key")) {
+        assert!(vault.seal(&key).expect("a key"));
     }
 }
 

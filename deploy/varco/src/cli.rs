@@ -12,8 +12,8 @@ use varco_runtime::tls;
 
 use crate::command::verb::Verb;
 use crate::command::{
-    apply, attribute, audit, call, create, demo, doctor, export, keys, registry, schema, serve, up,
-    verb, voucher, watch,
+    apply, attribute, audit, call, certificate, create, demo, doctor, export, init, keys, registry,
+    schema, serve, up, vault, verb, voucher, watch,
 };
 use crate::failure::Failure;
 
@@ -57,6 +57,8 @@ pub enum Output {
 pub enum Command {
     /// Runs the whole town in one process; in a new data folder it makes a sample municipality
     Up(up::Args),
+    /// Makes a real, empty comune in an empty folder
+    Init(init::Args),
     /// Plays the sample's journey from outside, refusals included
     Demo(demo::Args),
     /// Runs one role from a configuration, for production
@@ -111,6 +113,14 @@ pub enum Command {
     Call(call::Args),
     /// Reads and proves the register of accesses
     Audit(audit::Args),
+    /// Clients
+    Client(certificate::ClientArgs),
+    /// Operators
+    Operator(certificate::OperatorArgs),
+    /// Office services
+    Service(certificate::ServiceArgs),
+    /// Keys at rest
+    Vault(vault::Args),
     /// Checks an installation and says what to do
     Doctor(doctor::Args),
 }
@@ -140,6 +150,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let common = &cli.common;
     match cli.command {
         Command::Up(args) => up::run(args, common).await,
+        Command::Init(args) => init::run(args, common).await,
         Command::Demo(args) => demo::run(args, common).await,
         Command::Serve(args) => serve::run(args, common).await,
         Command::Apply(args) => apply::run(args, common).await,
@@ -167,6 +178,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(args) => keys::run(args, common).await,
         Command::Call(args) => call::run(args, common).await,
         Command::Audit(args) => audit::run(args, common).await,
+        Command::Client(args) => certificate::client(args, common).await,
+        Command::Operator(args) => certificate::operator(args, common).await,
+        Command::Service(args) => certificate::service(args, common).await,
+        Command::Vault(args) => vault::run(&args, common),
         Command::Doctor(args) => doctor::run(args, common).await,
     }
 }

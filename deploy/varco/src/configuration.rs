@@ -5,9 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use varco_runtime::config::Config;
+use varco_runtime::config::{AtRest, Config};
 
 use crate::cli::Common;
+use crate::data_folder;
 use crate::failure::Failure;
 
 /// The example configuration: every key with its default.
@@ -47,5 +48,9 @@ impl Common {
 ///
 /// Names the key that is wrong.
 pub fn load(file: &Path) -> Result<Config, Failure> {
-    Ok(Config::load(file, DEFAULTS, std::env::vars())?)
+    let mut config = Config::load(file, DEFAULTS, std::env::vars())?;
+    if data_folder::is_sample(&config.folder) {
+        config.at_rest = AtRest::Plain;
+    }
+    Ok(config)
 }

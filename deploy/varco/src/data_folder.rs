@@ -19,6 +19,7 @@ use crate::sample::{self, MEMBERS};
 
 mod addresses;
 mod client_files;
+pub mod comune;
 mod create;
 mod expired_voucher;
 mod identities;

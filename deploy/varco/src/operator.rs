@@ -9,11 +9,13 @@ use tonic::transport::Channel;
 use varco_proto::audit::v1::audit_service_client::AuditServiceClient;
 use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
 use varco_proto::token::v1::explain_service_client::ExplainServiceClient;
-use varco_runtime::client;
+use varco_runtime::clock::{self, Clock};
 use varco_runtime::config::Config;
+use varco_runtime::{client, tls};
 
 use crate::cli::Common;
 use crate::failure::Failure;
+use crate::{certificate, output};
 
 /// As whom a command acts on the control plane.
 #[derive(Clone, Debug, clap::Args)]
@@ -63,6 +65,13 @@ pub fn explain(name: &str, common: &Common) -> Result<ExplainServiceClient<Chann
 pub fn channel(name: &str, config: &Config) -> Result<Channel, Failure> {
     let ca = config.path(&config.comune.ca);
     let folder = client_folder(name, config)?;
+    let end = certificate::validity(&folder.join("tls.pem"))?.to;
+    if end.as_second() - Clock::system().unix() < tls::SOON {
+        output::note(format!(
+            "the certificate of {name} ends on {}: renew it with `varco operator renew --as {name}`",
+            clock::day(end)
+        ));
+    }
     Ok(client::channel(&config.control_address(), &folder, &ca)?)
 }
 
@@ -72,22 +81,30 @@ pub fn channel(name: &str, config: &Config) -> Result<Channel, Failure> {
 ///
 /// When there is none of that name.
 pub fn client_folder(name: &str, config: &Config) -> Result<PathBuf, Failure> {
-    let clients = config.folder.join("clients");
-    let folder = clients.join(name);
     let plain = !name.is_empty() && !name.contains(['/', '\\']) && name != "..";
-    if plain && folder.is_dir() {
+    let places = [CLIENTS, OPERATORS].map(|place| config.folder.join(place));
+    let mut folders = places.iter().map(|place| place.join(name));
+    if let Some(folder) = folders.find(|folder| plain && folder.is_dir()) {
         return Ok(folder);
     }
-    let entries = std::fs::read_dir(&clients).into_iter().flatten().flatten();
+    let entries = places
+        .iter()
+        .flat_map(std::fs::read_dir)
+        .flatten()
+        .flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut known: Vec<String> = names.collect();
     known.sort();
     Err(Failure::new(
-        format!("{name} has no credentials in {}", clients.display()),
+        format!("{name} has no credentials in {}", config.folder.display()),
         format!("there are {}", known.join(", ")),
         "name one of them, or another folder with --data",
     ))
 }
 
+/// Where credentials of clients lie, within the data folder; a sample keeps its operators' too.
+pub const CLIENTS: &str = "clients";
+/// Where the first operator's credentials lie until they are handed over.
+pub const OPERATORS: &str = "operators";
 /// Largest answer that is read: a page of the registry with its contracts.
 const MESSAGE: usize = 32 * 1024 * 1024;

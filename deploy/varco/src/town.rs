@@ -134,6 +134,8 @@ impl Town {
         clock: &Clock,
     ) -> Result<(), Failure> {
         let gateway = Gateway::open(config, clock.clone(), self.gate_tasks.clone()).await?;
+        let presented = sockets.identity().follow(clock.clone());
+        self.gate_tasks.spawn_until_stop(presented);
         self.gate.serve(sockets.serving(&gateway));
         self.gateway = Some(gateway);
         Ok(())

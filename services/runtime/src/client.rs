@@ -2,36 +2,41 @@
 //!
 //! A voucher is fetched when it is first needed, kept while it is good and renewed in its last
 //! fifth; a refusal of the voucher drops it. A call on behalf of another gets a voucher of its own,
-//! in exchange for the grant that its request carries (RFC 8693). A token endpoint that gives no answer is left alone
+//! in exchange for the grant that its request carries (RFC 8693). A certificate that was renewed is used without a restart:
+//! vouchers are bound to the old one, so channel and vouchers change together. A token endpoint that gives no answer is left alone
 //! for a moment, and the old voucher serves on. Calls are repeated only where the gateway says that
 //! nothing was processed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use http::{HeaderValue, Request, Response};
 use serde::{Deserialize, Serialize};
 use tonic::body::Body;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::grant::Grant;
-use crate::https::{self, Https};
+use crate::https;
 use crate::jose::{self, PrivateKey};
 use crate::problem::{Problem, reason};
 use crate::trace::TraceContext;
 use crate::{secret, tls};
 
+pub mod renewal;
 pub mod voucher;
+mod way;
 
 use voucher::{Source, Voucher};
+use way::Way;
 
 /// What a client knows of itself and of the gateway: the file `client.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,17 +69,23 @@ pub struct PurposeEntry {
 
 /// The way of one client to the gateway.
 #[derive(Clone)]
-pub struct Gateway {
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
     file: Arc<ClientFile>,
-    channel: Channel,
-    sources: Arc<HashMap<String, Source>>,
+    folder: PathBuf,
+    ca: PathBuf,
+    key: PrivateKey,
+    identity: tls::Identity,
+    clock: Clock,
+    way: ArcSwap<Way>,
 }
 
 /// A channel whose calls carry a voucher for one purpose.
 #[derive(Clone)]
 pub struct Authorized {
-    channel: Channel,
-    source: Source,
+    gateway: Gateway,
+    purpose: String,
 }
 
 /// Ways that calling fails before the gateway has seen the call.
@@ -92,6 +103,9 @@ pub enum Error {
     /// The client has no purpose of that name.
     #[error("client has no purpose named {0}")]
     PurposeUnknown(String),
+    /// The certificate was not renewed.
+    #[error(transparent)]
+    Renewal(#[from] renewal::Error),
     /// A key or certificate cannot be read.
     #[error(transparent)]
     Secret(#[from] secret::Error),
@@ -123,33 +137,25 @@ impl Gateway {
     ///
     /// When a file is missing or does not parse.
     pub fn open(folder: &Path, ca: &Path, clock: &Clock) -> Result<Self, Error> {
-        let file = read_client_file(folder)?;
         let identity = tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"))?;
-        let https = Https::new(tls::client(Some(&identity), &tls::roots(ca)?, &[])?);
         let key = PrivateKey::from_pem(&secret::read(&folder.join("assertion.key"))?)?;
-        let channel = channel(&file.gateway, folder, ca)?;
-        let file = Arc::new(file);
-        let source = |name: &String, entry: &PurposeEntry| {
-            let purpose_id = entry.purpose_id.clone();
-            let source = Source::new(&file, purpose_id, key.clone(), https.clone(), clock.clone());
-            (name.clone(), source)
-        };
-        let sources = file
-            .purposes
-            .iter()
-            .map(|(name, entry)| source(name, entry))
-            .collect();
-        Ok(Self {
-            channel,
-            sources: Arc::new(sources),
+        let file = Arc::new(read_client_file(folder)?);
+        let way = Way::open(&file, &key, &identity, ca, clock)?;
+        Ok(Self(Arc::new(Inner {
             file,
-        })
+            folder: folder.to_owned(),
+            ca: ca.to_owned(),
+            key,
+            identity,
+            clock: clock.clone(),
+            way: ArcSwap::from_pointee(way),
+        })))
     }
 
     /// The client's own file.
     #[must_use]
     pub fn file(&self) -> &ClientFile {
-        &self.file
+        &self.0.file
     }
 
     /// A channel for one purpose, by its name in `client.json`.
@@ -158,9 +164,10 @@ impl Gateway {
     ///
     /// When the client has no such purpose.
     pub fn purpose(&self, name: &str) -> Result<Authorized, Error> {
+        self.source(name)?;
         Ok(Authorized {
-            channel: self.channel.clone(),
-            source: self.source(name)?.clone(),
+            gateway: self.clone(),
+            purpose: name.to_owned(),
         })
     }
 
@@ -176,13 +183,73 @@ impl Gateway {
     /// The channel without any voucher.
     #[must_use]
     pub fn bare(&self) -> Channel {
-        self.channel.clone()
+        self.0.way.load().channel.clone()
     }
 
-    fn source(&self, name: &str) -> Result<&Source, Error> {
-        self.sources
-            .get(name)
-            .ok_or_else(|| Error::PurposeUnknown(name.to_owned()))
+    /// Renews the certificate now and uses it from the next call on.
+    ///
+    /// # Errors
+    ///
+    /// When the gateway refuses or cannot be reached; the old one then stays.
+    pub async fn renew(&self) -> Result<(), Error> {
+        let Inner {
+            file,
+            folder,
+            ca,
+            identity,
+            ..
+        } = &*self.0;
+        let origin = file.token_url.trim_end_matches("/token.oauth2");
+        renewal::renew(origin, folder, ca, identity).await?;
+        self.take_up();
+        Ok(())
+    }
+
+    /// Uses a certificate that was renewed by somebody else, when there is one.
+    pub fn take_up(&self) {
+        let Inner {
+            file,
+            ca,
+            key,
+            identity,
+            clock,
+            way,
+            ..
+        } = &*self.0;
+        if !identity.refresh() {
+            return;
+        }
+        match Way::open(file, key, identity, ca, clock) {
+            Ok(fresh) => way.store(Arc::new(fresh)),
+            Err(error) => tracing::error!(%error, "a renewed certificate cannot be used"),
+        }
+    }
+
+    /// Renews the certificate in the last third of its life and takes up what others renew, for
+    /// ever.
+    pub async fn follow(self) {
+        let (mut next, mut given_up) = (Instant::now(), None);
+        loop {
+            self.take_up();
+            let (now, pair) = (self.0.clock.now(), self.0.identity.pair());
+            let due = pair.is_due(now) && Instant::now() >= next;
+            if due && given_up != Some(pair.thumbprint) {
+                next = Instant::now() + PATIENCE;
+                if let Err(error) = self.renew().await {
+                    let hopeless = matches!(&error, Error::Renewal(why) if !why.may_pass());
+                    given_up = hopeless.then_some(pair.thumbprint);
+                    let until = clock::day(pair.to).to_string();
+                    tracing::warn!(%error, until, "a client's certificate ends soon");
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn source(&self, name: &str) -> Result<Source, Error> {
+        let way = self.0.way.load();
+        let source = way.sources.get(name).cloned();
+        source.ok_or_else(|| Error::PurposeUnknown(name.to_owned()))
     }
 }
 
@@ -196,8 +263,13 @@ impl Service<Request<Body>> for Authorized {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let (channel, source) = (self.channel.clone(), self.source.clone());
+        // Taken together: a voucher is bound to the certificate that its channel presents.
+        let way = self.gateway.0.way.load_full();
+        let purpose = self.purpose.clone();
         Box::pin(async move {
+            let source = way.sources.get(&purpose);
+            let source =
+                source.ok_or_else(|| Error::PurposeUnknown(purpose.clone()).to_status())?;
             let voucher = match request.extensions_mut().remove::<Grant>() {
                 Some(grant) => source.on_behalf(&grant).await,
                 None => source.voucher().await,
@@ -207,7 +279,12 @@ impl Service<Request<Body>> for Authorized {
                 .map_err(|_| Status::internal("voucher is no header value"))?;
             request.headers_mut().insert("authorization", bearer);
             insert_trace(&mut request);
-            let response = channel.oneshot(request).await.map_err(unreachable)?;
+            let response = way
+                .channel
+                .clone()
+                .oneshot(request)
+                .await
+                .map_err(unreachable)?;
             if response
                 .headers()
                 .get("grpc-status")
@@ -237,18 +314,8 @@ pub fn read_client_file(folder: &Path) -> Result<ClientFile, Error> {
 ///
 /// When a file is missing or the address makes no sense.
 pub fn channel(address: &str, folder: &Path, ca: &Path) -> Result<Channel, Error> {
-    let certificate = secret::read(&folder.join("tls.pem"))?;
-    let key = secret::read(&folder.join("tls.key"))?;
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(secret::read(ca)?.as_bytes()))
-        .identity(Identity::from_pem(certificate.as_bytes(), key.as_bytes()));
-    let endpoint = Endpoint::from_shared(address.to_owned())?
-        .tls_config(tls)?
-        .connect_timeout(Duration::from_secs(5))
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_while_idle(true)
-        .tcp_nodelay(true);
-    Ok(endpoint.connect_lazy())
+    let identity = tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"))?;
+    way::channel(address, &identity, ca)
 }
 
 /// Repeats a call that the gateway says it did not process, at most three times in all.
@@ -325,11 +392,15 @@ impl std::fmt::Debug for Gateway {
         write!(
             f,
             "Gateway({} as {})",
-            self.file.gateway, self.file.client_id
+            self.0.file.gateway, self.0.file.client_id
         )
     }
 }
 
+/// How often the files of the certificate are looked at.
+const LOOK: Duration = Duration::from_secs(3);
+/// How long a renewal that failed is not tried again.
+const PATIENCE: Duration = Duration::from_hours(6);
 /// Reasons of the gateway, of an office's guard and of this client: nothing was processed.
 const NOTHING_PROCESSED: [&str; 6] = [
     "GATEWAY_KEYS_UNAVAILABLE",

@@ -28,9 +28,36 @@ pub struct Config {
     pub services: BTreeMap<String, Service>,
     /// Logs and spans.
     pub telemetry: Telemetry,
+    /// What opens the sealed keys.
+    #[serde(default)]
+    pub vault: Vault,
     /// The folder that relative paths start from.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// How the keys that give authority are kept; whoever loads the configuration knows.
+    #[serde(skip)]
+    pub at_rest: AtRest,
+    /// Folder of the credentials that systemd gave (`$CREDENTIALS_DIRECTORY`).
+    #[serde(skip)]
+    credentials: Option<PathBuf>,
+}
+
+/// How the keys that give authority are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AtRest {
+    /// As plain files, in a sample.
+    Plain,
+    /// Sealed with the passphrase of the installation.
+    #[default]
+    Sealed,
+}
+
+/// What opens the sealed keys.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// File with the passphrase; the systemd credential `varco-passphrase` when left out.
+    pub passphrase: Option<PathBuf>,
 }
 
 /// The municipality.
@@ -43,6 +70,8 @@ pub struct Comune {
     pub nome: String,
     /// PEM of the comune's own certification authority.
     pub ca: PathBuf,
+    /// Key of that authority, in the vault of the gateway that issues; none issues without it.
+    pub ca_key: Option<PathBuf>,
 }
 
 /// The gateway.
@@ -194,7 +223,15 @@ impl Config {
             std::fs::read_to_string(file).map_err(|error| Error::Read(file.to_owned(), error))?;
         let folder = file.parent().unwrap_or(Path::new(".")).to_owned();
         let name = file.display().to_string();
-        Self::parse(&text, &name, defaults, environment).map(|config| Self { folder, ..config })
+        let environment: Vec<(String, String)> = environment.collect();
+        let given = environment.iter().find(|(name, _)| name == CREDENTIALS);
+        let credentials = given.map(|(_, folder)| PathBuf::from(folder));
+        let config = Self::parse(&text, &name, defaults, environment.into_iter())?;
+        Ok(Self {
+            folder,
+            credentials,
+            ..config
+        })
     }
 
     fn parse(
@@ -234,6 +271,14 @@ impl Config {
     #[must_use]
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The file with the passphrase of the vault: the one that is named, or systemd's credential.
+    #[must_use]
+    pub fn passphrase(&self) -> Option<PathBuf> {
+        let named = self.vault.passphrase.as_ref().map(|file| self.path(file));
+        let credential = || Some(self.credentials.as_ref()?.join(PASSPHRASE));
+        named.or_else(credential)
     }
 
     /// The gateway's name as an issuer: the origin of the token address.
@@ -361,6 +406,10 @@ fn one_line(text: &str) -> String {
 }
 
 const ROTATION_DAYS: RangeInclusive<u32> = 1..=400;
+/// Where systemd tells a service the folder of its credentials (systemd.exec(5)).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// Name of the credential with the passphrase.
+const PASSPHRASE: &str = "varco-passphrase";
 const SNAPSHOT_SECONDS: RangeInclusive<u64> = 5..=300;
 
 #[cfg(test)]

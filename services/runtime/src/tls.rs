@@ -5,21 +5,26 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
+use crate::clock::{self, Clock};
 use crate::secret;
 
+pub mod kept;
 pub mod listed;
+pub mod pair;
 
+use kept::{Kept, Pair};
 use listed::{Listed, OwnOrListed};
 
 /// Whose certificates a listener takes.
@@ -59,12 +64,9 @@ pub enum Error {
     Verifier(#[from] rustls::client::VerifierBuilderError),
 }
 
-/// A certificate chain with its private key.
-#[derive(Debug)]
-pub struct Identity {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-}
+/// A certificate chain with its private key; what was made from it presents the pair of now.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<Kept>);
 
 /// What a listener speaks TLS with.
 #[derive(Clone, Debug)]
@@ -80,6 +82,10 @@ pub struct Peer {
     pub thumbprint: [u8; 32],
     /// URIs in its subject alternative names, when the comune's own authority wrote them.
     pub uris: Vec<String>,
+    /// Names under which it serves TLS, when the comune's own authority wrote them.
+    pub hosts: Vec<String>,
+    /// How long its certificate lives, from its first day to its last.
+    pub life: Duration,
 }
 
 impl Identity {
@@ -87,21 +93,53 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or holds no PEM of its kind.
+    /// When a file cannot be read or holds no PEM of its kind, or the two do not fit.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, Error> {
-        let chain = certificates(
-            &secret::read(certificate)?,
-            &certificate.display().to_string(),
-        )?;
-        let key = PrivateKeyDer::from_pem_slice(secret::read(key)?.as_bytes())
-            .map_err(|_| Error::Pem(key.display().to_string(), "private key"))?;
-        Ok(Self { chain, key })
+        Ok(Self(Arc::new(Kept::load(certificate, key)?)))
     }
 
     /// SHA-256 of the leaf certificate.
     #[must_use]
     pub fn thumbprint(&self) -> [u8; 32] {
-        self.chain.first().map_or([0; 32], |leaf| sha256(leaf))
+        self.0.now().thumbprint
+    }
+
+    /// The pair as it is presented now.
+    #[must_use]
+    pub fn pair(&self) -> Arc<Pair> {
+        self.0.now()
+    }
+
+    /// Looks at the files again; says whether another pair is presented from now on.
+    #[must_use]
+    pub fn refresh(&self) -> bool {
+        self.0.refresh()
+    }
+
+    /// Looks at the files every few seconds, for ever.
+    pub async fn watch(self) {
+        loop {
+            self.0.refresh();
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Looks at the files every few seconds, for ever, and warns once a day from thirty days
+    /// before the end.
+    pub async fn follow(self, clock: Clock) {
+        let mut told = None;
+        loop {
+            self.0.refresh();
+            let now = clock.now();
+            let (end, today) = (self.pair().to, clock::day(now));
+            if end.as_second() - now.as_second() < SOON && told != Some(today) {
+                told = Some(today);
+                let file = self.0.file().map(|file| file.display().to_string());
+                let until = clock::day(end).to_string();
+                tracing::warn!(file, until, "a certificate ends soon: renew it");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 
@@ -122,7 +160,9 @@ impl Server {
         let verdict = self.own.verify_client_cert(leaf, others, UnixTime::now());
         Some(Peer {
             thumbprint: sha256(leaf),
-            uris: verdict.map_or_else(|_| Vec::new(), |_| uris(leaf)),
+            uris: names(leaf, &verdict, uri),
+            hosts: names(leaf, &verdict, host),
+            life: life(leaf),
         })
     }
 }
@@ -161,7 +201,7 @@ pub fn roots_from_pem(pem: &str, origin: &str) -> Result<Arc<RootCertStore>, Err
 ///
 /// # Errors
 ///
-/// When certificate and key do not fit.
+/// When the roots are unusable.
 pub fn server(identity: &Identity, clients: Clients, protocols: &[&str]) -> Result<Server, Error> {
     let provider = Arc::new(provider());
     let own = WebPkiClientVerifier::builder_with_provider(clients.roots, Arc::clone(&provider));
@@ -176,7 +216,7 @@ pub fn server(identity: &Identity, clients: Clients, protocols: &[&str]) -> Resu
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+        .with_cert_resolver(Arc::clone(&identity.0) as Arc<_>);
     config.alpn_protocols = protocols
         .iter()
         .map(|name| name.as_bytes().to_vec())
@@ -191,7 +231,7 @@ pub fn server(identity: &Identity, clients: Clients, protocols: &[&str]) -> Resu
 ///
 /// # Errors
 ///
-/// When certificate and key do not fit.
+/// When the roots are unusable.
 pub fn client(
     identity: Option<&Identity>,
     roots: &Arc<RootCertStore>,
@@ -201,9 +241,7 @@ pub fn client(
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(Arc::clone(roots));
     let mut config = match identity {
-        Some(identity) => {
-            config.with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?
-        }
+        Some(identity) => config.with_client_cert_resolver(Arc::clone(&identity.0) as Arc<_>),
         None => config.with_no_client_auth(),
     };
     config.alpn_protocols = protocols
@@ -258,19 +296,49 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-fn uris(leaf: &CertificateDer<'_>) -> Vec<String> {
+/// What the comune's own authority wrote as alternative names; what others wrote is nobody's name.
+fn names<T>(
+    leaf: &CertificateDer<'_>,
+    verdict: &Result<ClientCertVerified, rustls::Error>,
+    wanted: fn(&GeneralName<'_>) -> Option<T>,
+) -> Vec<T> {
     let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
         return Vec::new();
     };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else {
-        return Vec::new();
-    };
-    let uri = |name: &GeneralName<'_>| match name {
+    match (verdict, parsed.subject_alternative_name()) {
+        (Ok(_), Ok(Some(names))) => {
+            let names = names.value.general_names.iter();
+            names.filter_map(wanted).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn life(leaf: &CertificateDer<'_>) -> Duration {
+    let parsed = X509Certificate::from_der(leaf);
+    let validity = parsed.map(|(_, parsed)| parsed.validity().clone());
+    let seconds = validity.map_or(0, |it| it.not_after.timestamp() - it.not_before.timestamp());
+    Duration::from_secs(seconds.unsigned_abs())
+}
+
+fn uri(name: &GeneralName<'_>) -> Option<String> {
+    match name {
         GeneralName::URI(uri) => Some((*uri).to_owned()),
         _ => None,
-    };
-    names.value.general_names.iter().filter_map(uri).collect()
+    }
 }
+
+fn host(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(host) => Some((*host).to_owned()),
+        _ => None,
+    }
+}
+
+/// How often files of certificates are looked at.
+const LOOK: Duration = Duration::from_secs(3);
+/// Thirty days, in seconds.
+pub const SOON: i64 = 30 * 24 * 3600;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ mod credentials;
 mod databases;
 mod machine;
 mod network;
+mod sealing;
 
 /// What `varco doctor` is told.
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,7 @@ pub async fn run(_args: Args, common: &Common) -> Result<(), Failure> {
     findings.push(machine::sync_time(&config));
     findings.extend(credentials::certificates(&config, now));
     findings.extend(credentials::keys(&config));
+    findings.extend(sealing::check(&config));
     findings.extend(databases::check(&config).await);
     findings.extend(network::ports(&config).await);
     findings.extend(network::upstreams(common).await);

@@ -15,7 +15,7 @@ use varco_runtime::store::Db;
 
 use super::client_files::{self, Applied};
 use super::idle_gateway::IdleGateway;
-use super::staging::Staging;
+use super::staging::{Making, Staging};
 use super::{expired_voucher, identities, population, ports};
 use crate::configuration;
 use crate::failure::Failure;
@@ -30,7 +30,7 @@ use crate::town::roles::ROLES;
 ///
 /// When the folder cannot be written to; it is then as it was, or the next start cleans it up.
 pub async fn create(folder: &Path, base: u16, clock: &Clock) -> Result<(), Failure> {
-    let staging = Staging::begin(folder, clock.uuid())?;
+    let staging = Staging::begin(folder, clock.uuid(), Making::Sample)?;
     match build(staging.path(), base, clock).await {
         Ok(()) => Ok(staging.settle()?),
         Err(failure) => {
@@ -57,6 +57,14 @@ fn configure(folder: &Path, base: u16) -> Result<Config, Failure> {
     let telemetry = [("format", "text"), ("log", "warn")];
     let telemetry = telemetry.map(|(key, text)| (key.to_owned(), Value::String(text.to_owned())));
     let mut table = Table::new();
+    let authority = (
+        "ca_key".to_owned(),
+        Value::String(identities::CA_KEY.to_owned()),
+    );
+    table.insert(
+        "comune".to_owned(),
+        Value::Table([authority].into_iter().collect()),
+    );
     table.insert(
         "telemetry".to_owned(),
         Value::Table(telemetry.into_iter().collect()),

@@ -10,6 +10,7 @@ use varco_runtime::client::read_client_file;
 use varco_runtime::config::Config;
 use varco_runtime::pki::{self, Ca, Holder, KeyKind};
 use varco_runtime::secret;
+use varco_runtime::tls::pair;
 
 use crate::certificate;
 use crate::failure::Failure;
@@ -49,18 +50,7 @@ pub fn create_assertion_key(folder: &Path, kind: KeyKind) -> Result<(), Failure>
 ///
 /// When the folder cannot be written to.
 pub fn issue_gateway(ca: &Ca, config: &Config, now: Timestamp) -> Result<(), Failure> {
-    let host = config.gateway.host.clone();
-    let names = if host == "localhost" {
-        Vec::new()
-    } else {
-        vec![host]
-    };
-    let uri = format!("{}/gateway", config.trust_domain());
-    let holder = Holder {
-        name: "gateway".to_owned(),
-        uri,
-        serves: Some(names),
-    };
+    let holder = Holder::gateway(&config.trust_domain(), &config.gateway.host);
     issue(
         ca,
         &config.path(Path::new("services/gateway")),
@@ -81,19 +71,17 @@ pub fn issue_member(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let domain = config.trust_domain();
-    let (uri, serves) = match member.kind {
-        MemberKind::Client => (format!("{domain}/client/{id}"), None),
-        MemberKind::Office => (
-            format!("{domain}/client/{id}"),
-            Some(vec![office_host(member)]),
-        ),
-        MemberKind::Operator => (format!("{domain}/operator/{id}"), None),
+    let holder = match member.kind {
+        MemberKind::Client => Holder::client(&domain, id),
+        // An office serves, and calls as a client.
+        MemberKind::Office => Holder {
+            serves: Some(vec![pki::service_host(member.name)]),
+            ..Holder::client(&domain, id)
+        },
+        MemberKind::Operator => Holder::operator(&domain, id),
     };
-    let holder = Holder {
-        name: member.name.to_owned(),
-        uri,
-        serves,
-    };
+    let name = member.name.to_owned();
+    let holder = Holder { name, ..holder };
     issue(ca, &config.path(Path::new(&member.folder())), &holder, now)
 }
 
@@ -118,18 +106,18 @@ pub fn renew(config: &Config, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A name that no other certificate bears, so that the gateway takes no office for another.
-fn office_host(member: &Member) -> String {
-    format!("{}.varco.internal", member.name)
-}
-
-fn issue(ca: &Ca, folder: &Path, holder: &Holder, now: Timestamp) -> Result<(), Failure> {
+/// Issues a certificate with a fresh key into a folder, `tls.pem` and `tls.key`.
+///
+/// # Errors
+///
+/// When the folder cannot be written to.
+pub fn issue(ca: &Ca, folder: &Path, holder: &Holder, now: Timestamp) -> Result<(), Failure> {
     fs::create_dir_all(folder)?;
     let leaf = ca.issue(holder, now)?;
-    secret::write(&folder.join("tls.key"), leaf.key.as_bytes())?;
-    Ok(secret::write_public(
+    Ok(pair::replace(
         &folder.join("tls.pem"),
-        leaf.certificate.as_bytes(),
+        &folder.join("tls.key"),
+        &leaf,
     )?)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use varco_gateway::Gateway;
 use varco_gateway::registry::apply::Mode;
+use varco_gateway::registry::entry::Kind;
 use varco_gateway::registry::scope::Who;
 use varco_proto::registry::v1::{Change, Document};
 use varco_runtime::clock::Clock;
@@ -30,6 +31,14 @@ impl IdleGateway {
         let tasks = Tasks::default();
         let gateway = Gateway::open(config, clock.clone(), tasks.clone()).await?;
         Ok(Self { gateway, tasks })
+    }
+
+    /// Whether the registry holds nothing, or one operator of that name.
+    #[must_use]
+    pub fn knows_at_most(&self, operator: &str) -> bool {
+        let snapshot = self.gateway.registry().snapshot();
+        let mut entries = snapshot.all();
+        entries.all(|row| row.kind == Kind::Operator && row.name == operator)
     }
 
     /// Makes the registry hold what a document declares.

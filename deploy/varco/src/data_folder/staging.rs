@@ -4,8 +4,9 @@
 //! point. When it is whole it becomes `.ready` in one step, and from then on whoever comes next
 //! finishes the move. The configuration moves last: a folder that has it is whole.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -26,6 +27,15 @@ pub enum Content {
     Whole,
 }
 
+/// What is being built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Making {
+    /// A real comune.
+    Comune,
+    /// A sample municipality.
+    Sample,
+}
+
 /// A folder that is being built.
 #[derive(Debug)]
 pub struct Staging {
@@ -39,10 +49,14 @@ impl Staging {
     /// # Errors
     ///
     /// When the folder cannot be written to.
-    pub fn begin(target: &Path, id: Uuid) -> io::Result<Self> {
+    pub fn begin(target: &Path, id: Uuid, what: Making) -> io::Result<Self> {
         let path = target.join(format!("{UNFINISHED}{id}"));
-        fs::create_dir(&path)?;
-        fs::write(path.join(sample::MARKER), sample::MARKER_TEXT)?;
+        let (marker, text) = match what {
+            Making::Comune => (MARKER, MARKER_TEXT),
+            Making::Sample => (sample::MARKER, sample::MARKER_TEXT),
+        };
+        DirBuilder::new().mode(0o700).create(&path)?;
+        fs::write(path.join(marker), text)?;
         Ok(Self {
             target: target.to_owned(),
             path,
@@ -118,7 +132,7 @@ pub fn recover(folder: &Path) -> io::Result<()> {
 /// Says that a folder is none of ours, or has lost its configuration.
 #[must_use]
 pub fn foreign(folder: &Path) -> Failure {
-    if folder.join(sample::MARKER).exists() {
+    if is_marked(folder) {
         return Failure::new(
             folder.join(configuration::FILE).display(),
             "the file is missing",
@@ -154,11 +168,22 @@ fn finish(target: &Path) -> io::Result<()> {
 /// Ours by its name and by the marker in it; the marker is the first thing in it.
 fn is_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let marked = path.join(sample::MARKER).exists();
     let empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    name.starts_with(UNFINISHED) && (marked || empty())
+    name.starts_with(UNFINISHED) && (is_marked(path) || empty())
 }
 
+fn is_marked(path: &Path) -> bool {
+    let markers = [MARKER, sample::MARKER];
+    markers.iter().any(|marker| path.join(marker).exists())
+}
+
+/// Name of the file that marks a folder as a real comune's.
+const MARKER: &str = "COMUNE";
+/// What that mark says.
+const MARKER_TEXT: &str = "\
+Questa cartella appartiene a un comune reale: l'ha preparata `varco init`.
+Le chiavi (keys, ca.key) sono cifrate con la frase d'accesso che la configurazione indica.
+";
 const UNFINISHED: &str = ".new-";
 const READY: &str = ".ready";
 
@@ -193,8 +218,20 @@ mod tests {
     #[test]
     fn an_unfinished_folder_is_removed() {
         let folder = folder();
-        let staging = Staging::begin(folder.path(), Uuid::nil()).unwrap();
+        let staging = Staging::begin(folder.path(), Uuid::nil(), Making::Sample).unwrap();
         fs::write(staging.path().join("ca.pem"), "half").unwrap();
+
+        assert_eq!(content(folder.path()).unwrap(), Content::Empty);
+        recover(folder.path()).unwrap();
+
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_unfinished_comune_is_removed_too() {
+        let folder = folder();
+        let staging = Staging::begin(folder.path(), Uuid::nil(), Making::Comune).unwrap();
+        fs::write(staging.path().join("ca.key"), "half").unwrap();
 
         assert_eq!(content(folder.path()).unwrap(), Content::Empty);
         recover(folder.path()).unwrap();
@@ -217,7 +254,7 @@ mod tests {
     #[test]
     fn an_interrupted_move_is_finished() {
         let folder = folder();
-        let staging = Staging::begin(folder.path(), Uuid::nil()).unwrap();
+        let staging = Staging::begin(folder.path(), Uuid::nil(), Making::Sample).unwrap();
         fs::write(staging.path().join("ca.pem"), "whole").unwrap();
         fs::write(staging.path().join(configuration::FILE), "").unwrap();
         fs::rename(staging.path(), folder.path().join(READY)).unwrap();

@@ -17,6 +17,7 @@ pub struct Sockets {
     control: Listener,
     probes: Listener,
     listed: Listed,
+    identity: Identity,
 }
 
 impl Sockets {
@@ -51,7 +52,14 @@ impl Sockets {
             control: Listener::bind(gateway.control, Some(control)).await?,
             probes: Listener::bind(gateway.probes, None).await?,
             listed,
+            identity,
         })
+    }
+
+    /// The certificate that the listeners present, to be followed while they serve.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 
     /// Joins each socket with what answers on it; from now on the registry's list counts.

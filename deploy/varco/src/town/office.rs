@@ -26,6 +26,7 @@ use crate::failure::Failure;
 pub struct Sockets {
     grpc: Listener,
     public: Option<Listener>,
+    identity: Identity,
 }
 
 /// An office that is ready to serve.
@@ -58,7 +59,11 @@ impl Sockets {
             Some(address) => Some(Listener::bind(address, None).await?),
             None => None,
         };
-        Ok(Self { grpc, public })
+        Ok(Self {
+            grpc,
+            public,
+            identity,
+        })
     }
 }
 
@@ -77,6 +82,7 @@ impl Office {
         let opened = async {
             let service = section(role.name, &config)?;
             let db = Db::open(&service.database, &config.folder, role.migrations).await?;
+            tasks.spawn_until_stop(sockets.identity.clone().follow(clock.clone()));
             let parts = parts(service, &config, db.clone(), (clock.clone(), tasks))?;
             let served = (role.open)(parts).0.await?;
             let guard = guard(role.name, service, &config, clock)?;
@@ -136,6 +142,7 @@ fn parts(
 ) -> Result<Parts, Failure> {
     let ca = config.path(&config.comune.ca);
     let gateway = Gateway::open(&config.path(&service.client), &ca, &clock)?;
+    tasks.spawn_until_stop(gateway.clone().follow());
     let folder = config.path(&service.folder);
     create_folder(&folder)?;
     Ok(Parts {

@@ -305,6 +305,8 @@ fn certificate_must_be_the_clients_own_and_binds() {
     let peer = |id: Uuid| Peer {
         thumbprint: [7; 32],
         uris: vec![format!("spiffe://c_z999/client/{id}")],
+        hosts: Vec::new(),
+        life: std::time::Duration::from_secs(3600),
     };
     let (own, other) = (peer(client()), peer(id(888)));
     let proof = proof(&key(KeyKind::Ed25519), HTU, None, NOW);

@@ -3,6 +3,7 @@
 use rcgen::{CertificateParams, KeyPair, SanType};
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::clock::Clock;
@@ -47,10 +48,12 @@ impl Comune {
 }
 
 fn identity(certificate: &str, key: &str) -> Identity {
-    Identity {
-        chain: certificates(certificate, "certificate").unwrap(),
-        key: PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-    }
+    let leaf = Leaf {
+        certificate: certificate.to_owned(),
+        key: Zeroizing::new(key.to_owned()),
+    };
+    let pair = Pair::parse(leaf, ("certificate", "key")).unwrap();
+    Identity(Arc::new(Kept::fixed(pair)))
 }
 
 /// The gateway's identity, from the comune's authority.
@@ -105,8 +108,13 @@ async fn listed_certificate_is_taken_by_its_thumbprint_and_not_by_its_names() {
 
     let peer = comune.meets(&stranger).await.unwrap();
 
-    let (thumbprint, uris) = (stranger.thumbprint(), Vec::new());
-    assert_eq!(peer, Peer { thumbprint, uris });
+    let expected = Peer {
+        thumbprint: stranger.thumbprint(),
+        uris: Vec::new(),
+        hosts: Vec::new(),
+        life: peer.life,
+    };
+    assert_eq!(peer, expected);
 }
 
 #[tokio::test]
@@ -125,4 +133,140 @@ fn no_suite_of_an_older_version_is_offered() {
 
     assert!(!suites.is_empty());
     assert!(suites.iter().all(|suite| suite.tls13().is_some()));
+}
+
+/// A folder with the gateway's pair, and the pair that is to replace it.
+struct Renewal {
+    _folder: tempfile::TempDir,
+    certificate: std::path::PathBuf,
+    key: std::path::PathBuf,
+    ca: Ca,
+}
+
+impl Renewal {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (ca, _) = Ca::generate("Comune di Esempio", Clock::system().now()).unwrap();
+        let renewal = Self {
+            certificate: folder.path().join("tls.pem"),
+            key: folder.path().join("tls.key"),
+            _folder: folder,
+            ca,
+        };
+        renewal.replace(&renewal.leaf());
+        renewal
+    }
+
+    fn leaf(&self) -> Leaf {
+        let holder = Holder::gateway("spiffe://c_z999", "localhost");
+        self.ca.issue(&holder, Clock::system().now()).unwrap()
+    }
+
+    fn replace(&self, with: &Leaf) {
+        pair::replace(&self.certificate, &self.key, with).unwrap();
+    }
+
+    fn load(&self) -> Identity {
+        Identity::load(&self.certificate, &self.key).unwrap()
+    }
+
+    /// What a kill before the last step of a replacement leaves.
+    fn interrupt(&self, with: &Leaf, key_arrived: bool) {
+        let both = format!("{}\n{}", with.key.trim_end(), with.certificate);
+        std::fs::write(self.certificate.with_extension("pair"), both).unwrap();
+        if key_arrived {
+            std::fs::write(&self.key, with.key.as_bytes()).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn renewed_pair_is_presented_without_a_restart() {
+    let renewal = Renewal::new();
+    let identity = renewal.load();
+    let roots = roots_from_pem(renewal.ca.pem(), "ca").unwrap();
+    let clients = Clients {
+        certificate: ClientCertificate::Required,
+        roots,
+        listed: Listed::default(),
+    };
+    let server = server(&identity, clients, &[]).unwrap();
+    let (ca, listed) = (renewal.ca, Listed::default());
+    let comune = Comune { ca, listed, server };
+    let fresh = comune.ca.issue(
+        &Holder::gateway("spiffe://c_z999", "localhost"),
+        Clock::system().now(),
+    );
+    let fresh = fresh.unwrap();
+
+    pair::replace(&renewal.certificate, &renewal.key, &fresh).unwrap();
+    let changed = (identity.refresh(), identity.refresh());
+    let peer = comune.meets(&identity).await.unwrap();
+
+    assert_eq!(changed, (true, false));
+    assert_eq!(Some(peer.thumbprint), thumbprint(&fresh.certificate));
+    assert_eq!(peer.hosts, ["localhost"]);
+}
+
+#[test]
+fn pair_that_does_not_fit_leaves_the_old_one_in_use() {
+    let renewal = Renewal::new();
+    let identity = renewal.load();
+    let old = identity.thumbprint();
+
+    std::fs::write(&renewal.certificate, renewal.leaf().certificate).unwrap();
+    let changed = identity.refresh();
+    std::fs::remove_file(&renewal.certificate).unwrap();
+
+    assert!(!changed && !identity.refresh());
+    assert_eq!(identity.thumbprint(), old);
+    assert!(Identity::load(&renewal.certificate, &renewal.key).is_err());
+}
+
+#[test]
+fn replacement_killed_before_the_key_has_arrived_leaves_the_old_pair() {
+    let renewal = Renewal::new();
+    let old = renewal.load().thumbprint();
+
+    renewal.interrupt(&renewal.leaf(), false);
+
+    assert_eq!(renewal.load().thumbprint(), old);
+}
+
+#[test]
+fn replacement_killed_between_key_and_certificate_is_finished_by_whoever_reads() {
+    let renewal = Renewal::new();
+    let fresh = renewal.leaf();
+
+    renewal.interrupt(&fresh, true);
+    let found = renewal.load().thumbprint();
+
+    let stored = std::fs::read_to_string(&renewal.certificate).unwrap();
+    assert_eq!(Some(found), thumbprint(&fresh.certificate));
+    assert_eq!(stored, fresh.certificate);
+    assert!(!renewal.certificate.with_extension("pair").exists());
+}
+
+#[test]
+fn stale_pair_does_not_win_over_a_key_that_somebody_else_brought() {
+    let renewal = Renewal::new();
+    renewal.interrupt(&renewal.leaf(), false);
+
+    std::fs::write(&renewal.key, renewal.leaf().key.as_bytes()).unwrap();
+
+    assert!(Identity::load(&renewal.certificate, &renewal.key).is_err());
+}
+
+#[test]
+fn certificate_is_due_in_the_last_third_of_its_life() {
+    let renewal = Renewal::new();
+    let pair = renewal.load().pair();
+    let at = |third: i64| {
+        let (from, to) = (pair.from.as_second(), pair.to.as_second());
+        jiff::Timestamp::from_second(from + (to - from) * third / 3).unwrap()
+    };
+
+    assert!(!pair.is_due(at(1)));
+    assert!(pair.is_due(at(2)));
+    assert!(pair.is_due(at(4)));
 }

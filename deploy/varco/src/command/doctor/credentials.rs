@@ -11,32 +11,24 @@ use varco_runtime::config::Config;
 use super::Finding;
 use crate::certificate;
 use crate::data_folder;
+use crate::operator::{CLIENTS, OPERATORS};
 
 /// When every certificate of the installation ends.
 pub fn certificates(config: &Config, now: Timestamp) -> Vec<Finding> {
+    let sample = data_folder::is_sample(&config.folder);
+    let told = |remedy| if sample { SAMPLE } else { remedy };
     let mut files = vec![
-        config.path(&config.comune.ca),
-        config.path(&config.gateway.certificate),
+        (config.path(&config.comune.ca), told(AUTHORITY_ENDS)),
+        (config.path(&config.gateway.certificate), told(GATEWAY_ENDS)),
     ];
-    files.extend(
-        config
-            .services
-            .values()
-            .map(|service| config.path(&service.certificate)),
-    );
-    files.extend(
-        client_folders(config)
-            .into_iter()
-            .map(|folder| folder.join("tls.pem")),
-    );
-    let remedy = if data_folder::is_sample(&config.folder) {
-        "`varco up` issues it again at its next start"
-    } else {
-        "issue it again with the comune's authority"
-    };
+    let services = config.services.values();
+    let services = services.map(|service| config.path(&service.certificate));
+    let clients = client_folders(config).into_iter();
+    let others = services.chain(clients.map(|folder| folder.join("tls.pem")));
+    files.extend(others.map(|file| (file, told(HOLDER_ENDS))));
     files
         .iter()
-        .map(|file| certificate(file, now, remedy))
+        .map(|(file, remedy)| certificate(file, now, remedy))
         .collect()
 }
 
@@ -67,10 +59,18 @@ pub fn keys(config: &Config) -> Vec<Finding> {
     files.push(config.path(&config.gateway.key));
     for service in config.services.values() {
         files.push(config.path(&service.key));
-        files.push(config.path(&service.client).join("assertion.key"));
+        let client = config.path(&service.client);
+        // A service of a new comune is no client before it is registered as one.
+        if client.join("client.json").exists() {
+            files.push(client.join("assertion.key"));
+        }
     }
     for folder in client_folders(config) {
-        files.extend(["tls.key", "assertion.key"].map(|name| folder.join(name)));
+        files.push(folder.join("tls.key"));
+        // An operator of a real comune signs no assertions.
+        if folder.join("client.json").exists() {
+            files.push(folder.join("assertion.key"));
+        }
     }
     if data_folder::is_sample(&config.folder) {
         files.push(config.folder.join("ca.key"));
@@ -109,10 +109,8 @@ fn signing_keys(folder: &Path) -> Vec<PathBuf> {
 
 /// Folders of clients and operators, where the installation keeps them.
 fn client_folders(config: &Config) -> Vec<PathBuf> {
-    let entries = fs::read_dir(config.folder.join("clients"))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let places = [CLIENTS, OPERATORS].map(|place| config.folder.join(place));
+    let entries = places.iter().flat_map(fs::read_dir).flatten().flatten();
     let mut folders: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|path| path.join("tls.pem").exists())
@@ -121,7 +119,14 @@ fn client_folders(config: &Config) -> Vec<PathBuf> {
     folders
 }
 
-const OTHERS: u32 = 0o077;
+const AUTHORITY_ENDS: &str = "make a new authority before then and certify everybody with it";
+const GATEWAY_ENDS: &str =
+    "the gateway that holds the authority's key renews it while it runs: look in its log";
+const HOLDER_ENDS: &str = "its holder renews it while it runs; otherwise issue it again with `varco client certificate`, \
+     `varco service certificate` or `varco operator certificate`";
+const SAMPLE: &str = "`varco up` issues it again at its next start";
+/// What a mode must not grant to others.
+pub const OTHERS: u32 = 0o077;
 const DAY: i64 = 24 * 3600;
 /// A sample issues anew thirty days before the end, so less than that is worth a word.
 const SOON: i64 = 30;

@@ -44,3 +44,58 @@ async fn a_damaged_database_fails() {
         .unwrap();
     assert_eq!(found.level, Level::Fail);
 }
+
+#[test]
+fn plain_key_of_a_real_comune_fails_and_a_samples_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("keys")).unwrap();
+    fs::write(folder.path().join("keys/voucher.key"), "x").unwrap();
+    let file = folder.path().join(configuration::FILE);
+    fs::write(&file, "[vault]\npassphrase = \"passphrase\"\n").unwrap();
+    let passphrase = folder.path().join("passphrase");
+    fs::write(&passphrase, "corretto cavallo batteria").unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o644)).unwrap();
+
+    let real = sealing::check(&configuration::load(&file).unwrap());
+    fs::write(folder.path().join("CAMPIONE"), "").unwrap();
+    let sample = sealing::check(&configuration::load(&file).unwrap());
+
+    let failed: Vec<&str> = real
+        .iter()
+        .filter(|finding| finding.level == Level::Fail)
+        .map(|finding| finding.detail.as_str())
+        .collect();
+    assert_eq!(
+        failed,
+        ["it is missing", "others may read it", "it is a plain key"]
+    );
+    assert!(sample.iter().all(|finding| finding.level == Level::Ok));
+}
+
+#[test]
+fn certificate_within_thirty_days_of_its_end_is_worth_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(configuration::FILE);
+    fs::write(&file, "").unwrap();
+    let config = configuration::load(&file).unwrap();
+    let now = Clock::system().now();
+    let (ca, _) = varco_runtime::pki::Ca::generate("prova", now).unwrap();
+    let holder = varco_runtime::pki::Holder::operator("spiffe://c_z999", "rossi");
+    let leaf = ca.issue(&holder, now).unwrap();
+    fs::create_dir_all(folder.path().join("operators/rossi")).unwrap();
+    fs::write(
+        folder.path().join("operators/rossi/tls.pem"),
+        leaf.certificate,
+    )
+    .unwrap();
+    let level = |days: i64| {
+        let then = jiff::Timestamp::from_second(now.as_second() + days * 24 * 3600).unwrap();
+        let findings = credentials::certificates(&config, then);
+        let found = findings.into_iter().find(|it| it.check.contains("rossi"));
+        found.unwrap().level
+    };
+
+    assert_eq!(level(59), Level::Ok);
+    assert_eq!(level(61), Level::Warn);
+    assert_eq!(level(91), Level::Fail);
+}
