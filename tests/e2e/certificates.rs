@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -14,11 +15,14 @@ use varco_proto::gateway::v1::{HolderKind, IssueCertificateRequest, RenewCertifi
 use varco_proto::registry::v1::Kind;
 use varco_runtime::clock::Clock;
 use varco_runtime::pki::{self, Ca, Holder, KeyKind, csr, generate_key};
+use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::{self, Identity, pair};
 use varco_runtime::{client, secret};
 use varco_tests::calls::{reason, sha256, verify};
 use varco_tests::comune::Comune;
 use varco_tests::wait::until;
+
+use crate::PROGRAM;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn client_renews_its_certificate_and_calls_on() {
@@ -39,6 +43,46 @@ async fn client_renews_its_certificate_and_calls_on() {
     verify(&comune.client("tributi"), "verifica-residenza")
         .await
         .unwrap();
+    comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_in_the_last_third_of_its_certificate_renews_it_by_itself() {
+    let comune = Comune::start().await;
+    let folder = comune.client_folder("tributi");
+    let id = comune.client("tributi").file().client_id.clone();
+    let holder = Holder::client(&comune.config().trust_domain(), &id);
+    let two_months_ago = Clock::system().now() - Duration::from_hours(24 * 61);
+    let leaf = authority(&comune).issue(&holder, two_months_ago).unwrap();
+    let old = tls::thumbprint(&leaf.certificate).unwrap();
+    pair::replace(&folder.join("tls.pem"), &folder.join("tls.key"), &leaf).unwrap();
+    let (tributi, tasks) = (comune.client("tributi"), Tasks::default());
+    verify(&tributi, "verifica-residenza").await.unwrap();
+
+    tasks.spawn_until_stop(tributi.clone().follow());
+    until("a renewed certificate", async || {
+        (identity(&folder).thumbprint() != old).then_some(())
+    })
+    .await;
+    let called = verify(&tributi, "verifica-residenza").await;
+
+    assert!(called.is_ok(), "{called:?}");
+    tasks.drain(Duration::from_secs(5)).await;
+    comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operator_renews_with_the_command_line() {
+    let comune = Comune::start().await;
+    let before = identity(&comune.client_folder("amministratore")).thumbprint();
+
+    let renewed = comune.program(PROGRAM).done(&["operator", "renew"]).await;
+    let listed = comune.program(PROGRAM).json(&["get", "operator"]).await;
+
+    let after = identity(&comune.client_folder("amministratore")).thumbprint();
+    assert!(renewed.contains("good until"), "{renewed}");
+    assert_ne!(before, after);
+    assert!(!listed.as_array().unwrap().is_empty());
     comune.stop().await;
 }
 

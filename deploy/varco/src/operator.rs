@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use tonic::transport::Channel;
 use varco_proto::audit::v1::audit_service_client::AuditServiceClient;
 use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
-use varco_runtime::client;
+use varco_runtime::clock::{self, Clock};
 use varco_runtime::config::Config;
+use varco_runtime::{client, tls};
 
 use crate::cli::Common;
 use crate::failure::Failure;
+use crate::{certificate, output};
 
 /// Reaches the registry as an operator.
 ///
@@ -44,6 +46,13 @@ pub fn audit(name: &str, common: &Common) -> Result<AuditServiceClient<Channel>,
 pub fn channel(name: &str, config: &Config) -> Result<Channel, Failure> {
     let ca = config.path(&config.comune.ca);
     let folder = client_folder(name, config)?;
+    let end = certificate::validity(&folder.join("tls.pem"))?.to;
+    if end.as_second() - Clock::system().unix() < tls::SOON {
+        output::note(format!(
+            "the certificate of {name} ends on {}: renew it with `varco operator renew --as {name}`",
+            clock::day(end)
+        ));
+    }
     Ok(client::channel(&config.control_address(), &folder, &ca)?)
 }
 

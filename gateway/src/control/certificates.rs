@@ -41,7 +41,7 @@ pub struct CertificateApi {
 #[derive(Debug)]
 struct RenewalApi {
     gate: Arc<Gate>,
-    by_holder: DefaultKeyedRateLimiter<[u8; 32]>,
+    by_holder: DefaultKeyedRateLimiter<String>,
 }
 
 /// Puts an issued certificate on the registry's list of its holder.
@@ -109,7 +109,7 @@ impl RenewalService for RenewalApi {
         let peer = connection.and_then(|connection| connection.peer.clone());
         let peer = peer.ok_or_else(|| status(stranger()))?;
         let (holder, who, role) = presented(&peer, &self.gate).map_err(status)?;
-        if self.by_holder.check_key(&peer.thumbprint).is_err() {
+        if self.by_holder.check_key(&holder.uri).is_err() {
             return Err(status(hasty()));
         }
         self.by_holder.retain_recent();
@@ -341,8 +341,8 @@ fn hasty() -> Problem {
     Problem::new(
         Code::ResourceExhausted,
         "RATE_CLIENT",
-        "too many renewals of one certificate: wait a minute",
-        "troppi rinnovi dello stesso certificato: attendere un minuto",
+        "too many renewals by one holder: wait a minute",
+        "troppi rinnovi dello stesso titolare: attendere un minuto",
     )
     .retry_after(Duration::from_mins(1))
 }
@@ -354,5 +354,5 @@ const LAG: Duration = Duration::from_hours(1);
 /// Largest request: a PKCS#10 request of RSA 8192 with room.
 const MESSAGE: usize = 32 * 1024;
 const RENEW: &str = "varco.gateway.v1.RenewalService/RenewCertificate";
-/// Renewals a minute of one certificate.
+/// Renewals a minute of one holder.
 const RENEWALS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);

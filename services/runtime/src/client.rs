@@ -6,7 +6,7 @@
 //! for a moment, and the old voucher serves on. Calls are repeated only where the gateway says that
 //! nothing was processed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -18,12 +18,12 @@ use arc_swap::ArcSwap;
 use http::{HeaderValue, Request, Response};
 use serde::{Deserialize, Serialize};
 use tonic::body::Body;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
 
 use crate::clock::{self, Clock};
-use crate::https::{self, Https};
+use crate::https;
 use crate::jose::{self, PrivateKey};
 use crate::problem::{Problem, reason};
 use crate::trace::TraceContext;
@@ -31,8 +31,10 @@ use crate::{secret, tls};
 
 pub mod renewal;
 pub mod voucher;
+mod way;
 
 use voucher::{Source, Voucher};
+use way::Way;
 
 /// What a client knows of itself and of the gateway: the file `client.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,12 +77,6 @@ struct Inner {
     identity: tls::Identity,
     clock: Clock,
     way: ArcSwap<Way>,
-}
-
-/// What presents one certificate: the channel, and the vouchers that are bound to it.
-struct Way {
-    channel: Channel,
-    sources: HashMap<String, Source>,
 }
 
 /// A channel whose calls carry a voucher for one purpose.
@@ -255,27 +251,6 @@ impl Gateway {
     }
 }
 
-impl Way {
-    fn open(
-        file: &Arc<ClientFile>,
-        key: &PrivateKey,
-        identity: &tls::Identity,
-        ca: &Path,
-        clock: &Clock,
-    ) -> Result<Self, Error> {
-        let https = Https::new(tls::client(Some(identity), &tls::roots(ca)?, &[])?);
-        let source = |(name, entry): (&String, &PurposeEntry)| {
-            let purpose_id = entry.purpose_id.clone();
-            let source = Source::new(file, purpose_id, key.clone(), https.clone(), clock.clone());
-            (name.clone(), source)
-        };
-        Ok(Self {
-            channel: channel_as(&file.gateway, identity, ca)?,
-            sources: file.purposes.iter().map(source).collect(),
-        })
-    }
-}
-
 impl Service<Request<Body>> for Authorized {
     type Response = Response<Body>;
     type Error = Status;
@@ -334,21 +309,7 @@ pub fn read_client_file(folder: &Path) -> Result<ClientFile, Error> {
 /// When a file is missing or the address makes no sense.
 pub fn channel(address: &str, folder: &Path, ca: &Path) -> Result<Channel, Error> {
     let identity = tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"))?;
-    channel_as(address, &identity, ca)
-}
-
-fn channel_as(address: &str, identity: &tls::Identity, ca: &Path) -> Result<Channel, Error> {
-    let pair = identity.pair();
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(secret::read(ca)?.as_bytes()))
-        .identity(Identity::from_pem(&pair.certificate, pair.key.as_str()));
-    let endpoint = Endpoint::from_shared(address.to_owned())?
-        .tls_config(tls)?
-        .connect_timeout(Duration::from_secs(5))
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_while_idle(true)
-        .tcp_nodelay(true);
-    Ok(endpoint.connect_lazy())
+    way::channel(address, &identity, ca)
 }
 
 /// Repeats a call that the gateway says it did not process, at most three times in all.

@@ -13,10 +13,12 @@ use serde_json::json;
 use uuid::Uuid;
 use varco_proto::gateway::v1::certificate_service_client::CertificateServiceClient;
 use varco_proto::gateway::v1::{Certificate, HolderKind, IssueCertificateRequest};
+use varco_runtime::client::{self, renewal};
 use varco_runtime::clock::{self, Clock};
 use varco_runtime::config::Config;
 use varco_runtime::pki::{Ca, Holder, csr};
 use varco_runtime::secret::{self, Vault};
+use varco_runtime::tls::Identity;
 
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
@@ -43,6 +45,12 @@ pub enum ClientCommand {
         #[command(flatten)]
         issue: IssueArgs,
     },
+    /// Renews the certificate in a client's folder with a fresh key, by presenting it
+    Renew {
+        /// Client, by the name of its folder
+        #[arg(long, value_name = "NAME")]
+        client: String,
+    },
 }
 
 /// What `varco operator` is told.
@@ -64,6 +72,12 @@ pub enum OperatorCommand {
         /// The request, and how to issue
         #[command(flatten)]
         issue: IssueArgs,
+    },
+    /// Renews the certificate in an operator's folder with a fresh key, by presenting it
+    Renew {
+        /// Operator, by the name of the folder
+        #[arg(long = "as", value_name = "NAME", default_value = "amministratore")]
+        operator: String,
     },
 }
 
@@ -115,8 +129,12 @@ pub struct IssueArgs {
 ///
 /// When the request or the client is refused.
 pub async fn client(args: ClientArgs, common: &Common) -> Result<(), Failure> {
-    let ClientCommand::Certificate { client, issue } = args.command;
-    run(HolderKind::Client, client, issue, common).await
+    match args.command {
+        ClientCommand::Certificate { client, issue } => {
+            run(HolderKind::Client, client, issue, common).await
+        }
+        ClientCommand::Renew { client } => renew(&client, common).await,
+    }
 }
 
 /// Issues to an operator.
@@ -125,8 +143,12 @@ pub async fn client(args: ClientArgs, common: &Common) -> Result<(), Failure> {
 ///
 /// When the request or the operator is refused.
 pub async fn operator(args: OperatorArgs, common: &Common) -> Result<(), Failure> {
-    let OperatorCommand::Certificate { operator, issue } = args.command;
-    run(HolderKind::Operator, operator, issue, common).await
+    match args.command {
+        OperatorCommand::Certificate { operator, issue } => {
+            run(HolderKind::Operator, operator, issue, common).await
+        }
+        OperatorCommand::Renew { operator } => renew(&operator, common).await,
+    }
 }
 
 /// Issues to an office service.
@@ -166,6 +188,24 @@ async fn run(
         answer.into_inner().certificate.unwrap_or_default()
     };
     show(&certificate, &args, common.output)
+}
+
+/// Renews what lies in the folder of a client or an operator.
+async fn renew(name: &str, common: &Common) -> Result<(), Failure> {
+    let config = common.load_config()?;
+    let folder = operator::client_folder(name, &config)?;
+    let (file, ca) = (folder.join("tls.pem"), config.path(&config.comune.ca));
+    let identity = Identity::load(&file, &folder.join("tls.key"))?;
+    let renewed = renewal::renew(&config.issuer(), &folder, &ca, &identity).await;
+    renewed.map_err(|error| match &error {
+        client::Error::Renewal(renewal::Error::Refused(status)) => Refusal::from(status).into(),
+        _ => Failure::from(error),
+    })?;
+    let end = clock::day(Identity::load(&file, &folder.join("tls.key"))?.pair().to);
+    match common.output {
+        Output::Json => output::json(&json!({ "certificate": file, "until": end.to_string() })),
+        Output::Text => output::line(format!("{}: good until {end}", file.display())),
+    }
 }
 
 /// Issues with the authority's key itself; the registry is not asked.

@@ -43,10 +43,8 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
             "name the folder with --data",
         ));
     }
-    if common.data.join("varco.toml").exists() && !data_folder::is_sample(&common.data) {
-        let why = "it is not the folder of a sample municipality";
-        let remedy = "run its roles with `varco serve`, or name another folder with --data";
-        return Err(Failure::new(common.data.display().to_string(), why, remedy));
+    if common.data.join(configuration::FILE).exists() {
+        require_sample(&common.data)?;
     }
     let mut signals = Signals::listen()?;
     let clock = Clock::system();
@@ -60,6 +58,8 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
             return Err(Failure::new("varco up", why, "start it again"));
         }
     };
+    // An interrupted `varco init` may have been finished just now.
+    require_sample(&common.data)?;
     let config = &folder.config;
     let telemetry = telemetry::start(&config.telemetry, &config.gateway.instance)?;
     let town = Town::start(config.clone(), clock.clone()).await?;
@@ -73,6 +73,15 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     };
     signals.stop_or_abandon(stop).await;
     outcome
+}
+
+fn require_sample(folder: &Path) -> Result<(), Failure> {
+    if data_folder::is_sample(folder) {
+        return Ok(());
+    }
+    let why = "it is not the folder of a sample municipality";
+    let remedy = "run its roles with `varco serve`, or name another folder with --data";
+    Err(Failure::new(folder.display(), why, remedy))
 }
 
 /// Tells a person, and no pipe, why the first start takes longer.
@@ -107,6 +116,7 @@ fn announcement(config: &Config) -> String {
     format!(
         "{}: a sample municipality, nothing in it is real\n\n{table}\n\n\
          credentials in {folder}/clients/: {}\n\
+         keys in {folder}/keys and {folder}/ca.key, plain: whoever copies them signs for this town\n\
          registry in {folder}/registro.toml\n",
         config.comune.nome,
         names.join(", "),

@@ -14,6 +14,7 @@ use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::pki::{Ca, Holder};
 use varco_runtime::secret::{self, Vault};
+use zeroize::Zeroizing;
 
 use super::idle_gateway::IdleGateway;
 use super::staging::{self, Content, Making, Staging};
@@ -158,11 +159,12 @@ async fn appoint(config: &Config, comune: &Comune, clock: &Clock) -> Result<(), 
 }
 
 /// A passphrase of 160 random bits, in groups for people who must copy it.
-fn fresh_passphrase() -> Result<String, Failure> {
-    let mut bytes = [0; 20];
-    aws_lc_rs::rand::fill(&mut bytes)?;
-    let groups: Vec<String> = bytes.chunks(2).map(hex::encode).collect();
-    Ok(format!("{}\n", groups.join("-")))
+fn fresh_passphrase() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new([0; 20]);
+    aws_lc_rs::rand::fill(&mut *bytes)?;
+    let groups = bytes.chunks(2).map(hex::encode);
+    let groups = Zeroizing::new(groups.collect::<Vec<String>>());
+    Ok(Zeroizing::new(format!("{}\n", groups.join("-"))))
 }
 
 /// The passphrase that is made when none is given, within the folder.

@@ -59,7 +59,7 @@ pub async fn renew(
     ca: &Path,
     identity: &tls::Identity,
 ) -> Result<(), super::Error> {
-    let channel = super::channel_as(origin, identity, ca)?;
+    let channel = super::way::channel(origin, identity, ca)?;
     Ok(ask(channel, folder).await?)
 }
 

@@ -256,3 +256,17 @@ fn stale_pair_does_not_win_over_a_key_that_somebody_else_brought() {
 
     assert!(Identity::load(&renewal.certificate, &renewal.key).is_err());
 }
+
+#[test]
+fn certificate_is_due_in_the_last_third_of_its_life() {
+    let renewal = Renewal::new();
+    let pair = renewal.load().pair();
+    let at = |third: i64| {
+        let (from, to) = (pair.from.as_second(), pair.to.as_second());
+        jiff::Timestamp::from_second(from + (to - from) * third / 3).unwrap()
+    };
+
+    assert!(!pair.is_due(at(1)));
+    assert!(pair.is_due(at(2)));
+    assert!(pair.is_due(at(4)));
+}
