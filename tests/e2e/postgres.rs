@@ -131,7 +131,7 @@ async fn rotation_on_one_gateway_is_followed_by_the_other() {
     };
     town.start();
     assert_eq!(town.terminate(), Some(0));
-    std::fs::remove_file(town.data().join("CAMPIONE")).unwrap();
+    varco_tests::folder::make_real(&town.data());
     let one = serve(&town, "gateway", &[]);
     let office = serve(&town, "anagrafe", &[]);
     let two = serve(&town, "gateway", &second_gateway(&town));

@@ -72,7 +72,7 @@ async fn assertion_shown_to_two_gateways_at_once_gives_one_voucher() {
     let mut town = town.with("VARCO_GATEWAY__LIMITS__TOKENS_PER_SECOND", "1000");
     town.start();
     assert_eq!(town.terminate(), Some(0));
-    std::fs::remove_file(town.data().join("CAMPIONE")).unwrap();
+    varco_tests::folder::make_real(&town.data());
     let gateways = [
         serve(&town, "gateway", &[]),
         serve(&town, "gateway", &second_gateway(&town)),
