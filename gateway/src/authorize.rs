@@ -278,6 +278,9 @@ pub fn decide(
     {
         return Err(Reason::MethodNotInPurpose);
     }
+    if claims.act.is_some() && !purpose.content.chained {
+        return Err(Reason::MethodNotInPurpose);
+    }
     let contract = found.descriptor.contract;
     let compiled = contract.methods.get(method).ok_or(Reason::MethodUnknown)?;
     let office = snapshot

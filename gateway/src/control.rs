@@ -1,7 +1,7 @@
 //! The control plane: registry, register of accesses and signing keys, for operators with a certificate.
 //!
 //! An operator is a named person whose certificate bears `spiffe://<comune>/operator/<name>` and who
-//! stands in the registry with roles. Each use leaves a record before its answer.
+//! stands in the registry with roles. A client of kind `api` acts in the name of one. Each use leaves a record before its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,14 @@ use varco_runtime::trace::TraceContext;
 
 use crate::audit::committer::Receipt;
 use crate::audit::{self, record};
+use crate::authenticate::client_of;
 use crate::gate::Gate;
+use crate::registry::client::ClientKind;
 use crate::registry::entry::{Kind, State as Live};
 use crate::registry::law::Action;
 use crate::registry::operator::{may_act, may_change};
 use crate::registry::scope::Who;
+use crate::registry::snapshot::Snapshot;
 
 pub mod audit_api;
 pub mod certificates;
@@ -101,14 +104,10 @@ fn known(path: &str) -> &str {
     }
 }
 
-/// The operator of a verified certificate.
+/// Who stands behind a verified certificate: an operator, or a system that acts for one.
 fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<Who, Problem> {
     let peer = peer.ok_or_else(unknown)?;
-    let name = peer
-        .named(&format!("{}/operator/", gate.trust_domain))
-        .ok_or_else(unknown)?;
     let snapshot = gate.registry.snapshot();
-    let operator = snapshot.operator(name).ok_or_else(unknown)?;
     if snapshot.is_revoked(&peer.thumbprint) {
         return Err(denied(
             "CERTIFICATE_REVOKED",
@@ -116,17 +115,46 @@ fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<Who, Problem> {
             "il certificato TLS è stato revocato",
         ));
     }
+    match peer.named(&format!("{}/operator/", gate.trust_domain)) {
+        Some(name) => person(name, &snapshot),
+        None => system(peer, &gate.trust_domain, &snapshot),
+    }
+}
+
+/// The operator of a name.
+fn person(name: &str, snapshot: &Snapshot) -> Result<Who, Problem> {
+    let operator = snapshot.operator(name).ok_or_else(unknown)?;
     if operator.state != Live::Active {
-        return Err(denied(
-            "OPERATOR_SUSPENDED",
-            "the operator is suspended",
-            "operatore sospeso",
-        ));
+        return Err(suspended());
     }
     Ok(Who {
         name: name.to_owned(),
         roles: operator.body.roles.clone(),
         tenant: operator.body.tenant,
+    })
+}
+
+/// An `api` client: it has the roles of the operator in whose name it acts, for its own tenant
+/// alone, and none from the moment that the operator has none (PDND's binding to `adminId`).
+fn system(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Result<Who, Problem> {
+    let id = client_of(peer, trust_domain, snapshot).map_err(|_| unknown())?;
+    let client = snapshot.clients.get(&id).ok_or_else(unknown)?;
+    if client.body.kind != ClientKind::Api {
+        return Err(unknown());
+    }
+    if client.state != Live::Active {
+        return Err(suspended());
+    }
+    let admin = client.body.admin.as_deref().ok_or_else(unknown)?;
+    let admin = person(admin, snapshot)?;
+    let own = client.body.consumer;
+    if admin.tenant.is_some_and(|tenant| tenant != own) {
+        return Err(unknown());
+    }
+    Ok(Who {
+        name: format!("client/{}", client.name),
+        roles: admin.roles,
+        tenant: Some(own),
     })
 }
 
@@ -235,6 +263,14 @@ fn unknown() -> Problem {
         "OPERATOR_UNKNOWN",
         english,
         "il certificato TLS non appartiene a un operatore",
+    )
+}
+
+fn suspended() -> Problem {
+    denied(
+        "OPERATOR_SUSPENDED",
+        "the operator, or the system that acts for one, is suspended",
+        "operatore sospeso, o sistema che agisce per suo conto sospeso",
     )
 }
 

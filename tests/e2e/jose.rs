@@ -101,7 +101,7 @@ async fn town() -> Comune {
 impl Cast {
     fn of(comune: &Comune) -> Self {
         let client = |name, purpose| client(comune, name, purpose);
-        let voucher = secret::read(&comune.path().join("keys/voucher.key")).unwrap();
+        let voucher = comune.signing_pem("voucher");
         Self {
             ec: client("tributi", "verifica-residenza"),
             ed: client("segreteria", "determine-documenti"),

@@ -31,6 +31,7 @@ mod rotation;
 mod startup;
 mod streams;
 mod telemetry;
+mod tenants;
 mod vouchers;
 mod workspace;
 

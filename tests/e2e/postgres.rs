@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 use varco_proto::anagrafe::v1::anagrafe_service_client::AnagrafeServiceClient;
-use varco_runtime::client::Gateway;
+use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
+use varco_proto::registry::v1::{Kind, SuspendEntryRequest, UnsuspendEntryRequest};
+use varco_runtime::client::{Gateway, channel};
 use varco_runtime::store::testing::{empty_postgres, server};
 use varco_tests::calls::{question, reason, register, store, verify};
 use varco_tests::folder::make_real;
@@ -92,15 +94,30 @@ async fn suspension_on_one_gateway_stops_calls_on_the_other() {
     let through_one = verify(&tax_office, "verifica-residenza").await;
     let through_two = call_second(&town, &voucher).await;
 
-    town.program()
-        .done(&["suspend", "purpose", "verifica-residenza"])
+    let mut delays = Vec::new();
+    let mut refused = None;
+    for _ in 0..SUSPENSIONS {
+        set_suspended(&town, true).await;
+        let suspended = Instant::now();
+        let mut last = suspended;
+        // Calls go on until the first that is refused; the last that was accepted counts.
+        refused = loop {
+            match call_second(&town, &voucher).await {
+                Ok(()) => last = Instant::now(),
+                Err(status) => break Some(status),
+            }
+        };
+        delays.push(last - suspended);
+        set_suspended(&town, false).await;
+        until("the other gateway accepts", async || {
+            call_second(&town, &voucher).await.ok()
+        })
         .await;
-    let suspended = Instant::now();
-    let refused = until("the other gateway refuses", async || {
-        call_second(&town, &voucher).await.err()
-    });
-    let refused = refused.await;
-    let took = suspended.elapsed();
+    }
+    let refused = refused.unwrap();
+    delays.sort();
+    let took = delays[delays.len() - 1];
+    println!("last accepted call after {SUSPENSIONS} suspensions: worst {took:?}, {delays:?}");
 
     assert!(
         through_one.is_ok() && through_two.is_ok(),
@@ -261,11 +278,37 @@ async fn call_second(town: &Process, voucher: &str) -> Result<(), Status> {
     client.verify_residenza(request).await.map(drop)
 }
 
+/// Suspends or lifts the purpose on the first gateway; it has answered when this returns.
+async fn set_suspended(town: &Process, suspended: bool) {
+    let folder = town.data().join("clients/amministratore");
+    let ca = town.data().join("ca.pem");
+    let channel = channel(&config(town).control_address(), &folder, &ca).unwrap();
+    let mut registry = RegistryServiceClient::new(channel);
+    let (kind, entry) = (Kind::Purpose.into(), PURPOSE.to_owned());
+    if suspended {
+        let request = SuspendEntryRequest {
+            kind,
+            entry,
+            ..Default::default()
+        };
+        registry.suspend_entry(request).await.unwrap();
+    } else {
+        let request = UnsuspendEntryRequest {
+            kind,
+            entry,
+            ..Default::default()
+        };
+        registry.unsuspend_entry(request).await.unwrap();
+    }
+}
+
 /// The configuration of the town.
 pub fn config(town: &Process) -> varco_runtime::config::Config {
     varco::configuration::load(&town.data().join("varco.toml")).unwrap()
 }
 
 const KILLS: u64 = 3;
+const PURPOSE: &str = "tributi/verifica-residenza";
+const SUSPENSIONS: usize = 20;
 /// Another address of this machine.
 pub const OTHER: &str = "127.0.0.2";

@@ -276,11 +276,11 @@ async fn service_that_is_down_or_slow_is_told_apart() {
     };
     let mut tributi = comune.wire("tributi").await;
 
-    for effect in ["read", "write"] {
-        comune
-            .apply(eco::document(socket.local_addr().unwrap(), effect))
-            .await;
-        let voucher = comune.id(Kind::Purpose, "tributi/prova").await;
+    for (effect, suffix) in [("read", ""), ("write", "-scrive")] {
+        let document = eco::document(socket.local_addr().unwrap(), effect);
+        comune.apply(eco::beside(document, suffix)).await;
+        let purpose = format!("tributi/prova{suffix}");
+        let voucher = comune.id(Kind::Purpose, &purpose).await;
         let voucher = comune.voucher("tributi", &voucher).await;
         let refused = tributi
             .call("eco.v1.EcoService/Echo", &voucher, &message)

@@ -8,6 +8,7 @@ use varco_runtime::client::{ClientFile, read_client_file};
 use varco_runtime::clock::Clock;
 use varco_runtime::https::Https;
 use varco_runtime::jose::PrivateKey;
+use varco_runtime::pki::{KeyKind, generate_key, public_key};
 use varco_runtime::{secret, tls};
 
 /// A client that asks for vouchers.
@@ -150,6 +151,18 @@ impl Answer {
         assert_eq!(self.status, StatusCode::OK, "{}", self.body);
         self.text("access_token").to_owned()
     }
+}
+
+/// A fresh EC key: the private half, and the public one in PEM.
+///
+/// # Panics
+///
+/// When the system gives no randomness.
+#[must_use]
+pub fn key_pair() -> (PrivateKey, String) {
+    let pem = generate_key(KeyKind::EcP256).expect("a key");
+    let public = public_key(&pem).expect("a public key");
+    (PrivateKey::from_pem(&pem).expect("a key"), public)
 }
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

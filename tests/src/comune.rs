@@ -12,7 +12,10 @@ use varco_runtime::client::{Gateway, read_client_file};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::jose::PrivateKey;
+use varco_runtime::pki::{Ca, Holder};
+use varco_runtime::secret;
 use varco_runtime::secret::Vault;
+use varco_runtime::tls::pair;
 
 use crate::program::Program;
 
@@ -143,6 +146,39 @@ impl Comune {
         let mut held = held.filter(|(signs, _)| *signs == role).collect::<Vec<_>>();
         assert_eq!(held.len(), 1, "one key signs");
         PrivateKey::clone(&held.remove(0).1)
+    }
+
+    /// The key that signs for a role, in PEM, for whoever forges what it would sign.
+    ///
+    /// # Panics
+    ///
+    /// When the gateway has none.
+    #[must_use]
+    pub fn signing_pem(&self, role: &str) -> String {
+        let keys = crate::folder::files(&self.path().join("keys"));
+        let name = |file: &PathBuf| {
+            file.file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        };
+        let signs =
+            |file: &&PathBuf| name(file).is_some_and(|it| it.starts_with(&format!("{role}-")));
+        let file = keys.iter().find(signs).expect("a signing key");
+        secret::read(file).expect("a signing key").to_string()
+    }
+
+    /// Leaves a certificate of the comune's authority in the folder of a client or an operator.
+    ///
+    /// # Panics
+    ///
+    /// When the folder cannot be written to.
+    pub fn certify(&self, name: &str, holder: &Holder) {
+        let pem = secret::read(&self.ca()).expect("an authority");
+        let key = secret::read(&self.path().join("ca.key")).expect("the authority's key");
+        let ca = Ca::load(pem.to_string(), &key).expect("an authority");
+        let leaf = ca.issue(holder, self.clock.now()).expect("a certificate");
+        let folder = self.client_folder(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        pair::replace(&folder.join("tls.pem"), &folder.join("tls.key"), &leaf).expect("a pair");
     }
 
     /// The program on its folder.

@@ -151,6 +151,25 @@ pub fn document(address: SocketAddr, effect: &str) -> registry::Document {
     }
 }
 
+/// The same under other names, beside the first: an effect is not changed in place.
+#[must_use]
+pub fn beside(mut document: registry::Document, suffix: &str) -> registry::Document {
+    for eservice in &mut document.eservices {
+        eservice.name.push_str(suffix);
+        for descriptor in &mut eservice.descriptors {
+            descriptor.audience.push_str(suffix);
+        }
+    }
+    for agreement in &mut document.agreements {
+        agreement.eservice.push_str(suffix);
+    }
+    for purpose in &mut document.purposes {
+        purpose.eservice.push_str(suffix);
+        purpose.name.push_str(suffix);
+    }
+    document
+}
+
 impl Drop for Eco {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {

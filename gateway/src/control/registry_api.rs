@@ -306,8 +306,10 @@ impl RegistryService for RegistryApi {
         request: Request<proto::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let detail = "watch events".to_owned();
-        let (who, noted) = self.read(&request, "WatchEvents", detail).await?;
-        let events = watch::events(&self.gate, who, request.get_ref()).map_err(status)?;
+        let (_, noted) = self.read(&request, "WatchEvents", detail).await?;
+        let connection = request.extensions().get::<Connection>();
+        let peer = connection.and_then(|connection| connection.peer.clone());
+        let events = watch::events(&self.gate, peer, request.get_ref()).map_err(status)?;
         Ok(noted.stamp(events))
     }
 

@@ -49,6 +49,12 @@ impl Who {
         }
     }
 
+    /// Whether this operator administers the whole installation.
+    #[must_use]
+    pub fn administers(&self) -> bool {
+        self.tenant.is_none() && self.roles.iter().any(|role| role == "admin")
+    }
+
     /// Whether an entry exists for this operator.
     #[must_use]
     pub fn sees(&self, row: &Row, snapshot: &Snapshot) -> bool {

@@ -89,7 +89,7 @@ async fn hostile_vouchers_are_refused_each_with_its_reason_and_one_record() {
 
 impl Mint {
     async fn of(comune: &Comune, cast: &Cast) -> Self {
-        let forge = |file: &str| Forge::new(&secret::read(&comune.path().join(file)).unwrap());
+        let forge = |role: &str| Forge::new(&comune.signing_pem(role));
         let bare = varco_tests::assertion::Asker::open(
             &comune.client_folder("tributi"),
             None,
@@ -101,8 +101,8 @@ impl Mint {
         };
         let good = [issue().await, issue().await];
         Self {
-            gateway: forge("keys/voucher.key"),
-            grants: forge("keys/grant.key"),
+            gateway: forge("voucher"),
+            grants: forge("grant"),
             claims: serde_json::from_slice(&decode(parts(&good[0])[1])).unwrap(),
             good,
             now: comune.clock().unix(),

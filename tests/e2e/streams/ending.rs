@@ -13,9 +13,9 @@ use varco_runtime::clock::Clock;
 use varco_runtime::trace::TraceContext;
 use varco_tests::calls::{heading, keyed, upload};
 use varco_tests::comune::Comune;
-use varco_tests::eco::Eco;
 use varco_tests::eco::v1::eco_service_client::EcoServiceClient;
 use varco_tests::eco::v1::{FollowRequest, WaitRequest};
+use varco_tests::eco::{Eco, beside};
 
 use super::{Bearer, audit_id, channel};
 
@@ -161,14 +161,15 @@ async fn caller_goes_away(comune: &Comune) {
 
 async fn service_dies(comune: &Comune) {
     let cases = [
-        ("read", Code::Unavailable, "UPSTREAM_UNAVAILABLE"),
-        ("write", Code::Unknown, "OUTCOME_UNKNOWN"),
+        ("read", "", Code::Unavailable, "UPSTREAM_UNAVAILABLE"),
+        ("write", "-scrive", Code::Unknown, "OUTCOME_UNKNOWN"),
     ];
 
-    for (effect, code, reason) in cases {
+    for (effect, suffix, code, reason) in cases {
         let eco = Eco::start();
-        comune.apply(eco.document(effect)).await;
-        let mut client = EcoServiceClient::new(channel(comune, "tributi", "tributi/prova").await);
+        comune.apply(beside(eco.document(effect), suffix)).await;
+        let purpose = format!("tributi/prova{suffix}");
+        let mut client = EcoServiceClient::new(channel(comune, "tributi", &purpose).await);
         let one = FollowRequest {
             messages: 1,
             characters: 3,

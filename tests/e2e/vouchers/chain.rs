@@ -204,7 +204,7 @@ fn grant(comune: &Comune, service: &str, act: Option<Actor>) -> Claims {
 }
 
 async fn exchange(comune: &Comune, asker: &Asker, purpose: &str, grant: &Claims) -> Answer {
-    let pem = secret::read(&comune.path().join("keys/grant.key")).unwrap();
+    let pem = comune.signing_pem("grant");
     let token = PrivateKey::from_pem(&pem)
         .unwrap()
         .sign(TYP, grant)

@@ -64,7 +64,7 @@ async fn token_is_explained_and_still_good_afterwards() {
         .suspend(Kind::Purpose, "tributi/verifica-residenza")
         .await;
     let told = explained(&comune, &voucher, VERIFY).await;
-    assert_eq!(failed(&told), [("registry", "PURPOSE_SUSPENDED")]);
+    assert_eq!(failed(&told), [("purpose-state", "PURPOSE_SUSPENDED")]);
 
     roles(&comune, &voucher).await;
     command_line(&comune, &voucher);

@@ -6,6 +6,7 @@
 use serde::Serialize;
 use serde_json::json;
 use varco_runtime::clock::Clock;
+use varco_runtime::config::Config;
 
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
@@ -55,6 +56,7 @@ pub async fn run(_args: Args, common: &Common) -> Result<(), Failure> {
     findings.extend(credentials::keys(&config));
     findings.extend(sealing::check(&config));
     findings.extend(databases::check(&config).await);
+    findings.push(revocation(&config));
     findings.extend(network::ports(&config).await);
     findings.extend(network::upstreams(common).await);
     print(&findings, common.output)?;
@@ -109,6 +111,23 @@ impl Level {
         }
     }
 }
+
+/// How soon a suspension stops calls, and the limit beside the promise.
+fn revocation(config: &Config) -> Finding {
+    let limit = config.gateway.limits.snapshot_seconds;
+    let promise = format!(
+        "a suspension stops calls within 1 s on every gateway; one that cannot read the registry \
+         warns at 5 s, issues no vouchers at 15 s and refuses calls at {limit} s (snapshot_seconds)"
+    );
+    if limit > LONG {
+        let remedy = "lower snapshot_seconds unless the database is known to be away for so long";
+        return Finding::warn("revocation", promise, remedy);
+    }
+    Finding::ok("revocation", promise)
+}
+
+/// Longer than this, in seconds, is worth a second thought.
+const LONG: u64 = 60;
 
 fn print(findings: &[Finding], output: Output) -> Result<(), Failure> {
     if output == Output::Json {

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use tonic::Status;
 use varco_proto::registry::v1::{WatchEventsRequest, WatchEventsResponse};
 use varco_runtime::problem::{Problem, ToStatus as _};
+use varco_runtime::tls::Peer;
 
 use super::{asked, lists};
-use crate::control::status;
+use crate::control::{operator, status};
 use crate::gate::Gate;
 use crate::registry::entry::Kind;
 use crate::registry::scope::Who;
@@ -23,12 +24,16 @@ use crate::registry::store_entries::{self, Cursor, Event};
 /// The events on their way.
 pub type Events = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
 
-/// Begins a stream for an operator.
+/// Begins a stream for the operator of a certificate.
 ///
 /// # Errors
 ///
 /// When the cursor or a kind is malformed.
-pub fn events(gate: &Arc<Gate>, who: Who, asked: &WatchEventsRequest) -> Result<Events, Problem> {
+pub fn events(
+    gate: &Arc<Gate>,
+    peer: Option<Arc<Peer>>,
+    asked: &WatchEventsRequest,
+) -> Result<Events, Problem> {
     let cursor = match asked.cursor.as_str() {
         "" => Cursor::default(),
         text => text
@@ -39,7 +44,7 @@ pub fn events(gate: &Arc<Gate>, who: Who, asked: &WatchEventsRequest) -> Result<
         asked.kinds.iter().map(|kind| asked::kind(*kind)).collect();
     let watch = Watch {
         gate: Arc::clone(gate),
-        who,
+        peer,
         kinds: kinds?,
         until_now: asked.until_now,
         end: Instant::now() + LONGEST,
@@ -54,7 +59,7 @@ pub fn events(gate: &Arc<Gate>, who: Who, asked: &WatchEventsRequest) -> Result<
 
 struct Watch {
     gate: Arc<Gate>,
-    who: Who,
+    peer: Option<Arc<Peer>>,
     kinds: Vec<Kind>,
     until_now: bool,
     end: Instant,
@@ -66,6 +71,14 @@ impl Watch {
     /// The next events, when there are some; none when the stream has ended.
     async fn page(&mut self) -> Option<Vec<Result<WatchEventsResponse, Status>>> {
         let cursor = self.cursor?;
+        // Who watches may be suspended meanwhile, as any event may say.
+        let who = match operator(&self.gate, self.peer.as_deref()) {
+            Ok(who) => who,
+            Err(problem) => {
+                self.cursor = None;
+                return Some(vec![Err(status(problem))]);
+            }
+        };
         let mut epochs = self.gate.registry.epochs();
         epochs.borrow_and_update();
         let db = self.gate.registry.db();
@@ -77,7 +90,8 @@ impl Watch {
             Ok(events) => {
                 if let Some(last) = events.last() {
                     self.cursor = Some(last.cursor);
-                    return Some(events.iter().filter_map(|it| self.told(it)).collect());
+                    let told = events.iter().filter_map(|it| self.told(it, &who));
+                    return Some(told.collect());
                 }
                 if self.until_now || self.wait(&mut epochs).await.is_none() {
                     self.cursor = None;
@@ -98,10 +112,10 @@ impl Watch {
     }
 
     /// An event as this operator may see it.
-    fn told(&self, event: &Event) -> Option<Result<WatchEventsResponse, Status>> {
+    fn told(&self, event: &Event, who: &Who) -> Option<Result<WatchEventsResponse, Status>> {
         let asked = self.kinds.is_empty() || self.kinds.contains(&event.row.kind);
         let snapshot = self.gate.registry.snapshot();
-        if !asked || !self.who.sees(&event.row, &snapshot) {
+        if !asked || !who.sees(&event.row, &snapshot) {
             return None;
         }
         Some(Ok(WatchEventsResponse {

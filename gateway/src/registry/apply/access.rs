@@ -180,7 +180,9 @@ impl Planner<'_, '_> {
         let consumer = self.refer(name, "consumer", Kind::Tenant, &declared.consumer);
         let eservice = self.refer(name, "eservice", Kind::Eservice, &declared.eservice);
         let agreement = format!("{}/{}", declared.consumer, declared.eservice);
-        self.refer(name, "eservice", Kind::Agreement, &agreement);
+        if consumer.and(eservice).is_some() {
+            self.refer(name, "eservice", Kind::Agreement, &agreement);
+        }
         self.check_purpose(name, declared);
         let (Some(consumer), Some(eservice)) = (consumer, eservice) else {
             return Ok(None);

@@ -122,6 +122,11 @@ impl Planner<'_, '_> {
     pub(super) fn clients(&mut self, clients: &[proto::Client]) -> Result<(), Error> {
         for client in clients {
             let name = Named::new(Kind::Client, client.name.clone());
+            if let Some(id) = self.only_adds(&name, client) {
+                self.keys(&name, id, &client.keys)?;
+                self.certificates(&name, id, client)?;
+                continue;
+            }
             let consumer = self.refer(&name, "consumer", Kind::Tenant, &client.consumer);
             let kind = match client.kind.as_str() {
                 "" | "consumer" => ClientKind::Consumer,
@@ -136,7 +141,7 @@ impl Planner<'_, '_> {
             let rule = "is required for an api client, and for no other";
             self.require(&name, "admin", named, rule);
             if let Some(admin) = &admin {
-                self.refer(&name, "admin", Kind::Operator, admin);
+                self.check_admin(&name, admin);
             }
             let Some(consumer) = consumer else { continue };
             let body = Client {
@@ -145,17 +150,43 @@ impl Planner<'_, '_> {
                 admin,
                 legacy: client.legacy,
             };
-            let before = self.draft.named(Kind::Client, &name.full);
-            let before = before.filter(|row| !row.state.is_final()).map(|row| row.id);
-            let adds = !client.keys.is_empty() || !client.certificates.is_empty();
-            let id = match before {
-                Some(id) if self.mode == Mode::Create && adds => id,
-                _ => self.put(&name, body, client.standing),
-            };
+            let id = self.put(&name, body, client.standing);
             self.keys(&name, id, &client.keys)?;
             self.certificates(&name, id, client)?;
         }
         Ok(())
+    }
+
+    /// The client that stands already, where one only makes a key or a certificate for it.
+    fn only_adds(&self, name: &Named, client: &proto::Client) -> Option<Uuid> {
+        let adds = !(client.keys.is_empty()
+            && client.certificates.is_empty()
+            && client.thumbprints.is_empty());
+        let stands = self.draft.named(Kind::Client, &name.full);
+        let stands = stands.filter(|row| !row.state.is_final());
+        let only = self.mode == Mode::Create && adds;
+        stands.filter(|_| only).map(|row| row.id)
+    }
+
+    /// A system may act in the name of an operator only when whoever says so could do as much:
+    /// nobody gets roles by way of a client.
+    fn check_admin(&mut self, client: &Named, admin: &str) {
+        let id = self.refer(client, "admin", Kind::Operator, admin);
+        let before = self
+            .draft
+            .named(Kind::Client, &client.full)
+            .map(|row| row.id);
+        let before = self.entry::<Client>(before);
+        if before.is_some_and(|it| it.body.admin.as_deref() == Some(admin)) {
+            return;
+        }
+        let operator = self.entry::<Operator>(id);
+        let mut roles = operator.iter().flat_map(|it| &it.body.roles);
+        let covers = roles.all(|role| self.who.roles.contains(role) || self.who.administers());
+        let own = self.who.tenant.is_none()
+            || operator.is_some_and(|it| it.body.tenant == self.who.tenant);
+        let rule = "has roles that are not yours to give";
+        self.require(client, "admin", covers && own, rule);
     }
 
     /// The keys of a client are those that are declared: others are revoked.

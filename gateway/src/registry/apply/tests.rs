@@ -649,3 +649,41 @@ fn contract_of_a_new_version_may_not_break_and_must_be_approved_where_it_shows_m
         .unwrap();
     assert_eq!(confirmed.state, State::Active);
 }
+
+#[test]
+fn nobody_gets_roles_by_way_of_a_client() {
+    let document = town();
+    let mut town = Town::holding(&document);
+    let tributi = town.snapshot.find(Kind::Tenant, "tributi").unwrap().id;
+    let who = |roles: &[&str], tenant| Who {
+        name: "carla".to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        tenant,
+    };
+    let system = Document {
+        clients: vec![proto::Client {
+            name: "sistema".into(),
+            consumer: "tributi".into(),
+            kind: "api".into(),
+            admin: "ada".into(),
+            keys: vec![proto::Key {
+                pem: key(),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+
+    for weaker in [who(&["security"], None), who(&["admin"], Some(tributi))] {
+        let refused = town.apply_as(&weaker, &system, Mode::Apply).unwrap_err();
+        assert!(
+            refused.to_string().contains("not yours to give"),
+            "{refused}"
+        );
+    }
+    assert!(
+        town.apply_as(&who(&["admin"], None), &system, Mode::Apply)
+            .is_ok()
+    );
+}
