@@ -32,7 +32,6 @@ async fn oauth4webapi_gets_vouchers_with_private_key_jwt() {
     }
 }
 
-#[ignore = "until the token endpoint takes proofs"]
 #[tokio::test(flavor = "multi_thread")]
 async fn authlib_gets_vouchers_with_dpop() {
     if let Some(authlib) = Library::authlib() {
@@ -40,7 +39,6 @@ async fn authlib_gets_vouchers_with_dpop() {
     }
 }
 
-#[ignore = "until the token endpoint takes proofs"]
 #[tokio::test(flavor = "multi_thread")]
 async fn oauth4webapi_gets_vouchers_with_dpop() {
     if let Some(oauth4webapi) = Library::oauth4webapi() {
