@@ -7,11 +7,14 @@
 use futures_util::stream::{self, StreamExt as _};
 use http::StatusCode;
 use uuid::Uuid;
+use varco_gateway::keys::lifecycle::Role;
 use varco_proto::audit::v1::RecordKind;
 use varco_runtime::clock::Clock;
+use varco_runtime::jose::PrivateKey;
 use varco_runtime::secret;
 use varco_tests::assertion::{Answer, Asker};
 use varco_tests::comune::Comune;
+use varco_tests::folder::files;
 
 mod algorithms;
 mod claims;
@@ -101,20 +104,29 @@ async fn town() -> Comune {
 impl Cast {
     fn of(comune: &Comune) -> Self {
         let client = |name, purpose| client(comune, name, purpose);
-        let voucher = comune.signing_pem("voucher");
         Self {
             ec: client("tributi", "verifica-residenza"),
             ed: client("segreteria", "determine-documenti"),
             rsa: client("legacy", "verifica-residenza"),
             issuer: comune.config().issuer(),
             token_url: comune.asker("tributi").file.token_url,
-            voucher_kid: Forge::new(&voucher).kid,
+            voucher_kid: authority(comune, Role::Voucher).kid,
         }
     }
 
     fn clients(&self) -> [(&'static str, &Client); 3] {
         [("EC", &self.ec), ("Ed25519", &self.ed), ("RSA", &self.rsa)]
     }
+}
+
+/// The key with which the gateway signs, from its own folder.
+fn authority(comune: &Comune, role: Role) -> Forge {
+    let signs = comune.signing_key(role);
+    let files = files(&comune.config().path(&comune.config().gateway.keys));
+    let pems = files.iter().filter_map(|file| secret::read(file).ok());
+    let keys = pems.filter(|pem| PrivateKey::from_pem(pem).is_ok());
+    let mut keys = keys.map(|pem| Forge::new(&pem));
+    keys.find(|key| key.kid == signs.public().kid()).unwrap()
 }
 
 fn client(comune: &Comune, name: &str, purpose: &str) -> Client {

@@ -148,24 +148,6 @@ impl Comune {
         PrivateKey::clone(&held.remove(0).1)
     }
 
-    /// The key that signs for a role, in PEM, for whoever forges what it would sign.
-    ///
-    /// # Panics
-    ///
-    /// When the gateway has none.
-    #[must_use]
-    pub fn signing_pem(&self, role: &str) -> String {
-        let keys = crate::folder::files(&self.path().join("keys"));
-        let name = |file: &PathBuf| {
-            file.file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-        };
-        let signs =
-            |file: &&PathBuf| name(file).is_some_and(|it| it.starts_with(&format!("{role}-")));
-        let file = keys.iter().find(signs).expect("a signing key");
-        secret::read(file).expect("a signing key").to_string()
-    }
-
     /// Leaves a certificate of the comune's authority in the folder of a client or an operator.
     ///
     /// # Panics

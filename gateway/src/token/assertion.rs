@@ -221,7 +221,9 @@ impl Assertion {
         let Some(digest) = &self.digest else {
             return Ok(None);
         };
-        let digest = serde_json::from_value(digest.clone()).ok();
+        // A list of the two values would be read as well.
+        let digest = digest.as_object().map(|_| digest.clone());
+        let digest = digest.and_then(|digest| serde_json::from_value(digest).ok());
         digest
             .filter(is_sha256)
             .map(Some)

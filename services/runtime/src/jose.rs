@@ -331,8 +331,9 @@ fn is_exponent(exponent: &[u8]) -> bool {
     odd && long
 }
 
-/// Header members that bring a key along, or change how the rest is to be read.
-const FOREIGN: [&str; 6] = ["jku", "jwk", "x5u", "x5c", "crit", "b64"];
+/// Header members that bring a key along, change how the rest is to be read, or belong to an
+/// encrypted token (RFC 7516 §4.1).
+const FOREIGN: [&str; 8] = ["jku", "jwk", "x5u", "x5c", "crit", "b64", "enc", "zip"];
 const MAX_TOKEN: usize = 8 * 1024;
 
 #[cfg(test)]

@@ -114,12 +114,29 @@ pub struct Issued {
 pub fn generate_key(kind: KeyKind) -> Result<Zeroizing<String>, Error> {
     let mut pair = match kind {
         KeyKind::EcP256 => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?,
-        KeyKind::Ed25519 => KeyPair::generate_for(&rcgen::PKCS_ED25519)?,
+        KeyKind::Ed25519 => return generate_ed25519(),
         KeyKind::Rsa2048 => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_2048)?,
     };
     let pem = Zeroizing::new(pair.serialize_pem());
     pair.zeroize();
     Ok(pem)
+}
+
+/// Makes an Ed25519 key in the first form of RFC 8410 §7: OpenSSL, and with it Node and Python,
+/// reads none that holds the public half too (RFC 5958).
+fn generate_ed25519() -> Result<Zeroizing<String>, Error> {
+    use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
+    use base64::Engine as _;
+
+    let der = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())
+        .map_err(|_| rcgen::Error::RingUnspecified)?;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let text = Zeroizing::new(text);
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        *text
+    );
+    Ok(Zeroizing::new(pem))
 }
 
 /// The public half of a PEM private key, in PEM.

@@ -228,8 +228,13 @@ fn digests(_: &Cast) -> Vec<(Value, &'static str)> {
         json!(good),
         json!(1),
         json!([]),
+        json!(["SHA256", good]),
     ];
-    cases.extend(shapes.into_iter().map(|digest| (digest, CLAIMS)));
+    cases.extend(
+        shapes
+            .into_iter()
+            .map(|digest| (digest, "ASSERTION_DIGEST")),
+    );
     let claim = |(digest, reason)| (json!({"digest": digest}), reason);
     cases.into_iter().map(claim).collect()
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
+use varco_gateway::keys::lifecycle::Role;
 use varco_gateway::refusal::Reason;
-use varco_runtime::secret;
 use varco_tests::calls::question;
 use varco_tests::comune::Comune;
 use varco_tests::wire::frame;
@@ -15,7 +15,7 @@ mod contents;
 mod headers;
 
 use super::forge::{Forge, bent, decode, parts};
-use super::{Cast, town};
+use super::{Cast, authority, town};
 
 /// A hostile `authorization`, and the reason that its record gives.
 struct Attempt {
@@ -89,7 +89,6 @@ async fn hostile_vouchers_are_refused_each_with_its_reason_and_one_record() {
 
 impl Mint {
     async fn of(comune: &Comune, cast: &Cast) -> Self {
-        let forge = |role: &str| Forge::new(&comune.signing_pem(role));
         let bare = varco_tests::assertion::Asker::open(
             &comune.client_folder("tributi"),
             None,
@@ -101,8 +100,8 @@ impl Mint {
         };
         let good = [issue().await, issue().await];
         Self {
-            gateway: forge("voucher"),
-            grants: forge("grant"),
+            gateway: authority(comune, Role::Voucher),
+            grants: authority(comune, Role::Grant),
             claims: serde_json::from_slice(&decode(parts(&good[0])[1])).unwrap(),
             good,
             now: comune.clock().unix(),

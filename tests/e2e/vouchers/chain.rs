@@ -5,13 +5,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
+use varco_gateway::keys::lifecycle::Role;
 use varco_gateway::voucher::Claims as Voucher;
 use varco_proto::audit::v1::RecordKind;
 use varco_proto::registry::v1::{Document, Kind};
 use varco_runtime::clock::Clock;
 use varco_runtime::grant::{Actor, Claims, MAX_LIFE, TYP};
 use varco_runtime::jose::PrivateKey;
-use varco_runtime::secret;
 use varco_tests::assertion::{Answer, Asker};
 use varco_tests::calls;
 use varco_tests::comune::Comune;
@@ -204,11 +204,7 @@ fn grant(comune: &Comune, service: &str, act: Option<Actor>) -> Claims {
 }
 
 async fn exchange(comune: &Comune, asker: &Asker, purpose: &str, grant: &Claims) -> Answer {
-    let pem = comune.signing_pem("grant");
-    let token = PrivateKey::from_pem(&pem)
-        .unwrap()
-        .sign(TYP, grant)
-        .unwrap();
+    let token = comune.signing_key(Role::Grant).sign(TYP, grant).unwrap();
     post(asker, purpose, &token).await
 }
 
