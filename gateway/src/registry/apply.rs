@@ -81,7 +81,7 @@ pub fn plan(
         who,
     };
     planner.attributes(&document.attributes);
-    planner.tenants(&document.tenants)?;
+    planner.tenants(&document.tenants);
     planner.eservices(&document.eservices)?;
     act::recompute(planner.draft, None)?;
     planner.clients(&document.clients)?;

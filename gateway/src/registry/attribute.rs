@@ -3,8 +3,6 @@
 //! A requirement is a list of groups: every group must be met, and a group is met by any one of its
 //! attributes. A group holds attributes of one kind.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -82,18 +80,18 @@ pub fn met(
     groups: &[Vec<Uuid>],
     held: &[Held],
     producer: Uuid,
-    known: &HashMap<Uuid, AttributeKind>,
+    known: impl Fn(Uuid) -> Option<AttributeKind>,
     now: i64,
 ) -> Met {
     let mut met = Met::ALL;
     for group in groups.iter().filter(|group| !group.is_empty()) {
         let any = group
             .iter()
-            .any(|id| counts(*id, held, producer, known, now));
+            .any(|id| counts(*id, held, producer, known(*id), now));
         if any {
             continue;
         }
-        match group.first().and_then(|id| known.get(id)) {
+        match group.first().and_then(|id| known(*id)) {
             Some(AttributeKind::Declared) => met.declared = false,
             Some(AttributeKind::Verified) => met.verified = false,
             Some(AttributeKind::Certified) | None => met.certified = false,
@@ -103,14 +101,8 @@ pub fn met(
 }
 
 /// Whether a tenant holds an attribute in the eyes of a producer.
-fn counts(
-    id: Uuid,
-    held: &[Held],
-    producer: Uuid,
-    known: &HashMap<Uuid, AttributeKind>,
-    now: i64,
-) -> bool {
-    let Some(kind) = known.get(&id) else {
+fn counts(id: Uuid, held: &[Held], producer: Uuid, kind: Option<AttributeKind>, now: i64) -> bool {
+    let Some(kind) = kind else {
         return false;
     };
     held.iter().any(|held| {
@@ -133,6 +125,8 @@ pub const LAW: &[Transition] = &[Transition {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     const NOW: i64 = 1_800_000_000;
@@ -142,14 +136,15 @@ mod tests {
         Uuid::from_u128(n)
     }
 
-    fn known() -> HashMap<Uuid, AttributeKind> {
-        HashMap::from([
+    fn known(attribute: Uuid) -> Option<AttributeKind> {
+        let known = HashMap::from([
             (id(1), AttributeKind::Certified),
             (id(2), AttributeKind::Certified),
             (id(3), AttributeKind::Certified),
             (id(4), AttributeKind::Verified),
             (id(5), AttributeKind::Declared),
-        ])
+        ]);
+        known.get(&attribute).copied()
     }
 
     fn holds(ids: &[u128]) -> Vec<Held> {
@@ -164,7 +159,7 @@ mod tests {
     #[test]
     fn every_group_needs_one_of_its_attributes() {
         let groups = [vec![id(1), id(2)], vec![id(3)], Vec::new()];
-        let met = |ids: &[u128]| met(&groups, &holds(ids), PRODUCER, &known(), NOW).all();
+        let met = |ids: &[u128]| met(&groups, &holds(ids), PRODUCER, known, NOW).all();
 
         assert!(met(&[1, 3]));
         assert!(met(&[2, 3]));
@@ -180,7 +175,7 @@ mod tests {
                 verifier,
                 expires,
             };
-            met(&[vec![id(4)]], &[held], PRODUCER, &known(), NOW).verified
+            met(&[vec![id(4)]], &[held], PRODUCER, known, NOW).verified
         };
 
         assert!(verified(Some(PRODUCER), None));
@@ -194,7 +189,7 @@ mod tests {
     fn what_is_missing_is_told_by_kind() {
         let groups = [vec![id(1)], vec![id(5)]];
 
-        let missing = met(&groups, &holds(&[1]), PRODUCER, &known(), NOW);
+        let missing = met(&groups, &holds(&[1]), PRODUCER, known, NOW);
 
         assert!(missing.certified && !missing.declared && missing.verified);
     }

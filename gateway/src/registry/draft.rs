@@ -247,7 +247,13 @@ impl<'a> Draft<'a> {
         let known = self.attribute_kinds()?;
         let held = &tenant.body.attributes;
         let groups = &descriptor.attributes;
-        Ok(attribute::met(groups, held, producer, &known, self.now()))
+        Ok(attribute::met(
+            groups,
+            held,
+            producer,
+            |id| known.get(&id).copied(),
+            self.now(),
+        ))
     }
 
     /// Calls a day that a consumer may still ask for on a descriptor, beside what is in force.

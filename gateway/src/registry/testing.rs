@@ -233,7 +233,9 @@ impl Town {
             .into_iter()
             .map(|it| it.row)
             .collect();
-        rows.iter_mut().for_each(|row| row.version = epoch);
+        for row in &mut rows {
+            row.version = epoch;
+        }
         if !rows.is_empty() {
             let next = self
                 .snapshot

@@ -11,7 +11,6 @@ use varco_proto::audit::v1::RecordKind;
 use varco_proto::registry::v1::{Document, Kind};
 use varco_runtime::clock::Clock;
 use varco_runtime::grant::{Actor, Claims, MAX_LIFE, TYP};
-use varco_runtime::jose::PrivateKey;
 use varco_tests::assertion::{Answer, Asker};
 use varco_tests::calls;
 use varco_tests::comune::Comune;

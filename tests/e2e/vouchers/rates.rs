@@ -26,7 +26,7 @@ fn number(answer: &Answer, name: &str) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn stranger_is_turned_away_and_its_neighbours_are_not() {
     let comune = Comune::start_with(Clock::system(), |config| {
-        config.gateway.limits.tokens_per_second = LIMIT
+        config.gateway.limits.tokens_per_second = LIMIT;
     })
     .await;
     let asker = Asker::open(&comune.client_folder("tributi"), None, &comune.ca());
@@ -62,7 +62,7 @@ async fn stranger_is_turned_away_and_its_neighbours_are_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn client_that_asks_too_often_is_told_to_wait() {
     let comune = Comune::start_with(Clock::system(), |config| {
-        config.gateway.limits.tokens_per_second = LIMIT
+        config.gateway.limits.tokens_per_second = LIMIT;
     })
     .await;
     let asker = comune.asker("tributi");

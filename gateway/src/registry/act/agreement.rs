@@ -110,7 +110,7 @@ fn settle(
         draft.update(done, &settled)?;
         return Ok(entry.id);
     }
-    settled.name = pair(&entry.name).to_owned();
+    pair(&entry.name).clone_into(&mut settled.name);
     let older = in_force(draft, &entry.body)?;
     if let Some(older) = older.filter(|older| older.id != entry.id) {
         moved(draft, &older, State::Archived, "archived")?;

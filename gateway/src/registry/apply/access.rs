@@ -292,7 +292,7 @@ impl Planner<'_, '_> {
             ),
             (
                 "risk_analysis",
-                !texts.iter().any(|it| names_a_person(it)),
+                !texts.iter().any(names_a_person),
                 PERSON_RULE,
             ),
         ] {

@@ -25,13 +25,13 @@ impl Planner<'_, '_> {
             let Some(producer) = producer else { continue };
             let before = self.draft.named(Kind::Eservice, &name.full);
             let before = before.filter(|row| !row.state.is_final()).map(|row| row.id);
-            let same = self
+            let unmoved = self
                 .entry::<Eservice>(before)
                 .is_none_or(|it| it.body.producer == producer);
             self.require(
                 &name,
                 "producer",
-                same,
+                unmoved,
                 "cannot change: the e-service is another's then",
             );
             let body = Eservice {

@@ -47,7 +47,7 @@ impl Planner<'_, '_> {
         }
     }
 
-    pub(super) fn tenants(&mut self, tenants: &[proto::Tenant]) -> Result<(), Error> {
+    pub(super) fn tenants(&mut self, tenants: &[proto::Tenant]) {
         for tenant in tenants {
             let name = Named::new(Kind::Tenant, tenant.name.clone());
             self.require(&name, "title", !tenant.title.is_empty(), "is required");
@@ -59,7 +59,7 @@ impl Planner<'_, '_> {
                 let fit = is_code(code) || (!needed && code.is_empty());
                 self.require(&name, field, fit, "must be a code of the IPA");
             }
-            let attributes = self.held(&name, tenant)?;
+            let attributes = self.held(&name, tenant);
             let body = Tenant {
                 title: tenant.title.clone(),
                 ipa: tenant.ipa.clone(),
@@ -69,11 +69,10 @@ impl Planner<'_, '_> {
             };
             self.put(&name, body, tenant.standing);
         }
-        Ok(())
     }
 
     /// What a tenant holds as declared, in the order in which it holds it already.
-    fn held(&mut self, name: &Named, tenant: &proto::Tenant) -> Result<Vec<Held>, Error> {
+    fn held(&mut self, name: &Named, tenant: &proto::Tenant) -> Vec<Held> {
         let mut held = Vec::new();
         for attribute in &tenant.attributes {
             let id = self.refer(name, "attributes", Kind::Attribute, attribute);
@@ -116,7 +115,7 @@ impl Planner<'_, '_> {
                 .unwrap_or(usize::MAX)
         };
         held.sort_by_key(place);
-        Ok(held)
+        held
     }
 
     pub(super) fn clients(&mut self, clients: &[proto::Client]) -> Result<(), Error> {

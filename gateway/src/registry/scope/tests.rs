@@ -34,7 +34,7 @@ fn tenant_sees_its_own_both_sides_of_its_agreements_and_what_is_offered() {
     document.eservices.push(hidden);
     let mut town = Town::holding(&document);
     town.bend::<crate::registry::descriptor::Descriptor>("riservata/1", |it| {
-        it.state = State::Draft
+        it.state = State::Draft;
     });
 
     let names = |who: &Who| {

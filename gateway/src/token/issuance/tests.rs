@@ -306,7 +306,7 @@ fn certificate_must_be_the_clients_own_and_binds() {
         thumbprint: [7; 32],
         uris: vec![format!("spiffe://c_z999/client/{id}")],
         hosts: Vec::new(),
-        life: std::time::Duration::from_secs(3600),
+        life: std::time::Duration::from_hours(1),
     };
     let (own, other) = (peer(client()), peer(id(888)));
     let proof = proof(&key(KeyKind::Ed25519), HTU, None, NOW);
