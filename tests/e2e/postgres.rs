@@ -13,6 +13,7 @@ use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
 use varco_proto::registry::v1::{Kind, SuspendEntryRequest, UnsuspendEntryRequest};
 use varco_runtime::client::{Gateway, channel};
 use varco_runtime::store::testing::{empty_postgres, server};
+use varco_tests::assertion::Asker;
 use varco_tests::calls::{question, reason, register, store, verify};
 use varco_tests::folder::make_real;
 use varco_tests::process::{Process, Running};
@@ -139,6 +140,59 @@ async fn suspension_on_one_gateway_stops_calls_on_the_other() {
         .fold(town.program(), |it, (key, value)| it.with(key, value));
     let other = other.json(&["audit", "verify"]).await;
     assert_ne!(own["origin"], other["origin"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gateway_that_cannot_read_the_registry_refuses_until_it_can() {
+    let Some((town, _)) = town().await else {
+        return;
+    };
+    let mut town = town.with("VARCO_GATEWAY__LIMITS__SNAPSHOT_SECONDS", "5");
+    town.start();
+    let tax_office = town.client("tributi");
+    let before = verify(&tax_office, "verifica-residenza").await;
+    let folder = town.data().join("clients/tributi");
+    let asker = Asker::open(&folder, Some(&folder), &town.data().join("ca.pem"));
+    let purpose = asker.file.purposes["verifica-residenza"].purpose_id.clone();
+
+    reach_registry(&town, false).await;
+    let refused = until("calls are refused", async || {
+        let refused = verify(&tax_office, "verifica-residenza").await.err()?;
+        (reason(&refused) == "SNAPSHOT_STALE").then_some(refused)
+    });
+    let refused = refused.await;
+    let issued = asker.ask(&asker.claims(&purpose)).await;
+    reach_registry(&town, true).await;
+    until("calls are let on again", async || {
+        verify(&tax_office, "verifica-residenza").await.ok()
+    })
+    .await;
+
+    assert!(before.is_ok(), "{before:?}");
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert_eq!(issued.status, http::StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(town.terminate(), Some(0));
+}
+
+/// Cuts the registry's database off from everybody, or lets them in again.
+async fn reach_registry(town: &Process, reachable: bool) {
+    let of = |(key, value): &(String, String)| {
+        (key == "VARCO_GATEWAY__DATABASE").then(|| value.rsplit('/').next().unwrap().to_owned())
+    };
+    let name = town.environment().iter().find_map(of).unwrap();
+    let pool = sqlx::PgPool::connect(&server().unwrap()).await.unwrap();
+    sqlx::query("UPDATE pg_database SET datallowconn = $2 WHERE datname = $1")
+        .bind(&name)
+        .bind(reachable)
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlx::query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1")
+        .bind(&name)
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

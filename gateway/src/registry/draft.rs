@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Serialize};
 use uuid::Uuid;
 
 use super::Error;
@@ -332,7 +332,7 @@ fn load(seen: &Snapshot) -> HashMap<(Uuid, Uuid), u64> {
 
 /// What a purpose adds to the sum of calls, when it is in force.
 fn in_force(row: &Row) -> Option<((Uuid, Uuid), u64)> {
-    let purpose: Purpose = serde_json::from_value(row.body.clone()).ok()?;
+    let purpose = Purpose::deserialize(&row.body).ok()?;
     let key = (purpose.consumer, purpose.eservice);
     (row.state == State::Active).then_some((key, purpose.content.daily_calls))
 }
@@ -343,8 +343,7 @@ fn in_force(row: &Row) -> Option<((Uuid, Uuid), u64)> {
 ///
 /// When they do not parse: the registry is damaged.
 pub fn parsed<T: Body>(row: &Row) -> Result<Entry<T>, Error> {
-    let body = serde_json::from_value(row.body.clone())
-        .map_err(|_| Error::Inconsistent(row.name.clone()))?;
+    let body = T::deserialize(&row.body).map_err(|_| Error::Inconsistent(row.name.clone()))?;
     Ok(Entry {
         id: row.id,
         name: row.name.clone(),

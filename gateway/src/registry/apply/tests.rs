@@ -687,3 +687,77 @@ fn nobody_gets_roles_by_way_of_a_client() {
             .is_ok()
     );
 }
+
+#[test]
+fn higher_certified_quota_wins_and_fewer_calls_make_room() {
+    let mut document = town();
+    let attribute = |name: &str, calls| proto::Attribute {
+        name: name.into(),
+        kind: "certified".into(),
+        description: "capoluogo".into(),
+        daily_calls_per_consumer: calls,
+    };
+    document.attributes = vec![attribute("capoluogo", 3000), attribute("piccolo", 2000)];
+    document.tenants[0].attributes = vec!["capoluogo".into(), "piccolo".into()];
+    document.eservices[0].descriptors[0].attributes = vec![proto::AttributeGroup {
+        any_of: vec!["piccolo".into(), "capoluogo".into()],
+    }];
+    document.purposes = vec![purpose("a", 2000), purpose("b", 1000), purpose("c", 1)];
+    let mut town = Town::holding(&document);
+    assert_eq!(town.state(Kind::Purpose, "b"), State::Active);
+    assert_eq!(town.state(Kind::Purpose, "c"), State::WaitingForApproval);
+
+    document.purposes[0].daily_calls = 1999;
+    town.apply(&document).unwrap();
+    document.purposes[2].legal_basis = "L. 160/2019".into();
+    document.purposes[2].daily_calls = 1;
+    town.act(Kind::Purpose, "c", Action::Reject, Actor::Producer)
+        .unwrap();
+    document.purposes[2].name = "d".into();
+    town.apply(&document).unwrap();
+
+    assert_eq!(town.state(Kind::Purpose, "d"), State::Active);
+}
+
+#[test]
+fn descriptor_set_without_its_imports_is_refused_by_name() {
+    use prost::Message as _;
+    let mut document = town();
+    let version = &mut document.eservices[0].descriptors[0];
+    let effect = Some(prost_types::method_options::IdempotencyLevel::NoSideEffects);
+    let set = foreign(&[("Echo", effect)], &[("text", 1, Type::String)]);
+    let mut set = prost_types::FileDescriptorSet::decode(&*set).unwrap();
+    set.file[0].dependency.push("altrove/parti.proto".into());
+    version.builtin.clear();
+    version.descriptor_set = set.encode_to_vec().into();
+    version.methods = vec!["eco.v1.EcoService/Echo".into()];
+
+    let told = problems(&document);
+
+    assert!(told.contains("altrove/parti.proto"), "{told}");
+    assert_eq!(told.matches("descriptor_set").count(), 1, "{told}");
+}
+
+#[test]
+fn references_that_lead_nowhere_or_in_a_circle_are_all_told() {
+    let mut document = town();
+    document.tenants[0].verified = vec![proto::VerifiedAttribute {
+        attribute: "nessuno".into(),
+        verifier: "tributi".into(),
+        expires: 0,
+    }];
+    document.eservices[0].producer = "nessuno".into();
+    document.agreements[0].consumer = "nessuno".into();
+    document.purposes[0].clients = vec!["nessuno".into()];
+
+    let told = problems(&document);
+
+    for place in [
+        "tenant tributi: verified names no attribute",
+        "eservice anagrafe: producer names no tenant",
+        "agreement nessuno/anagrafe: consumer names no tenant",
+        "purpose tributi/verifica: clients names no client",
+    ] {
+        assert!(told.contains(place), "{place}: {told}");
+    }
+}

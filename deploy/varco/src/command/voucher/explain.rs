@@ -138,7 +138,7 @@ fn text(answer: &ExplainResponse) -> String {
         }
     }
     for step in &answer.steps {
-        let _ = write!(text, "\n{:<9}{:<13}", status(step.status()), step.name);
+        let _ = write!(text, "\n{:<9}{:<16}", status(step.status()), step.name);
         if step.status() == StepStatus::Failed {
             let _ = write!(text, "{}", step.reason);
             for line in [
@@ -152,7 +152,7 @@ fn text(answer: &ExplainResponse) -> String {
                 } else {
                     ""
                 };
-                let _ = write!(text, "\n{:22}{arrow}{line}", "");
+                let _ = write!(text, "\n{:25}{arrow}{line}", "");
             }
         } else {
             let _ = write!(text, "{} / {}", step.italian, step.english);
