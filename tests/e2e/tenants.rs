@@ -88,6 +88,8 @@ async fn each_side_sees_its_own_and_lifts_its_own() {
     assert!(!others.contains(&"tributi".to_owned()), "{others:?}");
     assert_eq!(operators, ["carla"]);
 
+    let tributi = comune.client("tributi");
+    verify(&tributi, "verifica-residenza").await.unwrap();
     // The data plane follows each side's word, and only the word of the right side lifts it.
     suspend(&mut consumer, Kind::Agreement, agreement)
         .await
@@ -95,7 +97,6 @@ async fn each_side_sees_its_own_and_lifts_its_own() {
     let both = suspend(&mut producer, Kind::Agreement, agreement)
         .await
         .unwrap();
-    let tributi = comune.client("tributi");
     let refused = verify(&tributi, "verifica-residenza").await.unwrap_err();
     let half = unsuspend(&mut consumer, Kind::Agreement, agreement)
         .await
