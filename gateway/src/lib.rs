@@ -121,7 +121,7 @@ pub enum Error {
     Record(#[from] committer::Unavailable),
     /// The registry cannot be read.
     #[error(transparent)]
-    Registry(#[from] registry::Error),
+    Registry(#[from] registry::error::Error),
     /// A file cannot be read or written.
     #[error(transparent)]
     Secret(#[from] secret::Error),
@@ -261,7 +261,7 @@ impl Gateway {
     ///
     /// When the client or the purpose is not live.
     pub fn voucher_in_the_past(&self, client_id: &str, purpose_id: &str) -> Result<String, Error> {
-        let unknown = || registry::Error::NotFound("purpose", purpose_id.to_owned());
+        let unknown = || registry::error::Error::NotFound("purpose", purpose_id.to_owned());
         let client = client_id.parse().map_err(|_| unknown())?;
         let purpose = purpose_id.parse().map_err(|_| unknown())?;
         let snapshot = self.gate.registry.snapshot();

@@ -57,7 +57,7 @@ async fn list_issued(
     who: &Who,
     holder: &Holder,
     issued: &Issued,
-) -> Result<(), registry::Error> {
+) -> Result<(), registry::error::Error> {
     let client = holder
         .uri
         .strip_prefix(&format!("{}/client/", gate.trust_domain));

@@ -18,9 +18,10 @@ use crate::gate::Gate;
 use crate::registry::act;
 use crate::registry::apply::Mode;
 use crate::registry::entry::{Kind, Row};
+use crate::registry::error::Error;
 use crate::registry::law::Action;
 use crate::registry::scope::Who;
-use crate::registry::{Error, Target, export};
+use crate::registry::{Target, export};
 
 mod asked;
 mod lists;

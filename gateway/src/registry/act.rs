@@ -1,8 +1,9 @@
 //! One action on one entry: the law is asked, then the entry's own kind says what follows.
 
-use super::Error;
-use super::draft::{Body, Draft, parsed};
+use super::body::{Body, parsed};
+use super::draft::Draft;
 use super::entry::{Entry, Kind, Row, State};
+use super::error::Error;
 use super::law::{self, Action, Actor, Illegal};
 use super::operator::Operator;
 

@@ -12,13 +12,16 @@ use uuid::Uuid;
 use varco_proto::registry::v1::{self as proto, Change, Document, FieldChange, Standing};
 
 use super::act;
-use super::draft::{Body, Draft};
+use super::body::Body;
+use super::draft::Draft;
 use super::entry::{Entry, Kind, Row, State};
+use super::error::Error;
+use super::law;
 use super::operator::may_change;
 use super::scope::Who;
-use super::{Error, law};
 
 mod access;
+mod credentials;
 mod names;
 mod offers;
 mod parties;

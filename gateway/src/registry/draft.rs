@@ -7,29 +7,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize as _, Serialize};
+use serde::Deserialize as _;
 use uuid::Uuid;
 
-use super::Error;
 use super::agreement::Agreement;
 use super::attribute::{self, Attribute, AttributeKind, Met};
+use super::body::{Body, parsed};
 use super::contract::Contracts;
 use super::descriptor::Descriptor;
 use super::entry::{Entry, Kind, Row, State};
+use super::error::Error;
 use super::eservice::Eservice;
 use super::purpose::{Purpose, Room};
 use super::snapshot::Snapshot;
 use super::tenant::Tenant;
-
-/// What kind of entry has this type for its fields, and where a snapshot keeps them.
-pub trait Body: Clone + Serialize + DeserializeOwned {
-    /// The kind.
-    const KIND: Kind;
-
-    /// The entries of a snapshot.
-    fn of(snapshot: &Snapshot) -> &HashMap<Uuid, Arc<Entry<Self>>>;
-}
 
 /// Who changes the registry, when, and by which rules.
 #[derive(Clone, Copy)]
@@ -335,19 +326,4 @@ fn in_force(row: &Row) -> Option<((Uuid, Uuid), u64)> {
     let purpose = Purpose::deserialize(&row.body).ok()?;
     let key = (purpose.consumer, purpose.eservice);
     (row.state == State::Active).then_some((key, purpose.content.daily_calls))
-}
-
-/// An entry with its fields parsed.
-///
-/// # Errors
-///
-/// When they do not parse: the registry is damaged.
-pub fn parsed<T: Body>(row: &Row) -> Result<Entry<T>, Error> {
-    let body = T::deserialize(&row.body).map_err(|_| Error::Inconsistent(row.name.clone()))?;
-    Ok(Entry {
-        id: row.id,
-        name: row.name.clone(),
-        state: row.state,
-        body,
-    })
 }

@@ -6,13 +6,13 @@ use uuid::Uuid;
 use varco_proto::registry::v1::{self as proto, Document, Standing};
 use varco_runtime::store::Db;
 
-use super::Error;
 use super::attribute::AttributeKind;
+use super::body::Body;
 use super::certificate::Source;
 use super::client::{Client, ClientKind};
 use super::descriptor::{Approval, Descriptor};
-use super::draft::Body;
 use super::entry::{Entry, State};
+use super::error::Error;
 use super::purpose::{Purpose, Trigger};
 use super::scope::Who;
 use super::snapshot::Snapshot;

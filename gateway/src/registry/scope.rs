@@ -7,9 +7,10 @@
 use uuid::Uuid;
 
 use super::agreement::Agreement;
+use super::body::{Body, parsed};
 use super::certificate::Certificate;
 use super::client::Client;
-use super::draft::{Body, Draft, parsed};
+use super::draft::Draft;
 use super::entry::{Entry, Kind, Row, State};
 use super::eservice::Eservice;
 use super::key::Key;

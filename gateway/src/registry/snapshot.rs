@@ -13,16 +13,16 @@ use uuid::Uuid;
 use varco_runtime::jose::PublicKey;
 use varco_runtime::store::Db;
 
-use super::Error;
 use super::agreement::Agreement;
 use super::attribute::Attribute;
+use super::body::{Body, parsed};
 use super::certificate::{Certificate, Source};
 use super::client::Client;
 use super::contract::{Contract, Contracts};
 use super::delegation::Delegation;
 use super::descriptor::Descriptor;
-use super::draft::{Body, parsed};
 use super::entry::{Entry, Kind, Row, State};
+use super::error::Error;
 use super::eservice::Eservice;
 use super::key::Key;
 use super::operator::Operator;
@@ -420,31 +420,4 @@ impl Snapshot {
 fn keep<T: Body>(map: &mut HashMap<Uuid, Arc<Entry<T>>>, row: &Row) -> Result<(), Error> {
     map.insert(row.id, Arc::new(parsed(row)?));
     Ok(())
-}
-
-/// Says for each type of fields its kind and its place.
-macro_rules! bodies {
-    ($($body:ident $kind:ident $field:ident)*) => {
-        $(impl Body for $body {
-            const KIND: Kind = Kind::$kind;
-
-            fn of(snapshot: &Snapshot) -> &HashMap<Uuid, Arc<Entry<Self>>> {
-                &snapshot.$field
-            }
-        })*
-    };
-}
-
-bodies! {
-    Agreement Agreement agreements
-    Attribute Attribute attributes
-    Certificate Certificate certificates
-    Client Client clients
-    Delegation Delegation delegations
-    Descriptor Descriptor descriptors
-    Eservice Eservice eservices
-    Key Key client_keys
-    Operator Operator operators
-    Purpose Purpose purposes
-    Tenant Tenant tenants
 }

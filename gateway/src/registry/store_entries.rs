@@ -8,9 +8,9 @@ use uuid::Uuid;
 use varco_runtime::on;
 use varco_runtime::store::{self, Db, Tx};
 
-use super::Error;
 use super::draft::{Finished, Written};
 use super::entry::{Kind, Row, State};
+use super::error::Error;
 
 /// Where an event stands in the history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

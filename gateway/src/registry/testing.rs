@@ -15,14 +15,16 @@ use prost_types::{
 use uuid::Uuid;
 use varco_proto::registry::v1::{self as proto, Change, Document};
 
+use super::act;
 use super::apply::{self, Mode};
+use super::body::{Body, parsed};
 use super::contract::Contracts;
-use super::draft::{Body, Draft, Setting, parsed};
+use super::draft::{Draft, Setting};
 use super::entry::{Entry, Kind, Row, State};
+use super::error::Error;
 use super::law::{Action, Actor};
 use super::scope::Who;
 use super::snapshot::Snapshot;
-use super::{Error, act};
 
 /// The time of every test, in seconds since the Unix epoch.
 pub const NOW: i64 = 1_800_000_000;

@@ -3,6 +3,7 @@
 use varco_proto::registry::v1::Operator;
 use varco_runtime::store::testing::each_db;
 
+use super::entry::State;
 use super::testing::{admin, town};
 use super::*;
 

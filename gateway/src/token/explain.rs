@@ -11,7 +11,7 @@ use varco_runtime::jose;
 use varco_runtime::store;
 
 use super::answer::Refusal;
-use super::issuance::{Case, Draft, Rules, Verdict, steps};
+use super::issuance::{Case, Draft, Rules, Verdict, parts, steps};
 use super::{PATH, assertion, grant_keys, words};
 use crate::authenticate::{Scheme, possession};
 use crate::authorize::{Parts, decide};
@@ -139,7 +139,7 @@ fn voucher(gate: &Gate, token: &str, asked: &ExplainRequest) -> ExplainResponse 
     add_binding(&mut told, claims, (gate, token, asked), now);
     let parts = claims.map(|claims| standing(claims, &snapshot, now));
     let stands = parts.is_some_and(|parts| parts.eligible().is_ok());
-    for (name, what, part) in steps::PARTS {
+    for (name, what, part) in parts::PARTS {
         let known = parts.filter(|parts| parts.knows(*part));
         let checked = known.map(|parts| parts.check(*part));
         add(&mut told, name, *what, judged(checked));

@@ -20,6 +20,7 @@ use crate::registry::entry::Entry;
 use crate::registry::snapshot::{LiveKey, Snapshot};
 use crate::voucher::{AssertionDigest, Claims, Confirmation};
 
+pub mod parts;
 pub mod steps;
 
 /// What is asked and what it is judged by.

@@ -5,13 +5,14 @@ use varco_proto::registry::v1::{Kind as ProtoKind, Side};
 use varco_runtime::problem::Problem;
 
 use crate::audit::record::names_a_person;
+use crate::registry::Registry;
 use crate::registry::apply::proto_kind;
 use crate::registry::attribute::AttributeKind;
 use crate::registry::entry::{Kind, Row};
+use crate::registry::error::Error;
 use crate::registry::law::Actor;
 use crate::registry::scope::Who;
 use crate::registry::tenant::Held;
-use crate::registry::{Error, Registry};
 
 /// An action that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use tonic::Code;
 use varco_proto::registry::v1 as proto;
 use varco_runtime::problem::{Problem, ToStatus};
 
-use crate::registry::Error;
 use crate::registry::apply::{self, proto_kind};
 use crate::registry::entry::State;
+use crate::registry::error::Error;
 
 impl ToStatus for Error {
     fn to_problem(&self) -> Problem {

@@ -3,11 +3,11 @@
 use uuid::Uuid;
 
 use super::{descriptor, moved};
-use crate::registry::Error;
 use crate::registry::agreement::{self, Agreement, Unmet};
 use crate::registry::descriptor::{Approval, Descriptor};
 use crate::registry::draft::Draft;
 use crate::registry::entry::{Entry, State, SuspendedBy};
+use crate::registry::error::Error;
 use crate::registry::eservice::Eservice;
 use crate::registry::law::{Action, Actor};
 use crate::registry::purpose::Purpose;

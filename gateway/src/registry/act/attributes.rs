@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use crate::registry::Error;
 use crate::registry::agreement::{Agreement, recomputed};
 use crate::registry::attribute::{Attribute, AttributeKind};
 use crate::registry::descriptor::Descriptor;
 use crate::registry::draft::Draft;
 use crate::registry::entry::Entry;
+use crate::registry::error::Error;
 use crate::registry::tenant::{Held, Tenant};
 
 /// Gives a tenant an attribute; `verifier` is the producer of a verified one.

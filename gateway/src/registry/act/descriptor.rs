@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::moved;
-use crate::registry::Error;
 use crate::registry::descriptor::{self, Descriptor};
 use crate::registry::draft::Draft;
 use crate::registry::entry::{Entry, State};
+use crate::registry::error::Error;
 use crate::registry::law::Action;
 
 /// Does a legal action.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::moved;
-use crate::registry::Error;
 use crate::registry::agreement::{Agreement, flagged, standing};
 use crate::registry::descriptor::Descriptor;
 use crate::registry::draft::Draft;
 use crate::registry::entry::{Entry, State};
+use crate::registry::error::Error;
 use crate::registry::eservice::Eservice;
 use crate::registry::law::{Action, Actor};
 use crate::registry::purpose::{Content, Purpose};

@@ -6,12 +6,12 @@ use uuid::Uuid;
 use varco_proto::registry::v1 as proto;
 
 use super::{Mode, Named, Planner, moment, names_a_person, some};
-use crate::registry::Error;
 use crate::registry::act;
 use crate::registry::agreement::Agreement;
 use crate::registry::client::Client;
 use crate::registry::descriptor::Descriptor;
 use crate::registry::entry::{Entry, Kind, State, SuspendedBy};
+use crate::registry::error::Error;
 use crate::registry::purpose::{Content, Purpose, RiskAnalysis, Trigger};
 
 impl Planner<'_, '_> {

@@ -6,13 +6,13 @@ use uuid::Uuid;
 use varco_proto::registry::v1 as proto;
 
 use super::{Mode, Named, Planner, some};
-use crate::registry::Error;
 use crate::registry::act;
 use crate::registry::attribute::Attribute;
 use crate::registry::compat;
 use crate::registry::contract::{self, Contract};
 use crate::registry::descriptor::{Approval, ContractRef, Descriptor, Sensitive, Upstream};
 use crate::registry::entry::{Entry, Kind, State};
+use crate::registry::error::Error;
 use crate::registry::eservice::Eservice;
 
 impl Planner<'_, '_> {

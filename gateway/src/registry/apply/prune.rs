@@ -4,11 +4,11 @@ use varco_proto::registry::v1::{self as proto, Change, Document};
 
 use super::names::declared;
 use super::{Named, Planner, proto_kind};
-use crate::registry::Error;
 use crate::registry::act;
+use crate::registry::body::Body;
 use crate::registry::client::Client;
-use crate::registry::draft::Body;
 use crate::registry::entry::{Kind, Row};
+use crate::registry::error::Error;
 use crate::registry::law::{self, Action, Actor};
 
 impl Planner<'_, '_> {

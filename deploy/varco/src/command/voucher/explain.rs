@@ -221,12 +221,12 @@ mod tests {
     #[test]
     fn failure_stands_with_its_remedy_in_both_languages() {
         let expected = "client assertion, client tributi/tributi\n\
-            PASSED   format       è un JWS / it is a JWS\n\
-            FAILED   expiry       ASSERTION_EXPIRED\n\
-            \x20                     è scaduta\n\
-            \x20                     → crearne una nuova\n\
-            \x20                     it has expired\n\
-            \x20                     → make a new one\n\
+            PASSED   format          è un JWS / it is a JWS\n\
+            FAILED   expiry          ASSERTION_EXPIRED\n\
+            \x20                        è scaduta\n\
+            \x20                        → crearne una nuova\n\
+            \x20                        it has expired\n\
+            \x20                        → make a new one\n\
             da correggere: 1 / to mend: 1";
 
         assert_eq!(text(&answer()), expected);

@@ -1,0 +1,207 @@
+//! Agreements and purposes: quotas, approvals, four eyes.
+
+use super::*;
+
+#[test]
+fn quota_beyond_the_total_waits_and_the_old_one_works_on() {
+    let document = town();
+    let mut town = Town::holding(&document);
+    let mut more = document.clone();
+    more.purposes[0].daily_calls = 1001;
+
+    let changes = town.apply(&more).unwrap();
+    let again = town.apply(&more).unwrap();
+
+    let entry = town.entry::<Purpose>("tributi/verifica");
+    assert_eq!(
+        (entry.state, entry.body.content.daily_calls),
+        (State::Active, 100)
+    );
+    assert_eq!(entry.body.waiting.as_ref().unwrap().daily_calls, 1001);
+    let note = |changes: &[Change]| {
+        changes
+            .iter()
+            .find(|it| it.kind() == proto::Kind::Purpose)
+            .unwrap()
+            .note
+            .clone()
+    };
+    assert!(note(&changes).contains("waits for approval"));
+    assert!(
+        again
+            .iter()
+            .all(|it| it.action() == proto::Action::Unchanged),
+        "{again:?}"
+    );
+
+    town.act(Kind::Purpose, "verifica", Action::Approve, Actor::Producer)
+        .unwrap();
+    let entry = town.entry::<Purpose>("tributi/verifica");
+    assert_eq!(
+        (entry.body.content.daily_calls, entry.body.version),
+        (1001, 2)
+    );
+}
+
+#[test]
+fn quotas_count_what_is_in_force_to_the_last_call() {
+    let mut document = town();
+    document.purposes = vec![purpose("a", 400), purpose("b", 600), purpose("c", 1)];
+
+    let mut town = Town::holding(&document);
+
+    assert_eq!(town.state(Kind::Purpose, "b"), State::Active);
+    assert_eq!(town.state(Kind::Purpose, "c"), State::WaitingForApproval);
+    town.act(Kind::Purpose, "a", Action::Suspend, Actor::Consumer)
+        .unwrap();
+    document.purposes[2].daily_calls = 2;
+    town.apply(&document).unwrap();
+    assert_eq!(town.state(Kind::Purpose, "c"), State::Active);
+    // What comes back beyond the quota stays where it is and waits.
+    let back = town
+        .act(Kind::Purpose, "a", Action::Unsuspend, Actor::Consumer)
+        .unwrap();
+    assert_eq!(back.state, State::Suspended);
+    assert!(town.entry::<Purpose>("tributi/a").body.waiting.is_some());
+}
+
+#[test]
+fn upgrade_keeps_state_and_flags() {
+    let document = town();
+    let mut second = document.clone();
+    second.eservices[0].descriptors.push(descriptor(2));
+    let mut town = Town::holding(&document);
+    town.act(
+        Kind::Agreement,
+        "anagrafe",
+        Action::Suspend,
+        Actor::Consumer,
+    )
+    .unwrap();
+
+    town.apply(&second).unwrap();
+
+    let row = town
+        .snapshot
+        .find(Kind::Agreement, "tributi/anagrafe")
+        .unwrap();
+    let entry: Entry<Agreement> = crate::registry::body::parsed(&row).unwrap();
+    assert_eq!((entry.state, entry.body.version), (State::Suspended, 2));
+    assert!(entry.body.suspended_by.consumer);
+}
+
+#[test]
+fn manual_approval_leaves_the_agreement_pending_and_the_purpose_a_draft() {
+    let mut document = town();
+    document.eservices[0].descriptors[0].approval = "manual".into();
+    let mut town = Town::holding(&document);
+    assert_eq!(town.state(Kind::Agreement, "anagrafe"), State::Pending);
+    assert_eq!(town.state(Kind::Purpose, "verifica"), State::Draft);
+
+    town.act(
+        Kind::Agreement,
+        "anagrafe",
+        Action::Approve,
+        Actor::Producer,
+    )
+    .unwrap();
+    town.apply(&document).unwrap();
+
+    assert_eq!(town.state(Kind::Agreement, "anagrafe"), State::Active);
+    assert_eq!(town.state(Kind::Purpose, "verifica"), State::Active);
+}
+
+#[test]
+fn four_eyes_make_everything_that_widens_wait_for_somebody_else() {
+    let document = town();
+    let mut town = Town::empty();
+    town.four_eyes = true;
+    town.apply(&document).unwrap();
+    assert_eq!(town.state(Kind::Agreement, "anagrafe"), State::Pending);
+
+    let own = town.act(
+        Kind::Agreement,
+        "anagrafe",
+        Action::Approve,
+        Actor::Producer,
+    );
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+    let (ada, agreement) = (admin("ada"), (Kind::Agreement, "anagrafe"));
+    town.act_as(&ada, agreement, Action::Approve, Actor::Producer)
+        .unwrap();
+
+    town.apply(&document).unwrap();
+    assert_eq!(
+        town.state(Kind::Purpose, "verifica"),
+        State::WaitingForApproval
+    );
+    let own = town.act(Kind::Purpose, "verifica", Action::Approve, Actor::Producer);
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+    town.act_as(
+        &ada,
+        (Kind::Purpose, "verifica"),
+        Action::Approve,
+        Actor::Producer,
+    )
+    .unwrap();
+
+    let mut less = document.clone();
+    less.purposes[0].daily_calls = 50;
+    town.apply(&less).unwrap();
+    assert_eq!(
+        town.entry::<Purpose>("tributi/verifica")
+            .body
+            .content
+            .daily_calls,
+        50
+    );
+    let mut wider = less;
+    wider.purposes[0].data_classes.push("residenza".into());
+    town.apply(&wider).unwrap();
+    let entry = town.entry::<Purpose>("tributi/verifica");
+    assert_eq!(entry.body.content.data_classes, ["esito"]);
+    assert!(entry.body.waiting.is_some());
+
+    let mut more = wider;
+    more.operators.push(proto::Operator {
+        name: "bruno".into(),
+        roles: vec!["admin".into()],
+        ..Default::default()
+    });
+    town.apply(&more).unwrap();
+    assert_eq!(
+        town.state(Kind::Operator, "bruno"),
+        State::WaitingForApproval
+    );
+}
+
+#[test]
+fn higher_certified_quota_wins_and_fewer_calls_make_room() {
+    let mut document = town();
+    let attribute = |name: &str, calls| proto::Attribute {
+        name: name.into(),
+        kind: "certified".into(),
+        description: "capoluogo".into(),
+        daily_calls_per_consumer: calls,
+    };
+    document.attributes = vec![attribute("capoluogo", 3000), attribute("piccolo", 2000)];
+    document.tenants[0].attributes = vec!["capoluogo".into(), "piccolo".into()];
+    document.eservices[0].descriptors[0].attributes = vec![proto::AttributeGroup {
+        any_of: vec!["piccolo".into(), "capoluogo".into()],
+    }];
+    document.purposes = vec![purpose("a", 2000), purpose("b", 1000), purpose("c", 1)];
+    let mut town = Town::holding(&document);
+    assert_eq!(town.state(Kind::Purpose, "b"), State::Active);
+    assert_eq!(town.state(Kind::Purpose, "c"), State::WaitingForApproval);
+
+    document.purposes[0].daily_calls = 1999;
+    town.apply(&document).unwrap();
+    document.purposes[2].legal_basis = "L. 160/2019".into();
+    document.purposes[2].daily_calls = 1;
+    town.act(Kind::Purpose, "c", Action::Reject, Actor::Producer)
+        .unwrap();
+    document.purposes[2].name = "d".into();
+    town.apply(&document).unwrap();
+
+    assert_eq!(town.state(Kind::Purpose, "d"), State::Active);
+}
