@@ -21,6 +21,7 @@ import uuid
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 ALGORITHMS = {"EC": "ES256", "OKP": "EdDSA", "RSA": "RS256"}
@@ -93,7 +94,7 @@ def private_key(pem):
     for kind in (ECKey, OKPKey, RSAKey):
         try:
             return kind.import_key(pem)
-        except (TypeError, ValueError):
+        except (JoseError, TypeError, ValueError):
             continue
     raise SystemExit("assertion.key is no EC, Ed25519 or RSA key")
 
