@@ -155,7 +155,7 @@ impl Endpoint {
         let now = Instant::now();
         let mut draft = Draft::default();
         let key = issuance::recognise(case, &mut draft)?;
-        let kid = key.key.kid();
+        let kid = key.kid.as_str();
         asked.kid = Some(kid.to_owned());
         let checked = self.rates.check_key(&asked.peer, kid, now);
         checked.map_err(|standing| asked.too_many(standing))?;

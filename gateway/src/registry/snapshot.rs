@@ -5,8 +5,8 @@
 //! cost follows the change and not the registry.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -39,20 +39,49 @@ pub struct LiveDescriptor<'a> {
     pub contract: &'a Arc<Contract>,
 }
 
-/// A client's key, parsed.
-#[derive(Clone, Debug)]
+/// A client's key, parsed when it is first used: at the start of a gateway nobody waits for the
+/// keys of a thousand clients.
+#[derive(Debug)]
 pub struct LiveKey {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
     /// The client.
     pub client: Uuid,
-    /// The key.
-    pub key: PublicKey,
     /// Where it stands.
     pub state: State,
     /// Until when it may sign, in seconds since the Unix epoch.
     pub not_after: Option<i64>,
+    pem: String,
+    parsed: OnceLock<PublicKey>,
 }
 
 impl LiveKey {
+    fn of(entry: &Entry<Key>, before: Option<&Self>) -> Self {
+        let parsed = before.map_or_else(OnceLock::new, |before| before.parsed.clone());
+        Self {
+            kid: entry.name.clone(),
+            client: entry.body.client,
+            state: entry.state,
+            not_after: entry.body.not_after,
+            pem: entry.body.pem.clone(),
+            parsed,
+        }
+    }
+
+    /// The key itself; none when what is stored is no longer the key of that name.
+    #[must_use]
+    pub fn public(&self) -> Option<&PublicKey> {
+        if let Some(known) = self.parsed.get() {
+            return Some(known);
+        }
+        let key = PublicKey::from_pem(&self.pem).ok();
+        let Some(key) = key.filter(|key| key.kid() == self.kid) else {
+            tracing::error!(kid = self.kid, "a stored key is damaged: restore a backup");
+            return None;
+        };
+        Some(self.parsed.get_or_init(|| key))
+    }
+
     /// Whether what it signs counts at a time (Unix seconds).
     #[must_use]
     pub fn signs_at(&self, now: i64) -> bool {
@@ -379,17 +408,8 @@ impl Snapshot {
 
     fn add_key(&mut self, row: &Row) -> Result<(), Error> {
         let entry = parsed::<Key>(row)?;
-        let key = match self.keys.get(&entry.name) {
-            Some(known) => known.key.clone(),
-            None => PublicKey::from_pem(&entry.body.pem)
-                .map_err(|_| Error::Inconsistent(entry.name.clone()))?,
-        };
-        let live = LiveKey {
-            client: entry.body.client,
-            key,
-            state: entry.state,
-            not_after: entry.body.not_after,
-        };
+        let before = self.keys.get(&entry.name).map(Arc::as_ref);
+        let live = LiveKey::of(&entry, before);
         self.keys.insert(entry.name.clone(), Arc::new(live));
         self.client_keys.insert(entry.id, Arc::new(entry));
         Ok(())

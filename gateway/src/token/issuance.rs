@@ -221,7 +221,7 @@ impl<'a> Draft<'a> {
             consumer_id: found.purpose.body.consumer,
             eservice_id: descriptor.body.eservice,
             descriptor_id: descriptor.id,
-            client_kid: self.key?.key.kid().to_owned(),
+            client_kid: self.key?.kid.clone(),
             epoch: case.snapshot.epoch,
             cnf: Confirmation::of(thumbprint, jkt),
             digest: self.digest.clone(),

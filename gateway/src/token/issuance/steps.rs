@@ -200,7 +200,10 @@ fn signature<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
     let Some(live) = draft.key else {
         return Verdict::Skipped;
     };
-    match live.key.verify::<Object>(case.assertion) {
+    let Some(key) = live.public() else {
+        return failed(Refusal::unauthenticated("KEY_UNKNOWN"));
+    };
+    match key.verify::<Object>(case.assertion) {
         Ok(object) => draft.object = Some(object),
         // The header was read before: only claims that are no object are malformed here.
         Err(jose::Error::Malformed) => {}
@@ -335,7 +338,7 @@ fn descriptor<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
 
 fn parts<'a>(case: &Case<'a>, draft: &Draft<'a>) -> Option<Parts<'a>> {
     let (key, purpose) = (draft.key?, draft.purpose_id()?);
-    let asks = (key.client, key.key.kid());
+    let asks = (key.client, key.kid.as_str());
     Some(Parts::of(asks, purpose, case.snapshot, case.now))
 }
 
