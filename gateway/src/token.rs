@@ -39,7 +39,7 @@ use answer::{Answered, Issued, Refusal};
 use asked::{Asked, TurnedAway};
 use form::{ACCESS_TOKEN_TYPE, Wanted};
 use issuance::{Case, Draft, Rules};
-use rate::Rates;
+use rate::{Rates, Standing};
 use spender::{Refused, Spending};
 
 /// The token endpoint's own parts.
@@ -136,6 +136,8 @@ impl Endpoint {
         let decided = self.decide(asked, &case)?;
         self.spend(decided.spending).await?;
         let claims = decided.claims;
+        let counted = self.rates.count_client(claims.client_id, Instant::now());
+        asked.standing = Some(counted.map_err(|standing| asked.too_many(standing))?);
         let token = self.gate.vouchers.sign(&claims);
         let access_token = token.map_err(|_| Refusal::internal())?;
         let expires_in = claims.exp - claims.iat;
@@ -161,8 +163,8 @@ impl Endpoint {
         checked.map_err(|standing| asked.too_many(standing))?;
         issuance::verify(case, &mut draft)?;
         asked.client_id = draft.client_id();
-        let counted = self.rates.count_client(key.client, now);
-        asked.standing = Some(counted.map_err(|standing| asked.too_many(standing))?);
+        let checked = self.rates.check_client(key.client, now);
+        asked.standing = Some(checked.map_err(|standing| asked.too_many(standing))?);
         let decided = issuance::decide(case, &mut draft, self.gate.clock.uuid());
         asked.purpose_id = draft.purpose_id();
         asked.grant = draft.grant().cloned();
@@ -184,25 +186,43 @@ impl Endpoint {
     /// Counts a request that has proven nothing. One too many is refused without a record of its
     /// own: a stranger cannot fill the register.
     fn turn_away(&self, asked: &Asked, refusal: &Refusal) -> Option<Refusal> {
-        if asked.client_id.is_some() || refusal.is_ours() {
+        if refusal.is_ours() {
             return None;
         }
         let now = Instant::now();
-        // Counted alike whether the key is registered or not, so that the answer does not tell.
-        let counted = self.rates.count_stranger(&asked.peer, now);
-        let standing = match &asked.kid {
-            Some(kid) if !asked.exceeded => {
+        let standing = match (&asked.kid, asked.client_id) {
+            (_, Some(_)) if asked.exceeded => asked.standing?,
+            (Some(kid), Some(_)) => {
+                // Whoever shows an assertion that does not do is measured, whosever it is.
                 self.rates.count_forger(&asked.peer, kid, now);
-                counted.err()?
+                return None;
             }
-            Some(_) => asked.standing?,
-            None => counted.err()?,
+            (kid, _) => self.turn_stranger_away(asked, kid.as_deref(), now)?,
         };
         if let Some(count) = self.turned_away.count() {
             let record = asked.record_of_many(count, &self.gate);
             self.gate.register.leave(record);
         }
         Some(Refusal::too_many(standing))
+    }
+
+    /// Counts a request that has proven nothing, alike whether its key is registered or not, so
+    /// that the answer does not tell.
+    fn turn_stranger_away(
+        &self,
+        asked: &Asked,
+        kid: Option<&str>,
+        now: Instant,
+    ) -> Option<Standing> {
+        let counted = self.rates.count_stranger(&asked.peer, now);
+        match kid {
+            Some(_) if asked.exceeded => asked.standing,
+            Some(kid) => counted.err().or_else(|| {
+                self.rates.count_forger(&asked.peer, kid, now);
+                None
+            }),
+            None => counted.err(),
+        }
     }
 
     fn answered(&self, asked: &Asked, outcome: Result<Issued, Refusal>) -> Answered {

@@ -55,7 +55,7 @@ struct RenewalApi {
 async fn list_issued(
     gate: &Gate,
     who: &Who,
-    holder: &Holder,
+    (holder, presented): (&Holder, Option<[u8; 32]>),
     issued: &Issued,
 ) -> Result<(), registry::error::Error> {
     let client = holder
@@ -67,7 +67,21 @@ async fn list_issued(
         source: Source::Issued,
         not_after: Some(issued.not_after.as_second()),
     };
+    let live = |snapshot: &Snapshot| {
+        let own = holder.uri.strip_prefix(&format!("{}/", gate.trust_domain));
+        let named = own.and_then(|own| own.split_once('/'));
+        named.is_some_and(|(role, name)| is_live(name, role, snapshot))
+    };
     let listed = gate.registry.change(who, |draft| {
+        // Looked at again on the very registry that it is written into.
+        let revoked = presented.is_some_and(|old| draft.seen.is_revoked(&old));
+        if revoked || !live(draft.seen) {
+            let english = "the holder, or what it presented, has been suspended or revoked";
+            return Err(registry::error::Error::Precondition(
+                "HOLDER_NOT_LIVE",
+                english.to_owned(),
+            ));
+        }
         let entry = Entry {
             id: (draft.setting.new_id)(),
             name: hex::encode(issued.thumbprint),
@@ -103,11 +117,13 @@ impl CertificateService for CertificateApi {
         let asked = request.into_inner();
         let life = life(asked.life_days).map_err(status)?;
         let (holder, called) = named(&asked, &self.gate).map_err(status)?;
+        may_certify(&who, &holder, &self.gate).map_err(status)?;
         let detail = format!("certificate for {called}, {} days", life.as_secs() / DAY);
         let record = action(&self.gate, RecordKind::PolicyChange, ISSUE, &who, detail);
         let wanted = Wanted {
             csr: &asked.csr_pem,
             holder: &holder,
+            presented: None,
             life,
         };
         let (noted, issued) = issue(&self.gate, &who, record, wanted).await?;
@@ -140,6 +156,7 @@ impl RenewalService for RenewalApi {
         let wanted = Wanted {
             csr: &request.get_ref().csr_pem,
             holder: &holder,
+            presented: Some(peer.thumbprint),
             life: (peer.life.saturating_sub(LAG)).min(pki::LONGEST_LIFE),
         };
         let (noted, issued) = issue(&self.gate, &who, record, wanted).await?;
@@ -166,6 +183,8 @@ pub fn renewal(gate: &Arc<Gate>) -> Router {
 struct Wanted<'a> {
     csr: &'a str,
     holder: &'a Holder,
+    /// Thumbprint of the certificate that is renewed.
+    presented: Option<[u8; 32]>,
     life: Duration,
 }
 
@@ -201,7 +220,7 @@ async fn issued(gate: &Gate, who: &Who, wanted: &Wanted<'_>) -> Result<Issued, P
     let issued = ca
         .issue_from_csr(wanted.csr, wanted.holder, now, wanted.life)
         .map_err(|error| unissued(&error))?;
-    list_issued(gate, who, wanted.holder, &issued)
+    list_issued(gate, who, (wanted.holder, wanted.presented), &issued)
         .await
         .map_err(|error| error.to_problem())?;
     Ok(issued)
@@ -247,6 +266,31 @@ fn named(asked: &IssueCertificateRequest, gate: &Gate) -> Result<(Holder, String
         }
         HolderKind::Unspecified => Err(Problem::invalid("holder_kind", "is required")),
     }
+}
+
+/// Whether an operator may certify a holder: who certifies a system that administers could act as
+/// it, and must have its operator's roles.
+fn may_certify(who: &Who, holder: &Holder, gate: &Gate) -> Result<(), Problem> {
+    let snapshot = gate.registry.snapshot();
+    let id = holder
+        .uri
+        .strip_prefix(&format!("{}/client/", gate.trust_domain));
+    let client = id.and_then(|id| id.parse().ok());
+    let client = client.and_then(|id| snapshot.clients.get(&id));
+    let Some(admin) = client.and_then(|client| client.body.admin.as_deref()) else {
+        return Ok(());
+    };
+    let roles = snapshot.operator(admin).map(|it| it.body.roles.as_slice());
+    let covers = |role: &String| who.administers() || who.roles.contains(role);
+    if roles.unwrap_or_default().iter().all(covers) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::PermissionDenied,
+        "ROLE_MISSING",
+        "the client administers with roles that you do not have",
+        "il client amministra con ruoli che l'operatore non ha",
+    ))
 }
 
 /// The holder of a presented certificate, when the registry still knows it.

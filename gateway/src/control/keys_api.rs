@@ -76,13 +76,16 @@ impl KeysApi {
     }
 
     async fn rotate(&self, roles: &[Role], urgency: Urgency) -> Result<(), Error> {
+        let mut outcome = Ok(());
         for role in roles {
-            match urgency {
-                Urgency::Emergency => self.gate.keys.rotate_in_emergency(*role).await?,
-                _ => self.gate.keys.rotate(*role).await?,
-            }
+            let done = match urgency {
+                Urgency::Emergency => self.gate.keys.rotate_in_emergency(*role).await,
+                _ => self.gate.keys.rotate(*role).await,
+            };
+            // What fails for one kind of key must not spare the other.
+            outcome = outcome.and(done);
         }
-        Ok(())
+        outcome
     }
 
     /// How far every gateway is; waits a moment for those that have yet to.

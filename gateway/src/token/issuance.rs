@@ -202,6 +202,9 @@ impl<'a> Draft<'a> {
         let thumbprint = case.peer.map(|peer| &peer.thumbprint);
         let jkt = self.proof.as_ref().map(|proof| proof.jkt.as_str());
         let grant = self.grant.as_ref();
+        let lifespan = i64::from(descriptor.body.voucher_lifespan);
+        // A chain is of one call: what serves it does not outlive it by more than a moment.
+        let lifespan = grant.map_or(lifespan, |_| lifespan.min(CHAINED_LIFE));
         let sub = grant.map_or_else(|| client_id.to_string(), |grant| grant.sub.clone());
         let origin = grant.and_then(|grant| {
             let first = grant.purpose_id.parse().ok();
@@ -215,7 +218,7 @@ impl<'a> Draft<'a> {
             jti,
             iat: case.now,
             nbf: case.now,
-            exp: case.now + i64::from(descriptor.body.voucher_lifespan),
+            exp: case.now + lifespan,
             purpose_id: found.purpose.id,
             producer_id: found.producer,
             consumer_id: found.purpose.body.consumer,
@@ -231,6 +234,9 @@ impl<'a> Draft<'a> {
         })
     }
 }
+
+/// Longest life of a voucher that serves somebody else's call, seconds.
+const CHAINED_LIFE: i64 = 60;
 
 impl std::fmt::Debug for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -112,11 +112,21 @@ impl Rates {
         let _ = self.forgers.take((peer.clone(), kid.to_owned()), now);
     }
 
-    /// Counts a request of a client that has proven who it is.
+    /// Whether a client that has proven who it is may ask.
     ///
     /// # Errors
     ///
-    /// When it has asked too often.
+    /// When it has had too many vouchers.
+    pub fn check_client(&self, client: Uuid, now: Instant) -> Result<Standing, Standing> {
+        self.clients.look(&client, now)
+    }
+
+    /// Counts a voucher of a client. Requests that fail count against whoever sent them: an old
+    /// assertion that somebody found takes nothing from the client.
+    ///
+    /// # Errors
+    ///
+    /// When it has had too many.
     pub fn count_client(&self, client: Uuid, now: Instant) -> Result<Standing, Standing> {
         self.clients.take(client, now)
     }
@@ -133,9 +143,6 @@ impl<K: Eq + Hash> Rate<K> {
     fn look(&self, key: &K, now: Instant) -> Result<Standing, Standing> {
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let known = buckets.get(key).copied();
-        if known.is_none() && buckets.len() >= MOST {
-            return Err(self.standing(0.0));
-        }
         let left = self.left(known, now);
         let standing = self.standing(left);
         if left >= 1.0 {

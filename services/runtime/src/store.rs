@@ -119,6 +119,8 @@ impl Db {
     async fn open_sqlite(file: &Path, schema: Migrations) -> Result<Self, Error> {
         let options = sqlite_options(file);
         let failed = |error| sqlite_failure(file, error);
+        // No pool here ages its connections: the task that would (sqlx 0.9.0) counts idle ones with a
+        // race that can leave it spinning for ever on a worker of the runtime.
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE)
@@ -136,6 +138,8 @@ impl Db {
             .max_connections(4)
             .min_connections(1)
             .acquire_timeout(ACQUIRE)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await
             .map_err(failed)?;
@@ -148,6 +152,8 @@ impl Db {
         let first = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options.clone())
             .await
             .map_err(Error::Unreachable)?;
@@ -159,6 +165,8 @@ impl Db {
         PgPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(ACQUIRE)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options)
             .await
             .map(Self::Postgres)
@@ -174,6 +182,8 @@ impl Db {
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE)
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(sqlite_options(file).read_only(true))
             .await
             .map_err(|error| sqlite_failure(file, error))?;
