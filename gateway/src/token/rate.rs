@@ -282,9 +282,32 @@ mod tests {
             rate.take(n, now).unwrap();
         }
 
-        assert!(rate.look(&MOST, now).is_err());
         assert!(rate.take(MOST, now).is_err());
         let later = now + Duration::from_secs(2);
         assert!(rate.take(MOST, later).is_ok());
+    }
+
+    #[test]
+    fn peers_that_fill_the_measure_lock_nobody_out() {
+        let rates = Rates::new(1);
+        let now = Instant::now();
+        for n in 0..MOST {
+            rates.count_forger(&at("192.0.2.1"), &n.to_string(), now);
+        }
+
+        assert!(rates.check_key(&at("192.0.2.2"), "kid", now).is_ok());
+        assert!(rates.check_key(&at("192.0.2.1"), "0", now).is_err());
+    }
+
+    #[test]
+    fn what_fails_takes_nothing_from_the_client() {
+        let rates = Rates::new(1);
+        let (now, client) = (Instant::now(), Uuid::from_u128(1));
+
+        for _ in 0..9 {
+            assert!(rates.check_client(client, now).is_ok());
+        }
+        assert!(rates.count_client(client, now).is_ok());
+        assert!(rates.check_client(client, now).is_err());
     }
 }
