@@ -95,6 +95,10 @@ pub fn plan(
         planner.prune(document)?;
     }
     planner.settle();
+    if who.tenant.is_some() && !planner.problems.is_empty() {
+        // What was there before may be another tenant's, who shows it to nobody.
+        planner.changes.clear();
+    }
     Ok(Plan {
         changes: planner.changes,
         problems: planner.problems,
@@ -250,7 +254,9 @@ impl Planner<'_, '_> {
     fn entitle(&mut self, name: &Named, row: &Row) {
         let role = may_change(&self.who.roles, name.kind);
         self.require(name, "name", role, "needs a role that you do not have");
-        let own = self.who.may_declare(row, self.draft);
+        let was = self.draft.seen.row(row.id);
+        let own = self.who.may_declare(row, self.draft)
+            && was.is_none_or(|was| self.who.owns(was, self.draft.seen));
         self.require(name, "name", own, "belongs to another tenant than yours");
     }
 

@@ -90,16 +90,26 @@ impl Who {
         own
     }
 
-    /// Whether this operator may declare an entry: it belongs to its tenant.
+    /// Whether this operator may declare an entry: as it would become, it belongs to its tenant.
     #[must_use]
     pub fn may_declare(&self, row: &Row, draft: &Draft<'_>) -> bool {
+        self.is_owner(row.kind, || Sides::drafted(row, draft))
+    }
+
+    /// Whether an entry, as it stands, belongs to this operator's tenant.
+    #[must_use]
+    pub fn owns(&self, row: &Row, snapshot: &Snapshot) -> bool {
+        self.is_owner(row.kind, || Sides::of(row, snapshot))
+    }
+
+    fn is_owner(&self, kind: Kind, sides: impl FnOnce() -> Sides) -> bool {
         let Some(tenant) = self.tenant else {
             return true;
         };
-        let owner = match row.kind {
+        let owner = match kind {
             Kind::Attribute | Kind::Tenant | Kind::Operator | Kind::Delegation => None,
-            Kind::Eservice | Kind::Descriptor => Sides::drafted(row, draft).producer,
-            _ => Sides::drafted(row, draft).consumer,
+            Kind::Eservice | Kind::Descriptor => sides().producer,
+            _ => sides().consumer,
         };
         owner == Some(tenant)
     }

@@ -136,6 +136,11 @@ impl Planner<'_, '_> {
                 self.check_admin(&name, admin);
             }
             let Some(consumer) = consumer else { continue };
+            let stands = self.draft.named(Kind::Client, &name.full).map(|row| row.id);
+            let stands = self.entry::<Client>(stands);
+            let moved = stands.is_some_and(|it| it.body.consumer != consumer);
+            let rule = "cannot change: make another client";
+            self.require(&name, "consumer", !moved, rule);
             let body = Client {
                 consumer,
                 kind,

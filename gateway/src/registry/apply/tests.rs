@@ -191,6 +191,33 @@ fn pruning_ends_what_is_not_declared_and_spares_operators() {
 }
 
 #[test]
+fn tenants_operator_takes_no_other_tenants_client() {
+    let document = town();
+    let mut town = Town::holding(&document);
+    let thief = document
+        .tenants
+        .iter()
+        .find(|it| it.name != document.clients[0].consumer)
+        .unwrap();
+    let who = Who {
+        name: "carla".to_owned(),
+        roles: vec!["admin".to_owned()],
+        tenant: Some(town.snapshot.find(Kind::Tenant, &thief.name).unwrap().id),
+    };
+    let mut taken = Document {
+        clients: vec![document.clients[0].clone()],
+        ..Default::default()
+    };
+    taken.clients[0].consumer.clone_from(&thief.name);
+
+    let refused = town.apply_as(&who, &taken, Mode::Apply).unwrap_err();
+
+    let refused = refused.to_string();
+    assert!(refused.contains("another tenant"), "{refused}");
+    assert!(refused.contains("consumer cannot change"), "{refused}");
+}
+
+#[test]
 fn tenants_operator_declares_only_what_is_its_own() {
     let document = town();
     let mut town = Town::holding(&document);
