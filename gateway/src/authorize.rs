@@ -171,7 +171,8 @@ impl<'a> Parts<'a> {
                 let (Some(client), Some(purpose)) = (self.client, self.purpose) else {
                     return Err(Reason::PurposeSuspended);
                 };
-                let linked = purpose.body.content.clients.contains(&client.id);
+                let linked = purpose.body.content.clients.contains(&client.id)
+                    && client.body.consumer == purpose.body.consumer;
                 linked.then_some(()).ok_or(Reason::PurposeSuspended)
             }
             Part::Agreement => live(self.agreement, Reason::AgreementSuspended),

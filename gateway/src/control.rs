@@ -126,11 +126,21 @@ fn person(name: &str, snapshot: &Snapshot) -> Result<Who, Problem> {
     if operator.state != Live::Active {
         return Err(suspended());
     }
+    if let Some(tenant) = operator.body.tenant {
+        stands(tenant, snapshot)?;
+    }
     Ok(Who {
         name: name.to_owned(),
         roles: operator.body.roles.clone(),
         tenant: operator.body.tenant,
     })
+}
+
+/// Nobody administers for a tenant that is suspended or has ended.
+fn stands(tenant: Uuid, snapshot: &Snapshot) -> Result<(), Problem> {
+    let tenant = snapshot.tenants.get(&tenant).ok_or_else(unknown)?;
+    let active = tenant.state == Live::Active;
+    active.then_some(()).ok_or_else(suspended)
 }
 
 /// An `api` client: it has the roles of the operator in whose name it acts, for its own tenant
@@ -149,6 +159,7 @@ fn system(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Result<Who, P
     let admin = client.body.admin.as_deref().ok_or_else(unknown)?;
     let admin = person(admin, snapshot)?;
     let own = client.body.consumer;
+    stands(own, snapshot)?;
     if admin.tenant.is_some_and(|tenant| tenant != own) {
         return Err(unknown());
     }

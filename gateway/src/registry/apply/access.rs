@@ -222,6 +222,10 @@ impl Planner<'_, '_> {
             suspended_by: seen.map_or_else(SuspendedBy::default, |it| it.body.suspended_by),
             asked_by: seen.and_then(|it| it.body.asked_by.clone()),
         };
+        // A name may hold a slash: the same full name can be put together from another consumer.
+        let moved = seen.is_some_and(|it| it.body.consumer != consumer);
+        let rule = "cannot change: make another purpose";
+        self.require(name, "consumer", !moved, rule);
         let other = seen.is_some_and(|it| it.body.eservice != eservice);
         self.require(
             name,
