@@ -131,6 +131,7 @@ fn person(name: &str, snapshot: &Snapshot) -> Result<Who, Problem> {
     }
     Ok(Who {
         name: name.to_owned(),
+        person: name.to_owned(),
         roles: operator.body.roles.clone(),
         tenant: operator.body.tenant,
     })
@@ -165,6 +166,7 @@ fn system(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Result<Who, P
     }
     Ok(Who {
         name: format!("client/{}", client.name),
+        person: admin.person,
         roles: admin.roles,
         tenant: Some(own),
     })

@@ -30,6 +30,7 @@ pub mod entry;
 pub mod error;
 pub mod eservice;
 pub mod export;
+pub mod eyes;
 pub mod key;
 pub mod law;
 pub mod operator;
@@ -316,7 +317,7 @@ impl Registry {
 
     fn setting<'a>(&self, who: &'a Who, new_id: &'a dyn Fn() -> Uuid) -> Setting<'a> {
         Setting {
-            operator: &who.name,
+            operator: &who.person,
             now: self.clock.now(),
             four_eyes: self.rules.four_eyes,
             new_id,

@@ -316,6 +316,7 @@ fn presented(peer: &Peer, gate: &Gate) -> Result<(Holder, Who, &'static str), Pr
     };
     let who = Who {
         name: name.to_owned(),
+        person: name.to_owned(),
         ..Who::installation()
     };
     Ok((holder, who, role))

@@ -4,6 +4,7 @@ use super::body::{Body, parsed};
 use super::draft::Draft;
 use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
+use super::eyes;
 use super::law::{self, Action, Actor, Illegal};
 use super::operator::Operator;
 
@@ -31,7 +32,7 @@ pub fn perform(
     law::check(row.kind, row.state, action, actor)
         .map_err(|illegal| refused(row, action, illegal))?;
     if action.widens() {
-        four_eyes(draft, row)?;
+        eyes::are_two(draft, row, "asked_by")?;
     }
     match row.kind {
         Kind::Agreement => agreement::act(draft, &parsed(row)?, action, actor),
@@ -55,16 +56,6 @@ pub fn perform(
     }
 }
 
-/// Who asked for access must not be who gives it, where the installation wants four eyes.
-fn four_eyes(draft: &Draft<'_>, row: &Row) -> Result<(), Error> {
-    let own = row.field("asked_by") == Some(draft.setting.operator);
-    if draft.setting.four_eyes && own {
-        Err(Error::FourEyes(row.name.clone()))
-    } else {
-        Ok(())
-    }
-}
-
 fn operator(
     draft: &mut Draft<'_>,
     mut entry: Entry<Operator>,
@@ -76,6 +67,10 @@ fn operator(
     };
     entry.body.asked_by = None;
     draft.update(action.participle(), &entry)?;
+    if eyes::last_other_goes(draft)? {
+        let english = format!("{} {}", entry.name, eyes::LAST_OTHER);
+        return Err(Error::Precondition("LAST_ADMINISTRATOR", english));
+    }
     Ok(entry.id)
 }
 

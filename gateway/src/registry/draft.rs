@@ -25,7 +25,7 @@ use super::tenant::Tenant;
 /// Who changes the registry, when, and by which rules.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
-    /// Name of the operator.
+    /// Name of the operator who answers for it.
     pub operator: &'a str,
     /// When.
     pub now: Timestamp,

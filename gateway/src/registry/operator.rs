@@ -20,6 +20,16 @@ pub struct Operator {
 /// The roles that there are.
 pub const ROLES: [&str; 5] = ["admin", "security", "api", "auditor", "viewer"];
 
+impl Operator {
+    /// Whether it administers the whole installation, in such a state: in force, or suspended, from
+    /// which it may come back.
+    #[must_use]
+    pub fn administers(&self, state: State) -> bool {
+        let stands = matches!(state, State::Active | State::Suspended);
+        stands && self.tenant.is_none() && self.roles.iter().any(|role| role == "admin")
+    }
+}
+
 /// Whether one of these roles may change entries of a kind (PDND: e-services are the api
 /// operators', keys the security operators', everything is the administrators').
 #[must_use]

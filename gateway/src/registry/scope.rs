@@ -24,6 +24,8 @@ use super::snapshot::Snapshot;
 pub struct Who {
     /// Name in the registry, or `client/…` for a system that administers.
     pub name: String,
+    /// The operator who answers for it, whose eyes count: for a system the one in whose name it acts.
+    pub person: String,
     /// The roles.
     pub roles: Vec<String>,
     /// The tenant for which the operator acts; none for the whole installation.
@@ -45,6 +47,7 @@ impl Who {
     pub fn installation() -> Self {
         Self {
             name: "varco".to_owned(),
+            person: "varco".to_owned(),
             roles: vec!["admin".to_owned()],
             tenant: None,
         }

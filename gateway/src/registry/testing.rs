@@ -48,6 +48,7 @@ pub struct Town {
 pub fn admin(name: &str) -> Who {
     Who {
         name: name.to_owned(),
+        person: name.to_owned(),
         roles: vec!["admin".to_owned()],
         tenant: None,
     }
@@ -221,7 +222,7 @@ impl Town {
             Uuid::from_u128(self.next.get())
         };
         let setting = Setting {
-            operator: &who.name,
+            operator: &who.person,
             now: Timestamp::from_second(self.now).unwrap(),
             four_eyes: self.four_eyes,
             new_id: &new_id,

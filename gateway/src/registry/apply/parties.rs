@@ -8,6 +8,7 @@ use crate::registry::attribute::{Attribute, AttributeKind};
 use crate::registry::client::{Client, ClientKind};
 use crate::registry::entry::{Entry, Kind, State};
 use crate::registry::error::Error;
+use crate::registry::eyes;
 use crate::registry::operator::{Operator, ROLES};
 use crate::registry::tenant::{Held, Tenant};
 
@@ -207,7 +208,7 @@ impl Planner<'_, '_> {
                 tenant,
                 asked_by: before.as_ref().and_then(|it| it.body.asked_by.clone()),
             };
-            let waits = self.needs_another(before.as_deref(), &body)?;
+            let waits = self.needs_another(before.as_deref(), &body);
             if waits {
                 body.asked_by = Some(self.draft.setting.operator.to_owned());
             }
@@ -217,17 +218,15 @@ impl Planner<'_, '_> {
                 entry.state = State::WaitingForApproval;
                 self.draft.update("updated", &entry)?;
             }
+            let goes = eyes::last_other_goes(self.draft)?;
+            self.require(&name, "roles", !goes, eyes::LAST_OTHER);
         }
         Ok(())
     }
 
     /// Whether somebody else has to approve an operator: four eyes are asked for, the roles grow,
     /// and there is somebody else who could.
-    fn needs_another(
-        &self,
-        before: Option<&Entry<Operator>>,
-        after: &Operator,
-    ) -> Result<bool, Error> {
+    fn needs_another(&self, before: Option<&Entry<Operator>>, after: &Operator) -> bool {
         let grows = before.is_none_or(|before| {
             let more = after
                 .roles
@@ -235,15 +234,7 @@ impl Planner<'_, '_> {
                 .any(|role| !before.body.roles.contains(role));
             more || before.body.tenant != after.tenant || before.state.is_final()
         });
-        if !self.draft.setting.four_eyes || !grows {
-            return Ok(false);
-        }
-        let others = self.draft.entries::<Operator>()?;
-        Ok(others.iter().any(|other| {
-            let administers = other.body.roles.iter().any(|role| role == "admin");
-            let whole = other.body.tenant.is_none() && other.state == State::Active;
-            administers && whole && other.name != self.draft.setting.operator
-        }))
+        self.draft.setting.four_eyes && grows && eyes::another_could(self.draft)
     }
 }
 

@@ -200,9 +200,8 @@ fn tenants_operator_takes_no_other_tenants_client() {
         .find(|it| it.name != document.clients[0].consumer)
         .unwrap();
     let who = Who {
-        name: "carla".to_owned(),
-        roles: vec!["admin".to_owned()],
         tenant: Some(town.snapshot.find(Kind::Tenant, &thief.name).unwrap().id),
+        ..admin("carla")
     };
     let mut taken = Document {
         clients: vec![document.clients[0].clone()],
@@ -222,9 +221,8 @@ fn tenants_operator_declares_only_what_is_its_own() {
     let document = town();
     let mut town = Town::holding(&document);
     let tributi = Who {
-        name: "carla".to_owned(),
-        roles: vec!["admin".to_owned()],
         tenant: Some(town.snapshot.find(Kind::Tenant, "tributi").unwrap().id),
+        ..admin("carla")
     };
     let own = Document {
         purposes: vec![purpose("altra", 10)],
@@ -327,9 +325,9 @@ fn nobody_gets_roles_by_way_of_a_client() {
     let mut town = Town::holding(&document);
     let tributi = town.snapshot.find(Kind::Tenant, "tributi").unwrap().id;
     let who = |roles: &[&str], tenant| Who {
-        name: "carla".to_owned(),
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         tenant,
+        ..admin("carla")
     };
     let system = Document {
         clients: vec![proto::Client {

@@ -175,6 +175,72 @@ fn four_eyes_make_everything_that_widens_wait_for_somebody_else() {
     );
 }
 
+/// A town with two administrators, ada and root, where four eyes are asked for.
+fn watched() -> (Document, Town) {
+    let mut document = town();
+    document.operators.push(operator("root", &["admin"]));
+    let mut town = Town::holding(&document);
+    town.four_eyes = true;
+    (document, town)
+}
+
+fn operator(name: &str, roles: &[&str]) -> proto::Operator {
+    proto::Operator {
+        name: name.into(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn nobody_makes_himself_the_only_administrator() {
+    let (document, town) = watched();
+    let mut demoted = document.clone();
+    demoted.operators[0].roles = vec!["viewer".into()];
+    demoted.operators.push(operator("mia", &["admin"]));
+    let mut grown = document.clone();
+    grown.operators[0].roles.push("auditor".into());
+
+    for taken in [&demoted, &grown] {
+        let told = town.fork().apply(taken).unwrap_err().to_string();
+        assert!(told.contains("only administrator beside you"), "{told}");
+    }
+    let mut archived = town.fork();
+    let told = archived.act(Kind::Operator, "ada", Action::Archive, Actor::Installation);
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("appoint another one first"), "{told}");
+}
+
+#[test]
+fn suspended_administrator_is_still_another() {
+    let (mut document, mut town) = watched();
+    town.act(Kind::Operator, "ada", Action::Suspend, Actor::Installation)
+        .unwrap();
+    document.operators[0].standing = proto::Standing::Suspended.into();
+    document.operators.push(operator("mia", &["admin"]));
+
+    town.apply(&document).unwrap();
+
+    assert_eq!(town.state(Kind::Operator, "mia"), State::WaitingForApproval);
+}
+
+#[test]
+fn system_has_the_eyes_of_who_answers_for_it() {
+    let (mut document, mut town) = watched();
+    document.operators.push(operator("mia", &["admin"]));
+    town.apply(&document).unwrap();
+    let system = Who {
+        name: "client/sistema".to_owned(),
+        ..admin("root")
+    };
+    let mia = (Kind::Operator, "mia");
+
+    let own = town.act_as(&system, mia, Action::Approve, Actor::Installation);
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+    town.act_as(&admin("ada"), mia, Action::Approve, Actor::Installation)
+        .unwrap();
+}
+
 #[test]
 fn higher_certified_quota_wins_and_fewer_calls_make_room() {
     let mut document = town();
