@@ -32,7 +32,11 @@ pub fn perform(
     law::check(row.kind, row.state, action, actor)
         .map_err(|illegal| refused(row, action, illegal))?;
     if action.widens() {
-        eyes::are_two(draft, row, "asked_by")?;
+        let field = match action {
+            Action::Confirm => "stopped_by",
+            _ => "asked_by",
+        };
+        eyes::are_two(draft, row, field)?;
     }
     match row.kind {
         Kind::Agreement => agreement::act(draft, &parsed(row)?, action, actor),

@@ -36,6 +36,9 @@ pub struct Purpose {
     pub suspended_by: SuspendedBy,
     /// Who asked for what waits for approval.
     pub asked_by: Option<String>,
+    /// Who brought the change of contract for which the platform has suspended it.
+    #[serde(default)]
+    pub stopped_by: Option<String>,
 }
 
 /// What a version of a purpose gives access to.
@@ -267,6 +270,7 @@ mod tests {
             waiting: None,
             suspended_by: SuspendedBy::default(),
             asked_by: None,
+            stopped_by: None,
         }
     }
 }

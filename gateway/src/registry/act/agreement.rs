@@ -213,7 +213,7 @@ fn concern(draft: &mut Draft<'_>, agreement: &Entry<Agreement>) -> Result<(), Er
             let mut stopped = Entry::clone(&purpose);
             stopped.state = State::Suspended;
             stopped.body.suspended_by.platform = true;
-            stopped.body.asked_by = Some(draft.setting.operator.to_owned());
+            stopped.body.stopped_by = Some(draft.setting.operator.to_owned());
             draft.update("suspended", &stopped)?;
         }
     }

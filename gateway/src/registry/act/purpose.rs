@@ -76,9 +76,7 @@ pub fn place(
         }
     }
     let waits = placed.body.waiting.is_some() || placed.state == State::WaitingForApproval;
-    if !placed.body.suspended_by.platform {
-        placed.body.asked_by = waits.then(|| draft.setting.operator.to_owned());
-    }
+    placed.body.asked_by = waits.then(|| draft.setting.operator.to_owned());
     draft.update(done, &placed)?;
     Ok(entry.id)
 }
@@ -127,6 +125,7 @@ fn activate(draft: &mut Draft<'_>, entry: &Entry<Purpose>) -> Result<Uuid, Error
 }
 
 fn approve(draft: &mut Draft<'_>, entry: &Entry<Purpose>) -> Result<Uuid, Error> {
+    rests_on(draft, entry)?;
     let mut approved = entry.clone();
     if entry.state == State::WaitingForApproval {
         approved.state = State::Active;
@@ -189,7 +188,7 @@ fn confirm(draft: &mut Draft<'_>, entry: &Entry<Purpose>) -> Result<Uuid, Error>
     }
     let mut confirmed = entry.clone();
     confirmed.body.suspended_by.platform = false;
-    confirmed.body.asked_by = None;
+    confirmed.body.stopped_by = None;
     confirmed.state = standing(confirmed.body.suspended_by);
     draft.update("confirmed", &confirmed)?;
     Ok(entry.id)
@@ -211,6 +210,7 @@ fn cloned(draft: &mut Draft<'_>, entry: &Entry<Purpose>) -> Result<Uuid, Error> 
     copy.body.waiting = None;
     copy.body.suspended_by = crate::registry::entry::SuspendedBy::default();
     copy.body.asked_by = None;
+    copy.body.stopped_by = None;
     draft.update("cloned", &copy)?;
     Ok(copy.id)
 }

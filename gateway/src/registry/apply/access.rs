@@ -151,23 +151,35 @@ impl Planner<'_, '_> {
         if (!agreed && !in_force) || self.mode == Mode::Create {
             // There is nothing yet that it could rest on.
             entry.body.content = content;
-            if seen.is_none_or(|seen| seen.body != entry.body) {
-                self.write(done, &entry);
-            }
+            self.rewrite(done, seen, entry);
             return Ok(id);
         }
         let as_it_is = in_force && content == entry.body.content && entry.body.waiting.is_none();
         let waits = entry.body.waiting.as_ref() == Some(&content)
             || (entry.state == State::WaitingForApproval && content == entry.body.content);
         if as_it_is || waits {
-            if seen.is_none_or(|seen| seen.body != entry.body) {
-                self.write(done, &entry);
-            }
+            self.rewrite(done, seen, entry);
             return Ok(id);
         }
         let placed = act::place(self.draft, &entry, content, done);
         self.refused(name, placed)?;
         Ok(id)
+    }
+
+    /// Writes a purpose that differs. Whoever changes what waits for approval has asked for it.
+    fn rewrite(
+        &mut self,
+        done: &'static str,
+        seen: Option<&Entry<Purpose>>,
+        mut entry: Entry<Purpose>,
+    ) {
+        if seen.is_some_and(|seen| seen.body == entry.body) {
+            return;
+        }
+        if entry.state == State::WaitingForApproval {
+            entry.body.asked_by = Some(self.draft.setting.operator.to_owned());
+        }
+        self.write(done, &entry);
     }
 
     /// A purpose as it is declared, with its content apart.
@@ -221,6 +233,7 @@ impl Planner<'_, '_> {
             waiting: seen.and_then(|it| it.body.waiting.clone()),
             suspended_by: seen.map_or_else(SuspendedBy::default, |it| it.body.suspended_by),
             asked_by: seen.and_then(|it| it.body.asked_by.clone()),
+            stopped_by: seen.and_then(|it| it.body.stopped_by.clone()),
         };
         // A name may hold a slash: the same full name can be put together from another consumer.
         let moved = seen.is_some_and(|it| it.body.consumer != consumer);

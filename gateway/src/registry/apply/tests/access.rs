@@ -271,3 +271,54 @@ fn higher_certified_quota_wins_and_fewer_calls_make_room() {
 
     assert_eq!(town.state(Kind::Purpose, "d"), State::Active);
 }
+
+#[test]
+fn who_asked_and_who_changed_the_contract_are_kept_apart() {
+    let (mut document, mut town) = watched();
+    town.bend::<Purpose>("verifica", |it| {
+        it.state = State::Suspended;
+        it.body.suspended_by.platform = true;
+        it.body.stopped_by = Some("ada".to_owned());
+    });
+    document.purposes[0].data_classes.push("residenza".into());
+    town.apply(&document).unwrap();
+    let verifica = (Kind::Purpose, "verifica");
+
+    let own = town.act(Kind::Purpose, "verifica", Action::Approve, Actor::Producer);
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+    let own = town.act_as(&admin("ada"), verifica, Action::Confirm, Actor::Producer);
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+    town.act(Kind::Purpose, "verifica", Action::Confirm, Actor::Producer)
+        .unwrap();
+    let own = town.act(Kind::Purpose, "verifica", Action::Approve, Actor::Producer);
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+    town.act_as(&admin("ada"), verifica, Action::Approve, Actor::Producer)
+        .unwrap();
+}
+
+#[test]
+fn whoever_changes_what_waits_has_asked_for_it() {
+    let (mut document, mut town) = watched();
+    town.bend::<Purpose>("verifica", |it| {
+        it.state = State::WaitingForApproval;
+        it.body.asked_by = Some("ada".to_owned());
+    });
+    document.purposes[0].legal_basis = "L. 160/2019".into();
+    town.apply(&document).unwrap();
+
+    let own = town.act(Kind::Purpose, "verifica", Action::Approve, Actor::Producer);
+
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+}
+
+#[test]
+fn nothing_is_approved_without_an_agreement() {
+    let (_, mut town) = watched();
+    town.bend::<Purpose>("verifica", |it| it.state = State::WaitingForApproval);
+    town.bend::<Agreement>("anagrafe", |it| it.state = State::Archived);
+
+    let told = town.act(Kind::Purpose, "verifica", Action::Approve, Actor::Producer);
+
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("no agreement in force"), "{told}");
+}
