@@ -240,6 +240,9 @@ impl Registry {
                 Err(Error::Moved) => self.refresh().await?,
                 Err(error) => return Err(error),
                 Ok(()) => {
+                    for (of, contract) in draft.contracts {
+                        self.contracts.keep(of, contract);
+                    }
                     self.refresh().await?;
                     return Ok(outcome);
                 }

@@ -15,7 +15,7 @@ mod purpose;
 
 pub use agreement::{created as agreement_created, submit, upgrade};
 pub use attributes::{assign, recompute, revoke};
-pub use descriptor::{publish, release};
+pub use descriptor::{against_before, compared, publish};
 pub use purpose::place;
 
 /// Does an action and tells which entry shows the outcome.

@@ -127,9 +127,14 @@ impl Contracts {
             return Ok(known);
         }
         let compiled = Arc::new(compile(of, set)?);
-        let mut held = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(of.clone(), Arc::clone(&compiled));
+        self.keep(of.clone(), Arc::clone(&compiled));
         Ok(compiled)
+    }
+
+    /// Keeps a contract that a descriptor of the registry rests on; others must not fill it.
+    pub fn keep(&self, of: ContractRef, compiled: Arc<Contract>) {
+        let mut held = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(of, compiled);
     }
 
     /// The contract, when it was compiled before.
@@ -181,7 +186,12 @@ fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
     files.push(file.clone());
 }
 
-fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
+/// Compiles a contract.
+///
+/// # Errors
+///
+/// Every problem of the descriptor set.
+pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
     let pool = DescriptorPool::decode(set)
         .map_err(|error| vec![format!("descriptor set does not parse: {error}")])?;
     let mut compiler = Compiler::new(of);

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::agreement::Agreement;
 use super::attribute::{self, Attribute, AttributeKind, Met};
 use super::body::{Body, parsed};
-use super::contract::Contracts;
-use super::descriptor::Descriptor;
+use super::contract::{self, Contract, Contracts};
+use super::descriptor::{ContractRef, Descriptor};
 use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
 use super::eservice::Eservice;
@@ -51,18 +51,20 @@ pub struct Finished {
     pub written: Vec<Written>,
     /// Descriptor sets to keep, by hash.
     pub sets: BTreeMap<String, Vec<u8>>,
+    /// Their contracts, for when they have been written.
+    pub contracts: HashMap<ContractRef, Arc<Contract>>,
 }
 
 /// A change in the making.
 pub struct Draft<'a> {
     /// What was seen.
     pub seen: &'a Snapshot,
-    /// Compiled contracts.
-    pub contracts: &'a Contracts,
     /// Who, when, how.
     pub setting: Setting<'a>,
-    /// Descriptor sets to keep, by hash.
-    pub sets: BTreeMap<String, Vec<u8>>,
+    contracts: &'a Contracts,
+    /// Contracts that this change brings; nobody else sees them before it is written.
+    compiled: HashMap<ContractRef, Arc<Contract>>,
+    sets: BTreeMap<String, Vec<u8>>,
     changed: HashMap<Uuid, Row>,
     made: HashMap<(Kind, String), Uuid>,
     audiences: HashMap<String, Uuid>,
@@ -79,6 +81,7 @@ impl<'a> Draft<'a> {
             seen,
             contracts,
             setting,
+            compiled: HashMap::new(),
             sets: BTreeMap::new(),
             changed: HashMap::new(),
             made: HashMap::new(),
@@ -94,7 +97,39 @@ impl<'a> Draft<'a> {
         Finished {
             written: self.written,
             sets: self.sets,
+            contracts: self.compiled,
         }
+    }
+
+    /// Compiles the contract of a descriptor and keeps its set.
+    ///
+    /// # Errors
+    ///
+    /// Every problem of the descriptor set.
+    pub fn compile(
+        &mut self,
+        of: &ContractRef,
+        set: Vec<u8>,
+    ) -> Result<Arc<Contract>, Vec<String>> {
+        let known = self.contract(of).ok();
+        let compiled = match known {
+            Some(known) => known,
+            None => Arc::new(contract::compile(of, &set)?),
+        };
+        self.compiled.insert(of.clone(), Arc::clone(&compiled));
+        self.sets.insert(of.set.clone(), set);
+        Ok(compiled)
+    }
+
+    /// The contract of a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// When it was never compiled.
+    pub fn contract(&self, of: &ContractRef) -> Result<Arc<Contract>, Error> {
+        let own = self.compiled.get(of).cloned();
+        own.or_else(|| self.contracts.known(of))
+            .ok_or_else(|| Error::Inconsistent(format!("contract {}", of.set)))
     }
 
     /// Whether an entry is to be written.

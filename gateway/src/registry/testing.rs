@@ -230,12 +230,11 @@ impl Town {
         let mut draft = Draft::new(&self.snapshot, &CONTRACTS, setting);
         let outcome = decide(&mut draft)?;
         let epoch = self.snapshot.epoch + 1;
-        let mut rows: Vec<Row> = draft
-            .finished()
-            .written
-            .into_iter()
-            .map(|it| it.row)
-            .collect();
+        let finished = draft.finished();
+        for (of, contract) in finished.contracts {
+            CONTRACTS.keep(of, contract);
+        }
+        let mut rows: Vec<Row> = finished.written.into_iter().map(|it| it.row).collect();
         for row in &mut rows {
             row.version = epoch;
         }

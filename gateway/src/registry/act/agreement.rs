@@ -115,10 +115,12 @@ fn settle(
     if let Some(older) = older.filter(|older| older.id != entry.id) {
         moved(draft, &older, State::Archived, "archived")?;
         draft.update(done, &settled)?;
-        concern(draft, &settled)?;
+        concern(draft, &settled, &[older.body.descriptor])?;
         descriptor::abandon(draft, older.body.descriptor)?;
     } else {
         draft.update(done, &settled)?;
+        let ended = ended(draft, &settled)?;
+        concern(draft, &settled, &ended)?;
     }
     Ok(entry.id)
 }
@@ -188,15 +190,37 @@ pub fn upgrade(draft: &mut Draft<'_>, entry: &Entry<Agreement>) -> Result<Uuid, 
     let old = entry.body.descriptor;
     moved(draft, entry, State::Archived, "archived")?;
     draft.update("upgraded", &upgraded)?;
-    concern(draft, &upgraded)?;
+    concern(draft, &upgraded, &[old])?;
     descriptor::abandon(draft, old)?;
     Ok(upgraded.id)
 }
 
-/// Suspends the purposes of an agreement that a sensitive change of its version concerns.
-fn concern(draft: &mut Draft<'_>, agreement: &Entry<Agreement>) -> Result<(), Error> {
-    let descriptor = draft.entry::<Descriptor>(agreement.body.descriptor)?;
-    if descriptor.body.sensitive.is_empty() {
+/// The versions that the purposes of a pair may have rested on before its agreement ended.
+fn ended(draft: &Draft<'_>, agreement: &Entry<Agreement>) -> Result<Vec<Uuid>, Error> {
+    let pair = (agreement.body.consumer, agreement.body.eservice);
+    let agreements = draft.entries::<Agreement>()?;
+    let own = agreements
+        .iter()
+        .filter(|it| (it.body.consumer, it.body.eservice) == pair && it.state.is_final());
+    let mut versions: Vec<Uuid> = own.map(|it| it.body.descriptor).collect();
+    versions.sort();
+    versions.dedup();
+    Ok(versions)
+}
+
+/// Suspends the purposes of an agreement for which its version shows more than one before did.
+fn concern(
+    draft: &mut Draft<'_>,
+    agreement: &Entry<Agreement>,
+    before: &[Uuid],
+) -> Result<(), Error> {
+    let now = draft.entry::<Descriptor>(agreement.body.descriptor)?;
+    let mut sensitive = Vec::new();
+    for old in before {
+        let old = draft.entry::<Descriptor>(*old)?;
+        sensitive.extend(descriptor::compared(draft, &old.body, &now.body)?.sensitive);
+    }
+    if sensitive.is_empty() {
         return Ok(());
     }
     let pair = (agreement.body.consumer, agreement.body.eservice);
@@ -204,9 +228,7 @@ fn concern(draft: &mut Draft<'_>, agreement: &Entry<Agreement>) -> Result<(), Er
         let own = (purpose.body.consumer, purpose.body.eservice) == pair;
         let lives = matches!(purpose.state, State::Active | State::Suspended);
         let content = &purpose.body.content;
-        let concerned = descriptor
-            .body
-            .sensitive
+        let concerned = sensitive
             .iter()
             .any(|change| change.concerns(&content.methods, &content.data_classes));
         if own && lives && concerned {

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::moved;
+use crate::registry::compat::{self, Comparison};
 use crate::registry::descriptor::{self, Descriptor};
 use crate::registry::draft::Draft;
 use crate::registry::entry::{Entry, State};
@@ -18,7 +19,7 @@ pub fn act(
     let done = action.participle();
     match action {
         Action::Publish => publish(draft, entry, &[]),
-        Action::Approve => release(draft, entry, "approved", &[]),
+        Action::Approve => approve(draft, entry),
         Action::Reject => moved(draft, entry, State::Draft, done),
         Action::Suspend => moved(draft, entry, descriptor::suspended(entry.state), done),
         Action::Unsuspend | Action::Activate => {
@@ -38,33 +39,94 @@ pub fn act(
     }
 }
 
+/// What a contract changes against another one.
+///
+/// # Errors
+///
+/// When one of them was never compiled.
+pub fn compared(
+    draft: &Draft<'_>,
+    old: &Descriptor,
+    new: &Descriptor,
+) -> Result<Comparison, Error> {
+    let was = draft.contract(&old.contract)?;
+    let is = draft.contract(&new.contract)?;
+    let (was, is) = ((&*was, &old.contract), (&*is, &new.contract));
+    Ok(compat::compare(&old.methods, was, is))
+}
+
+/// What a version changes against the newest one before it that has come into force.
+///
+/// # Errors
+///
+/// When an entry does not parse, or its contract was never compiled.
+pub fn against_before(draft: &Draft<'_>, new: &Descriptor) -> Result<Comparison, Error> {
+    let versions = draft.versions(new.eservice)?;
+    let before = versions.iter().rev().find(|it| {
+        let drafted = matches!(it.state, State::Draft | State::WaitingForApproval);
+        it.body.version < new.version && !drafted
+    });
+    match before {
+        Some(before) => compared(draft, &before.body, new),
+        None => Ok(Comparison::default()),
+    }
+}
+
 /// Publishes a draft; a sensitive change waits for somebody's approval. `kept` are versions that
 /// stay although nobody is on them yet.
 ///
 /// # Errors
 ///
-/// When an entry does not parse.
+/// When it breaks the version that is in force now, or an entry does not parse.
 pub fn publish(
     draft: &mut Draft<'_>,
     entry: &Entry<Descriptor>,
     kept: &[Uuid],
 ) -> Result<Uuid, Error> {
-    if entry.body.sensitive.is_empty() {
-        return release(draft, entry, "published", kept);
+    // Other versions may have come into force since the draft was written.
+    let mut published = entry.clone();
+    published.body.sensitive = unbroken(draft, entry)?.sensitive;
+    if published.body.sensitive.is_empty() {
+        return release(draft, &published, "published", kept);
     }
-    let mut waiting = entry.clone();
-    waiting.state = State::WaitingForApproval;
-    waiting.body.asked_by = Some(draft.setting.operator.to_owned());
-    draft.update("published", &waiting)?;
+    published.state = State::WaitingForApproval;
+    published.body.asked_by = Some(draft.setting.operator.to_owned());
+    draft.update("published", &published)?;
     Ok(entry.id)
 }
 
+/// Releases what waits, when it is still what was asked for: it changes nothing more.
+fn approve(draft: &mut Draft<'_>, entry: &Entry<Descriptor>) -> Result<Uuid, Error> {
+    let found = unbroken(draft, entry)?;
+    let told = &entry.body.sensitive;
+    if let Some(more) = found.sensitive.iter().find(|it| !told.contains(it)) {
+        let english = format!(
+            "{}: against the version that is in force now it also changes the {}: reject it and \
+             publish it again",
+            entry.name,
+            more.told()
+        );
+        return Err(Error::Precondition("CONTRACT_MOVED", english));
+    }
+    release(draft, entry, "approved", &[])
+}
+
+fn unbroken(draft: &Draft<'_>, entry: &Entry<Descriptor>) -> Result<Comparison, Error> {
+    let found = against_before(draft, &entry.body)?;
+    match found.breaking.first() {
+        None => Ok(found),
+        Some(broken) => {
+            let english = format!(
+                "{} breaks the version that is in force now: {broken}",
+                entry.name
+            );
+            Err(Error::Precondition("CONTRACT_BREAKS", english))
+        }
+    }
+}
+
 /// Brings a version into force; the one before it is deprecated or archived.
-///
-/// # Errors
-///
-/// When an entry does not parse.
-pub fn release(
+fn release(
     draft: &mut Draft<'_>,
     entry: &Entry<Descriptor>,
     done: &'static str,

@@ -76,13 +76,18 @@ impl Planner<'_, '_> {
             let rule = "of a published version cannot change: publish a new one";
             self.require(name, "audience", audience, rule);
         }
-        let entry = Entry {
+        let mut entry = Entry {
             id,
             name: name.full.clone(),
             state: seen.as_ref().map_or(State::Draft, |it| it.state),
             body,
         };
-        if seen.as_ref().is_none_or(|seen| seen.body != entry.body) {
+        let differs = seen.as_ref().is_none_or(|seen| seen.body != entry.body);
+        if differs && entry.state == State::WaitingForApproval {
+            // Whoever changes what waits for approval has asked for it.
+            entry.body.asked_by = Some(self.draft.setting.operator.to_owned());
+        }
+        if differs {
             self.write(if seen.is_none() { "created" } else { "updated" }, &entry);
         }
         let publishes = self.mode != Mode::Create && self.problems.is_empty();
@@ -223,11 +228,8 @@ impl Planner<'_, '_> {
             default_effect: some(effect),
             default_class: some(&defaults.data_class),
         };
-        match self.draft.contracts.compile(&of, &set) {
-            Ok(compiled) => {
-                self.draft.sets.insert(of.set.clone(), set);
-                Some((of, compiled))
-            }
+        match self.draft.compile(&of, set) {
+            Ok(compiled) => Some((of, compiled)),
             Err(problems) => {
                 for problem in problems {
                     self.problem(name, "descriptor_set", &problem);
@@ -299,42 +301,22 @@ impl Planner<'_, '_> {
         body: &mut Descriptor,
         seen: Option<&Entry<Descriptor>>,
     ) -> Result<(), Error> {
-        let published = seen.filter(|it| it.state != State::Draft);
-        if let Some(seen) = published {
-            body.sensitive.clone_from(&seen.body.sensitive);
-            if seen.body.contract != body.contract {
-                let found = self.compared(&seen.body, body);
-                self.tell(name, &found);
-                for change in &found.sensitive {
-                    let what =
-                        format!("changes the {}: publish it as a new version", change.told());
-                    self.problem(name, "descriptor_set", &what);
-                }
-            }
-            return Ok(());
-        }
-        let versions = self.draft.versions(body.eservice)?;
-        let in_force = |it: &&Arc<Entry<Descriptor>>| {
-            let drafted = matches!(it.state, State::Draft | State::WaitingForApproval);
-            it.body.version < body.version && !drafted
-        };
-        if let Some(before) = versions.iter().rev().find(in_force) {
-            let found = self.compared(&before.body, body);
+        let Some(seen) = seen.filter(|it| it.state != State::Draft) else {
+            let found = act::against_before(self.draft, body)?;
             self.tell(name, &found);
             body.sensitive = found.sensitive;
+            return Ok(());
+        };
+        body.sensitive.clone_from(&seen.body.sensitive);
+        if seen.body.contract != body.contract {
+            let found = act::compared(self.draft, &seen.body, body)?;
+            self.tell(name, &found);
+            for change in &found.sensitive {
+                let what = format!("changes the {}: publish it as a new version", change.told());
+                self.problem(name, "descriptor_set", &what);
+            }
         }
         Ok(())
-    }
-
-    fn compared(&self, old: &Descriptor, new: &Descriptor) -> compat::Comparison {
-        let contracts = self.draft.contracts;
-        let known = |of: &ContractRef| contracts.known(of);
-        match (known(&old.contract), known(&new.contract)) {
-            (Some(was), Some(is)) => {
-                compat::compare(&old.methods, (&was, &old.contract), (&is, &new.contract))
-            }
-            _ => compat::Comparison::default(),
-        }
     }
 
     fn tell(&mut self, name: &Named, found: &compat::Comparison) {

@@ -109,21 +109,36 @@ fn second_version_deprecates_or_archives_the_first() {
     assert_eq!(upgraded.body.version, 2);
 }
 
+/// A version of a foreign contract whose fields have a class by default.
+fn version(n: u32, class: &str, fields: &[(&str, i32, Type)]) -> proto::Descriptor {
+    use prost_types::method_options::IdempotencyLevel::NoSideEffects;
+    let mut version = descriptor(n);
+    version.builtin.clear();
+    version.descriptor_set = foreign(&[("Echo", Some(NoSideEffects))], fields).into();
+    version.methods = vec!["eco.v1.EcoService/*".into()];
+    version.defaults = Some(proto::DescriptorDefaults {
+        effect: String::new(),
+        data_class: class.into(),
+    });
+    version
+}
+
+/// A version of it with one text, of a class.
+fn echo(n: u32, class: &str) -> proto::Descriptor {
+    version(n, class, &[("text", 1, Type::String)])
+}
+
+/// A town whose e-service has the first version with a class, and a purpose that may see another.
+fn echoing(class: &str) -> Document {
+    let mut document = town();
+    document.eservices[0].descriptors = vec![echo(1, class)];
+    document.purposes[0].methods = vec!["eco.v1.EcoService/Echo".into()];
+    document.purposes[0].data_classes = vec!["pubblico".into()];
+    document
+}
+
 #[test]
 fn contract_of_a_new_version_may_not_break_and_must_be_approved_where_it_shows_more() {
-    use prost_types::method_options::IdempotencyLevel::NoSideEffects;
-    let echo = [("Echo", Some(NoSideEffects))];
-    let version = |n: u32, class: &str, fields: &[(&str, i32, Type)]| {
-        let mut version = descriptor(n);
-        version.builtin.clear();
-        version.descriptor_set = foreign(&echo, fields).into();
-        version.methods = vec!["eco.v1.EcoService/*".into()];
-        version.defaults = Some(proto::DescriptorDefaults {
-            effect: String::new(),
-            data_class: class.into(),
-        });
-        version
-    };
     let mut document = town();
     document.eservices[0].descriptors = vec![version(1, "riservato", &[("text", 1, Type::String)])];
     document.purposes[0].methods = vec!["eco.v1.EcoService/Echo".into()];
@@ -205,4 +220,169 @@ fn descriptor_set_without_its_imports_is_refused_by_name() {
 
     assert!(told.contains("altrove/parti.proto"), "{told}");
     assert_eq!(told.matches("descriptor_set").count(), 1, "{told}");
+}
+
+/// The e-service alone, with one version.
+fn offering(document: &Document, version: proto::Descriptor) -> Document {
+    let mut eservice = document.eservices[0].clone();
+    eservice.descriptors = vec![version];
+    Document {
+        eservices: vec![eservice],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn draft_is_compared_with_what_is_in_force_when_it_is_published() {
+    let document = echoing("pubblico");
+    let mut town = Town::holding(&document);
+    let third = offering(&document, echo(3, "pubblico"));
+    town.apply_as(&admin("root"), &third, Mode::Create).unwrap();
+    town.apply(&offering(&document, echo(2, "riservato")))
+        .unwrap();
+    town.act(
+        Kind::Descriptor,
+        "anagrafe/2",
+        Action::Approve,
+        Actor::Producer,
+    )
+    .unwrap();
+
+    let published = town
+        .act(
+            Kind::Descriptor,
+            "anagrafe/3",
+            Action::Publish,
+            Actor::Producer,
+        )
+        .unwrap();
+
+    assert_eq!(published.state, State::WaitingForApproval);
+    assert_eq!(
+        town.entry::<Descriptor>("anagrafe/3").body.sensitive.len(),
+        1
+    );
+}
+
+#[test]
+fn what_waits_is_approved_only_as_it_was_asked_for() {
+    let document = echoing("riservato");
+    let mut town = Town::holding(&document);
+    town.apply(&offering(&document, echo(3, "pubblico")))
+        .unwrap();
+    town.apply(&offering(&document, echo(2, "intimo"))).unwrap();
+    town.act(
+        Kind::Descriptor,
+        "anagrafe/2",
+        Action::Approve,
+        Actor::Producer,
+    )
+    .unwrap();
+
+    let told = town.act(
+        Kind::Descriptor,
+        "anagrafe/3",
+        Action::Approve,
+        Actor::Producer,
+    );
+
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("intimo → pubblico"), "{told}");
+    assert!(told.contains("publish it again"), "{told}");
+}
+
+#[test]
+fn skipped_version_does_not_hide_what_it_shows() {
+    let document = echoing("riservato");
+    let mut town = Town::holding(&document);
+    town.apply(&offering(&document, echo(2, "pubblico")))
+        .unwrap();
+    town.act(
+        Kind::Descriptor,
+        "anagrafe/2",
+        Action::Approve,
+        Actor::Producer,
+    )
+    .unwrap();
+    town.apply(&offering(&document, echo(3, "pubblico")))
+        .unwrap();
+    assert_eq!(town.state(Kind::Descriptor, "anagrafe/3"), State::Published);
+    let mut anew = town.fork();
+
+    town.act(
+        Kind::Agreement,
+        "anagrafe",
+        Action::Upgrade,
+        Actor::Consumer,
+    )
+    .unwrap();
+    assert_eq!(town.state(Kind::Purpose, "verifica"), State::Suspended);
+
+    // Nor does an agreement that ends and is made anew.
+    anew.act(
+        Kind::Agreement,
+        "anagrafe",
+        Action::Archive,
+        Actor::Consumer,
+    )
+    .unwrap();
+    let agreement = Document {
+        agreements: document.agreements.clone(),
+        ..Default::default()
+    };
+    anew.apply(&agreement).unwrap();
+    assert_eq!(anew.state(Kind::Purpose, "verifica"), State::Suspended);
+}
+
+#[test]
+fn whoever_changes_a_version_that_waits_has_asked_for_it() {
+    let document = echoing("riservato");
+    let mut town = Town::holding(&document);
+    town.four_eyes = true;
+    let mut second = echo(2, "pubblico");
+    town.apply_as(
+        &admin("ada"),
+        &offering(&document, second.clone()),
+        Mode::Apply,
+    )
+    .unwrap();
+    second.voucher_lifespan = 86_400;
+    town.apply(&offering(&document, second)).unwrap();
+
+    let own = town.act(
+        Kind::Descriptor,
+        "anagrafe/2",
+        Action::Approve,
+        Actor::Producer,
+    );
+
+    assert!(matches!(own, Err(Error::FourEyes(_))), "{own:?}");
+}
+
+#[test]
+fn contract_that_is_only_planned_is_kept_by_nobody() {
+    let document = echoing("mai_scritto");
+    let contracts = crate::registry::contract::Contracts::default();
+    let snapshot = crate::registry::snapshot::Snapshot::empty();
+    let next = std::cell::Cell::new(0);
+    let new_id = || {
+        next.set(next.get() + 1);
+        uuid::Uuid::from_u128(next.get())
+    };
+    let setting = crate::registry::draft::Setting {
+        operator: "root",
+        now: jiff::Timestamp::UNIX_EPOCH,
+        four_eyes: false,
+        new_id: &new_id,
+    };
+    let mut draft = Draft::new(&snapshot, &contracts, setting);
+
+    let planned = plan(&document, &mut draft, &admin("root"), Mode::Apply).unwrap();
+
+    assert_eq!(planned.problems, []);
+    let finished = draft.finished();
+    assert_eq!(finished.contracts.len(), 1);
+    for of in finished.contracts.keys() {
+        assert!(contracts.known(of).is_none());
+    }
 }
