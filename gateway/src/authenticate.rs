@@ -67,10 +67,15 @@ fn is_grpc(request: &Request) -> bool {
 ///
 /// # Errors
 ///
-/// When it is no client's, or the certificate has been revoked.
-pub fn client_of(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Result<Uuid, Reason> {
+/// When it is no client's, or the certificate has been revoked or has ended by `now` (Unix seconds).
+pub fn client_of(
+    peer: &Peer,
+    trust_domain: &str,
+    snapshot: &Snapshot,
+    now: i64,
+) -> Result<Uuid, Reason> {
     let known = snapshot.certificate(&peer.thumbprint);
-    if snapshot.is_revoked(&peer.thumbprint) {
+    if snapshot.is_revoked(&peer.thumbprint) || peer.has_ended(now) {
         return Err(Reason::KeyRevoked);
     }
     let named = peer
@@ -97,10 +102,10 @@ fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Arc<Claims>, Rea
         return Err(Reason::MetadataTooLarge);
     }
     let peer = call.peer().ok_or(Reason::ClientUnknown)?;
-    let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot())?;
+    let now = gate.clock.unix();
+    let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot(), now)?;
     call.identify(client);
     let (scheme, token) = voucher(headers)?;
-    let now = gate.clock.unix();
     let verdict = gate.vouchers.verdict(token, now)?;
     call.signed_by(verdict.kid);
     let claims = verdict.claims;

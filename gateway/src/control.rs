@@ -43,6 +43,8 @@ pub enum Need {
     Audit,
     /// To change entries of a kind.
     Change(Kind),
+    /// To declare entries of any kind; which ones is asked of each.
+    Declare,
     /// To have tokens explained.
     Explain,
     /// To read the registry, as far as one sees it.
@@ -58,7 +60,7 @@ impl Need {
             Self::Act(kind, action) => may_act(&who.roles, kind, action),
             Self::Audit => has("auditor") && who.tenant.is_none(),
             Self::Change(kind) => may_change(&who.roles, kind),
-            Self::Explain => ["admin", "security", "api"].into_iter().any(has),
+            Self::Declare | Self::Explain => ["admin", "security", "api"].into_iter().any(has),
             Self::Read => true,
             Self::Secure => (has("admin") || has("security")) && who.tenant.is_none(),
         }
@@ -112,6 +114,13 @@ fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<Who, Problem> {
             "CERTIFICATE_REVOKED",
             "the TLS certificate has been revoked",
             "il certificato TLS è stato revocato",
+        ));
+    }
+    if peer.has_ended(gate.clock.unix()) {
+        return Err(denied(
+            "CERTIFICATE_ENDED",
+            "the TLS certificate has ended: renew it and connect again",
+            "il certificato TLS è scaduto: rinnovarlo e collegarsi di nuovo",
         ));
     }
     match peer.named(&format!("{}/operator/", gate.trust_domain)) {

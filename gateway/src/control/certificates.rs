@@ -301,7 +301,8 @@ fn presented(peer: &Peer, gate: &Gate) -> Result<(Holder, Who, &'static str), Pr
         .into_iter()
         .find_map(|role| own(role).map(|name| (name, role)))
         .ok_or_else(stranger)?;
-    if snapshot.is_revoked(&peer.thumbprint) || !is_live(name, role, &snapshot) {
+    let ended = snapshot.is_revoked(&peer.thumbprint) || peer.has_ended(gate.clock.unix());
+    if ended || !is_live(name, role, &snapshot) {
         return Err(not_live());
     }
     let serves = (!peer.hosts.is_empty()).then(|| {

@@ -178,7 +178,7 @@ impl RegistryService for RegistryApi {
         &self,
         request: Request<proto::ApplyDocumentRequest>,
     ) -> Result<Response<proto::ApplyDocumentResponse>, Status> {
-        let who = self.admit(&request, Need::Read, "ApplyDocument").await?;
+        let who = self.admit(&request, Need::Declare, "ApplyDocument").await?;
         let asked = request.into_inner();
         let document = asked
             .document
@@ -256,7 +256,7 @@ impl RegistryService for RegistryApi {
         &self,
         request: Request<proto::CreateEntryRequest>,
     ) -> Result<Response<proto::CreateEntryResponse>, Status> {
-        let who = self.admit(&request, Need::Read, "CreateEntry").await?;
+        let who = self.admit(&request, Need::Declare, "CreateEntry").await?;
         let document = request.into_inner().document.unwrap_or_default();
         let detail = told::document(&document, false);
         let record = self.record(RecordKind::PolicyChange, "CreateEntry", &who, detail);

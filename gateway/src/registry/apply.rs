@@ -416,6 +416,12 @@ fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// Whether a text can name a class of data.
+fn is_class(text: &str) -> bool {
+    let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+    (1..=64).contains(&text.len()) && text.chars().all(fit)
+}
+
 /// A moment that may be left out: zero is none.
 fn moment(seconds: i64) -> Option<i64> {
     (seconds != 0).then_some(seconds)

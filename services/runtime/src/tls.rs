@@ -86,6 +86,8 @@ pub struct Peer {
     pub hosts: Vec<String>,
     /// How long its certificate lives, from its first day to its last.
     pub life: Duration,
+    /// Its last moment, in seconds since the Unix epoch: a connection may stay open beyond it.
+    pub until: i64,
 }
 
 impl Identity {
@@ -158,11 +160,13 @@ impl Server {
     pub fn peer(&self, connection: &ServerConnection) -> Option<Peer> {
         let (leaf, others) = connection.peer_certificates()?.split_first()?;
         let verdict = self.own.verify_client_cert(leaf, others, UnixTime::now());
+        let (from, until) = validity(leaf);
         Some(Peer {
             thumbprint: sha256(leaf),
             uris: names(leaf, &verdict, uri),
             hosts: names(leaf, &verdict, host),
-            life: life(leaf),
+            life: Duration::from_secs(until.saturating_sub(from).unsigned_abs()),
+            until,
         })
     }
 }
@@ -172,6 +176,13 @@ impl Peer {
     #[must_use]
     pub fn named(&self, prefix: &str) -> Option<&str> {
         self.uris.iter().find_map(|uri| uri.strip_prefix(prefix))
+    }
+
+    /// Whether its certificate has ended by a time (Unix seconds; RFC 5280 §4.1.2.5: the last
+    /// moment still counts). A handshake checks that once, a call has to ask again.
+    #[must_use]
+    pub fn has_ended(&self, now: i64) -> bool {
+        self.until < now
     }
 }
 
@@ -314,11 +325,13 @@ fn names<T>(
     }
 }
 
-fn life(leaf: &CertificateDer<'_>) -> Duration {
+/// The first and the last moment of a certificate, in seconds since the Unix epoch.
+fn validity(leaf: &CertificateDer<'_>) -> (i64, i64) {
     let parsed = X509Certificate::from_der(leaf);
     let validity = parsed.map(|(_, parsed)| parsed.validity().clone());
-    let seconds = validity.map_or(0, |it| it.not_after.timestamp() - it.not_before.timestamp());
-    Duration::from_secs(seconds.unsigned_abs())
+    validity.map_or((0, 0), |it| {
+        (it.not_before.timestamp(), it.not_after.timestamp())
+    })
 }
 
 fn uri(name: &GeneralName<'_>) -> Option<String> {

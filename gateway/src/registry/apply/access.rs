@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use varco_proto::registry::v1 as proto;
 
-use super::{Mode, Named, Planner, moment, names_a_person, some};
+use super::{Mode, Named, Planner, is_class, moment, names_a_person, some};
 use crate::registry::act;
 use crate::registry::agreement::Agreement;
 use crate::registry::client::Client;
@@ -365,12 +365,6 @@ impl Planner<'_, '_> {
             _ => String::new(),
         }
     }
-}
-
-/// Whether a text can name a class of data.
-fn is_class(text: &str) -> bool {
-    let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-    (1..=64).contains(&text.len()) && text.chars().all(fit)
 }
 
 const PERSON_RULE: &str = "must not hold a codice fiscale: it is kept for good";

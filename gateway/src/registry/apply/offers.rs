@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use varco_proto::registry::v1 as proto;
 
-use super::{Mode, Named, Planner, some};
+use super::{Mode, Named, Planner, is_class, some};
 use crate::registry::act;
 use crate::registry::attribute::Attribute;
 use crate::registry::compat;
@@ -222,6 +222,10 @@ impl Planner<'_, '_> {
             fit,
             "must be \"read\" or \"write\"",
         );
+        let class = &defaults.data_class;
+        let fit = class.is_empty() || is_class(class);
+        let rule = "must be a name of at most 64 characters";
+        self.require(name, "defaults.data_class", fit, rule);
         let of = ContractRef {
             set: contract::hash(&set),
             builtin: some(&declared.builtin),

@@ -295,7 +295,8 @@ fn certificate<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
     let Some((peer, client)) = case.peer.zip(draft.client_id()) else {
         return Verdict::Skipped;
     };
-    if client_of(peer, &case.rules.trust_domain, case.snapshot) == Ok(client) {
+    let holder = client_of(peer, &case.rules.trust_domain, case.snapshot, case.now);
+    if holder == Ok(client) {
         Verdict::Passed
     } else {
         failed(Refusal::client("CERTIFICATE_OF_ANOTHER_CLIENT"))

@@ -307,8 +307,11 @@ fn certificate_must_be_the_clients_own_and_binds() {
         uris: vec![format!("spiffe://c_z999/client/{id}")],
         hosts: Vec::new(),
         life: std::time::Duration::from_hours(1),
+        until: NOW,
     };
     let (own, other) = (peer(client()), peer(id(888)));
+    let mut ended = peer(client());
+    ended.until = NOW - 1;
     let proof = proof(&key(KeyKind::Ed25519), HTU, None, NOW);
     let presented = |peer, proofs| Case {
         peer: Some(peer),
@@ -319,6 +322,8 @@ fn certificate_must_be_the_clients_own_and_binds() {
     let bound = issue(&presented(&own, vec![])).unwrap().cnf;
     assert_eq!(bound, Some(Confirmation::to(&[7; 32])));
     let refused = issue(&presented(&other, vec![])).unwrap_err();
+    assert_eq!(refused, "CERTIFICATE_OF_ANOTHER_CLIENT");
+    let refused = issue(&presented(&ended, vec![])).unwrap_err();
     assert_eq!(refused, "CERTIFICATE_OF_ANOTHER_CLIENT");
     let both = issue(&presented(&own, vec![&proof])).unwrap().cnf.unwrap();
     assert!(both.thumbprint.is_some() && both.jkt.is_some());

@@ -113,8 +113,11 @@ async fn listed_certificate_is_taken_by_its_thumbprint_and_not_by_its_names() {
         uris: Vec::new(),
         hosts: Vec::new(),
         life: peer.life,
+        until: peer.until,
     };
     assert_eq!(peer, expected);
+    assert!(!peer.has_ended(peer.until));
+    assert!(peer.has_ended(peer.until + 1));
 }
 
 #[tokio::test]

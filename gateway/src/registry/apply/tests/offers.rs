@@ -386,3 +386,15 @@ fn contract_that_is_only_planned_is_kept_by_nobody() {
         assert!(contracts.known(of).is_none());
     }
 }
+
+#[test]
+fn default_class_is_a_short_name() {
+    for bad in ["Nomi Propri", "à", &"x".repeat(65)] {
+        let mut document = town();
+        document.eservices[0].descriptors = vec![echo(1, bad)];
+
+        let told = problems(&document);
+
+        assert!(told.contains("defaults.data_class"), "{bad}: {told}");
+    }
+}
