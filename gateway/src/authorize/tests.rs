@@ -65,7 +65,7 @@ fn method_decides_between_unknown_elsewhere_and_outside_the_purpose() {
 #[test]
 fn each_entry_that_is_not_live_has_its_reason() {
     use Live::{Archived, Archiving, ArchivingSuspended, Deprecated, Draft, Suspended};
-    let bent: [(fn(&mut Town), Option<Reason>); 16] = [
+    let bent: [(fn(&mut Town), Option<Reason>); 17] = [
         (
             |t| t.bend::<Client>("tributi", |it| it.state = Suspended),
             Some(Reason::ClientSuspended),
@@ -128,6 +128,13 @@ fn each_entry_that_is_not_live_has_its_reason() {
         ),
         (
             |t| t.bend::<Purpose>("verifica", |it| it.body.content.clients.clear()),
+            Some(Reason::PurposeSuspended),
+        ),
+        (
+            |t| {
+                let demo = t.entry::<Tenant>("demo").id;
+                t.bend::<Client>("tributi", |it| it.body.consumer = demo);
+            },
             Some(Reason::PurposeSuspended),
         ),
     ];

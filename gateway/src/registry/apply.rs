@@ -195,13 +195,8 @@ impl Planner<'_, '_> {
 
     /// Begins one entry: its name is fit, declared once, and has not ended for good.
     fn begin(&mut self, name: &Named) -> Option<Row> {
-        let fit = is_name(&name.full);
-        self.require(
-            name,
-            "name",
-            fit,
-            "must have 1 to 100 of a-z A-Z 0-9 . _ - /",
-        );
+        let fit = is_name(name.kind, &name.full);
+        self.require(name, "name", fit, "must have 1 to 100 of a-z A-Z 0-9 . _ -");
         let first = self.done.insert((name.kind, name.full.clone()));
         self.require(name, "name", first, "is declared twice");
         let before = self.draft.named(name.kind, &name.full).cloned();
@@ -406,9 +401,16 @@ fn differences(before: Option<&Row>, after: &Row) -> Vec<FieldChange> {
     changes
 }
 
-fn is_name(name: &str) -> bool {
-    let fit = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    (1..=100).contains(&name.len()) && name.chars().all(fit)
+/// Whether a full name can be told from every other: what is called after two entries has one slash,
+/// and no part has any.
+fn is_name(kind: Kind, full: &str) -> bool {
+    let parts = match kind {
+        Kind::Descriptor | Kind::Agreement | Kind::Purpose => 2,
+        _ => 1,
+    };
+    let fit = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let named = |part: &str| !part.is_empty() && part.chars().all(fit);
+    full.len() <= 100 && full.split('/').count() == parts && full.split('/').all(named)
 }
 
 /// A text that may be left out: empty is none.

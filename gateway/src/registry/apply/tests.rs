@@ -217,6 +217,46 @@ fn tenants_operator_takes_no_other_tenants_client() {
 }
 
 #[test]
+fn tenants_operator_takes_no_other_tenants_purpose() {
+    let document = town();
+    let mut town = Town::holding(&document);
+    let demo = Who {
+        tenant: Some(town.snapshot.find(Kind::Tenant, "demo").unwrap().id),
+        ..admin("carla")
+    };
+    let mut widened = Document {
+        purposes: vec![document.purposes[0].clone()],
+        ..Default::default()
+    };
+    widened.purposes[0].daily_calls += 1;
+
+    let refused = town.apply_as(&demo, &widened, Mode::Apply).unwrap_err();
+
+    let refused = refused.to_string();
+    assert!(refused.contains("another tenant"), "{refused}");
+    assert_eq!(town.state(Kind::Purpose, "verifica"), State::Active);
+}
+
+#[test]
+fn name_has_one_reading() {
+    let bent: [fn(&mut Document); 6] = [
+        |d| d.tenants[0].name = "tributi/x".into(),
+        |d| d.eservices[0].name = "anagrafe/1".into(),
+        |d| d.clients[0].name = "client/tributi".into(),
+        |d| d.operators[0].name = "client/tributi".into(),
+        |d| d.purposes[0].name = "x/verifica".into(),
+        |d| d.purposes[0].name.clear(),
+    ];
+
+    for (place, bend) in bent.into_iter().enumerate() {
+        let mut document = town();
+        bend(&mut document);
+        let told = problems(&document);
+        assert!(told.contains("name must have 1 to 100"), "{place}: {told}");
+    }
+}
+
+#[test]
 fn tenants_operator_declares_only_what_is_its_own() {
     let document = town();
     let mut town = Town::holding(&document);
