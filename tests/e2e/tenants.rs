@@ -31,6 +31,36 @@ async fn operator_of(comune: &Comune, name: &str, tenant: &str) -> RegistryServi
     RegistryServiceClient::new(comune.control(name))
 }
 
+/// A system that administers in the name of an operator.
+async fn system_of(
+    comune: &Comune,
+    name: &str,
+    tenant: &str,
+    admin: &str,
+) -> RegistryServiceClient<Channel> {
+    let (_, key) = varco_tests::assertion::key_pair();
+    let client = registry::Client {
+        name: name.to_owned(),
+        consumer: tenant.to_owned(),
+        kind: "api".to_owned(),
+        admin: admin.to_owned(),
+        keys: vec![registry::Key {
+            pem: key,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    comune
+        .apply(Document {
+            clients: vec![client],
+            ..Default::default()
+        })
+        .await;
+    let id = comune.id(Kind::Client, name).await;
+    comune.certify(name, &Holder::client(&comune.config().trust_domain(), &id));
+    RegistryServiceClient::new(comune.control(name))
+}
+
 async fn names(operator: &mut RegistryServiceClient<Channel>, kind: Kind) -> Vec<String> {
     let request = registry::ListEntriesRequest {
         kind: kind.into(),
@@ -139,10 +169,16 @@ async fn what_is_another_tenants_does_not_exist_or_is_not_theirs() {
         ..Default::default()
     };
     let request = registry::ApplyDocumentRequest {
-        document: Some(foreign),
+        document: Some(foreign.clone()),
         ..Default::default()
     };
     let applied = consumer.apply_document(request).await.unwrap_err();
+    let request = registry::ApplyDocumentRequest {
+        document: Some(foreign),
+        dry_run: true,
+        ..Default::default()
+    };
+    let tried = consumer.apply_document(request).await.unwrap().into_inner();
     let mut register = AuditServiceClient::new(comune.control("carla"));
     let read = register
         .get_checkpoint(GetCheckpointRequest {})
@@ -162,6 +198,12 @@ async fn what_is_another_tenants_does_not_exist_or_is_not_theirs() {
         applied.message().contains("belongs to another tenant"),
         "{applied:?}"
     );
+    // Whoever only tries learns nothing of what was there.
+    assert!(tried.changes.is_empty(), "{tried:?}");
+    assert!(
+        tried.problems[0].what.contains("another tenant"),
+        "{tried:?}"
+    );
     assert_eq!(
         (read.code(), reason(&read)),
         (Code::PermissionDenied, "ROLE_MISSING".into())
@@ -170,33 +212,30 @@ async fn what_is_another_tenants_does_not_exist_or_is_not_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_administers_for_a_tenant_that_is_suspended() {
+    let comune = Comune::start().await;
+    let mut carla = operator_of(&comune, "carla", "tributi").await;
+    let mut system = system_of(&comune, "gestionale", "tributi", "amministratore").await;
+    assert_eq!(names(&mut carla, Kind::Client).await.len(), 3);
+    assert_eq!(names(&mut system, Kind::Client).await.len(), 3);
+
+    comune.suspend(Kind::Tenant, "tributi").await;
+    let person = suspend(&mut carla, Kind::Client, "legacy").await;
+    let client = suspend(&mut system, Kind::Client, "legacy").await;
+    comune.unsuspend(Kind::Tenant, "tributi").await.unwrap();
+    let again = suspend(&mut carla, Kind::Client, "legacy").await;
+
+    assert_eq!(reason(&person.unwrap_err()), "OPERATOR_SUSPENDED");
+    assert_eq!(reason(&client.unwrap_err()), "OPERATOR_SUSPENDED");
+    assert!(again.is_ok(), "{again:?}");
+    comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn api_client_acts_for_its_tenant_while_its_operator_may() {
     let comune = Comune::start().await;
     let mut carla = operator_of(&comune, "carla", "tributi").await;
-    let (_, key) = varco_tests::assertion::key_pair();
-    let client = registry::Client {
-        name: "gestionale".to_owned(),
-        consumer: "tributi".to_owned(),
-        kind: "api".to_owned(),
-        admin: "carla".to_owned(),
-        keys: vec![registry::Key {
-            pem: key,
-            ..Default::default()
-        }],
-        ..Default::default()
-    };
-    comune
-        .apply(Document {
-            clients: vec![client],
-            ..Default::default()
-        })
-        .await;
-    let id = comune.id(Kind::Client, "gestionale").await;
-    comune.certify(
-        "gestionale",
-        &Holder::client(&comune.config().trust_domain(), &id),
-    );
-    let mut system = RegistryServiceClient::new(comune.control("gestionale"));
+    let mut system = system_of(&comune, "gestionale", "tributi", "carla").await;
 
     let seen = names(&mut system, Kind::Client).await;
     let stopped = suspend(&mut system, Kind::Purpose, "tributi/verifica-residenza").await;
