@@ -48,6 +48,12 @@ pub enum Error {
     /// Neither EC P-256, nor Ed25519, nor RSA of at least 2048 bits.
     #[error("key must be EC P-256, Ed25519 or RSA of at least 2048 bits, in PEM")]
     Key,
+    /// A key of an accepted kind that is too weak.
+    #[error("key is RSA of fewer than 2048 or more than 8192 bits, or with an unsafe exponent")]
+    KeyWeak,
+    /// What stands for a public key is something else.
+    #[error("{0}")]
+    NoPublicKey(&'static str),
     /// The token is no compact JWS, or is too large.
     #[error("token is malformed")]
     Malformed,
@@ -70,8 +76,8 @@ impl PublicKey {
     /// When it is no public key of an accepted kind.
     pub fn from_pem(pem: &str) -> Result<Self, Error> {
         let bytes = pem.as_bytes();
-        if pem.matches("-----BEGIN").count() != 1 || !pem.contains("-----BEGIN PUBLIC KEY-----") {
-            return Err(Error::Key);
+        if let Some(instead) = instead_of_a_public_key(pem) {
+            return Err(Error::NoPublicKey(instead));
         }
         if let Ok(key) = DecodingKey::from_ec_pem(bytes) {
             return Self::new(&key);
@@ -290,6 +296,26 @@ pub fn header(token: &str) -> Result<Header, Error> {
     })
 }
 
+/// What a text holds instead of exactly one public key (SPKI) in PEM.
+fn instead_of_a_public_key(pem: &str) -> Option<&'static str> {
+    let has = |label: &str| {
+        pem.lines()
+            .any(|line| line.starts_with("-----BEGIN") && line.contains(label))
+    };
+    if has("PRIVATE KEY") {
+        return Some("key is a private key, which its owner shows nobody: make another pair");
+    }
+    if has("CERTIFICATE") {
+        return Some("key is a certificate: give the public key alone");
+    }
+    match pem.matches("-----BEGIN").count() {
+        0 => Some("key is no PEM"),
+        1 if has(" PUBLIC KEY-----") && !has("RSA ") => None,
+        1 => Some("key must be a PUBLIC KEY in PEM (RFC 7468 §13)"),
+        _ => Some("key is more than one PEM block"),
+    }
+}
+
 /// Parses what verifies, for a key of sufficient strength.
 fn parse(jwk: &Jwk, key: &DecodingKey) -> Result<ParsedPublicKey, Error> {
     let parsed = match &jwk.algorithm {
@@ -305,7 +331,7 @@ fn parse(jwk: &Jwk, key: &DecodingKey) -> Result<ParsedPublicKey, Error> {
             let decode = |text| strict::decode(text).map_err(|_| Error::Key);
             let (n, e) = (decode(&rsa.n)?, decode(&rsa.e)?);
             if !is_strong(&n) || !is_exponent(&e) {
-                return Err(Error::Key);
+                return Err(Error::KeyWeak);
             }
             RsaPublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
         }

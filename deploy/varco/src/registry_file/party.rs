@@ -68,7 +68,8 @@ pub fn client(fields: &mut Fields<'_>) -> Client {
         kind: fields.optional_choice("kind", &["consumer", "api"]),
         admin: fields.optional_text("admin").unwrap_or_default(),
         standing: standing(fields),
-        thumbprints: thumbprints(fields),
+        thumbprints: thumbprints("thumbprints", fields),
+        suspended_thumbprints: thumbprints("suspended_thumbprints", fields),
     }
 }
 
@@ -113,7 +114,7 @@ fn public_key(field: &'static str, name: &str, fields: &Fields<'_>) -> Option<St
             Some(pem)
         }
         Err(error) => {
-            let what = format!("names {name}, which is no public key: {error}");
+            let what = format!("names {name}, which cannot be used: {error}");
             fields.problem(field, &what);
             None
         }
@@ -137,16 +138,16 @@ fn certificates(fields: &mut Fields<'_>) -> Vec<String> {
     names.into_iter().filter_map(read).collect()
 }
 
-fn thumbprints(fields: &mut Fields<'_>) -> Vec<String> {
-    let thumbprints = fields.optional_texts("thumbprints");
+fn thumbprints(field: &'static str, fields: &mut Fields<'_>) -> Vec<String> {
+    let thumbprints = fields.optional_texts(field);
     for thumbprint in &thumbprints {
         let digits = thumbprint.bytes();
         let fit = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
         if thumbprint.len() != 64 || !digits.into_iter().all(fit) {
             let what = "must hold SHA-256 thumbprints of 64 hexadecimal digits in lower case";
-            fields.problem("thumbprints", what);
+            fields.problem(field, what);
         }
-        fields.place_entry("thumbprints", Kind::Certificate, thumbprint);
+        fields.place_entry(field, Kind::Certificate, thumbprint);
     }
     thumbprints
 }

@@ -169,7 +169,7 @@ fn private_key_is_never_taken_for_a_public_one() {
     let reading = parse(EXAMPLE, folder.path(), Mode::Whole);
 
     let told = reading.problems[0].to_string();
-    assert!(told.contains("which is no public key"), "{told}");
+    assert!(told.contains("is a private key"), "{told}");
     assert!(reading.document.clients[0].keys.is_empty());
 }
 

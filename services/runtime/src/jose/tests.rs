@@ -71,11 +71,42 @@ fn header_cannot_choose_another_algorithm() {
 }
 
 #[test]
-fn private_key_is_no_public_key() {
-    let pem = generate_key(KeyKind::EcP256).unwrap();
-
-    assert!(PublicKey::from_pem(&pem).is_err());
+fn what_is_no_public_key_is_refused_for_what_it_is() {
+    let private = generate_key(KeyKind::EcP256).unwrap();
+    let public = crate::pki::public_key(&private).unwrap();
+    let certificate = private.replace("PRIVATE KEY", "CERTIFICATE");
+    let pkcs1 = public.replace(" PUBLIC KEY", " RSA PUBLIC KEY");
+    let two = format!("{public}{public}");
+    for (pem, why) in [
+        (private.as_str(), "is a private key"),
+        (&certificate, "is a certificate"),
+        (&two, "more than one PEM block"),
+        (&pkcs1, "must be a PUBLIC KEY"),
+        ("", "is no PEM"),
+        (RSA_1024, "fewer than 2048"),
+        (P384, "must be EC P-256"),
+    ] {
+        let told = PublicKey::from_pem(pem).unwrap_err().to_string();
+        assert!(told.contains(why), "{why}: {told}");
+    }
 }
+
+const RSA_1024: &str = "\
+-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC+CB0G7kgwaefl2+s7xxoS0+hn
+AEtGT8Hr6SMgga8YyaluKky3plZGagw5ARerkqEXLiT5rZ9WRHjr7oEI3q9z7zl/
+5gnpwBk7hfR5997ApSe7Sh8rQx8ZoFJLA2c+iJfKPsuFzBi2WS6bzE1lIyPnTfZi
+K9fqxZuWSSCfkMTfnwIDAQAB
+-----END PUBLIC KEY-----
+";
+
+const P384: &str = "\
+-----BEGIN PUBLIC KEY-----
+MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEtm2AJsNP+MTF33kAv5vDiTWUAraJ3zu9
+smPhuZ9s8bvbgD4IMAuE4zWLudOHn8D4sFILAq1948M9UMeCVe/YePkxDq1zAiag
+Wd9WgudnWH1uI8keacsj60nejrFb/5J5
+-----END PUBLIC KEY-----
+";
 
 /// A token of any header and claims, signed as it stands.
 fn signed(key: &PrivateKey, header: &str, claims: &str) -> String {
@@ -210,7 +241,11 @@ fn weak_rsa_keys_are_refused_however_they_are_written() {
         (&modulus, &[]),
         (&[], &f4),
     ] {
-        assert!(matches!(read(n, e), Err(Error::Key)), "{n:?} {e:?}");
+        let read = read(n, e);
+        assert!(
+            matches!(read, Err(Error::Key | Error::KeyWeak)),
+            "{n:?} {e:?}"
+        );
     }
 }
 
