@@ -4,14 +4,16 @@
 //! callable and a field without a class never passes, unless the registry file declares defaults
 //! for a foreign contract.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use prost::Message as _;
 use prost_reflect::{
     DescriptorPool, FieldDescriptor, FileDescriptor, Kind as FieldKind, MessageDescriptor,
     MethodDescriptor, Value,
 };
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use super::descriptor::ContractRef;
 
@@ -192,6 +194,10 @@ fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
 ///
 /// Every problem of the descriptor set.
 pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
+    let missing = missing_imports(set);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
     let pool = DescriptorPool::decode(set)
         .map_err(|error| vec![format!("descriptor set does not parse: {error}")])?;
     let mut compiler = Compiler::new(of);
@@ -202,6 +208,24 @@ pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
     }
     compiler.finish(pool)
 }
+
+/// Every import that a set names and does not hold; what does not parse at all is told elsewhere.
+fn missing_imports(set: &[u8]) -> Vec<String> {
+    let Ok(set) = FileDescriptorSet::decode(set) else {
+        return Vec::new();
+    };
+    let held: HashSet<&str> = set.file.iter().map(FileDescriptorProto::name).collect();
+    let imports = set.file.iter().flat_map(|file| &file.dependency);
+    let missing: BTreeSet<&str> = imports
+        .map(String::as_str)
+        .filter(|import| !held.contains(import))
+        .collect();
+    let told = |import: &&str| format!("lacks {import}, which it imports");
+    missing.iter().take(MOST_TOLD).map(told).collect()
+}
+
+/// Missing imports that are told; a set that lacks more is told again.
+const MOST_TOLD: usize = 100;
 
 struct Compiler<'a> {
     defaults: &'a ContractRef,
