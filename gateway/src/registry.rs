@@ -81,6 +81,8 @@ pub struct Target<'a> {
     pub etag: &'a str,
     /// The side that was asked for.
     pub side: Option<Actor>,
+    /// Why, as the operator says it.
+    pub reason: &'a str,
 }
 
 impl Registry {
@@ -180,7 +182,7 @@ impl Registry {
     /// When the entry does not exist for this operator, or the law forbids the action.
     pub async fn act(&self, target: Target<'_>, action: Action, who: &Who) -> Result<Row, Error> {
         let id = self
-            .change(who, |draft| {
+            .change_for(who, target.reason, |draft| {
                 let row = seen_by(who, target, draft.seen)?;
                 let sides = Sides::of(&row, draft.seen);
                 let actors = who.acts_as(sides, target.side);
@@ -220,11 +222,25 @@ impl Registry {
         who: &Who,
         decide: impl Fn(&mut Draft<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.change_for(who, "", decide).await
+    }
+
+    /// As [`Self::change`], with a reason for which it is done.
+    async fn change_for<T>(
+        &self,
+        who: &Who,
+        reason: &str,
+        decide: impl Fn(&mut Draft<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         for _ in 0..ATTEMPTS {
             let seen = self.snapshot();
             let new_id = || self.clock.uuid();
             let (draft, outcome) = {
-                let mut draft = Draft::new(&seen, &self.contracts, self.setting(who, &new_id));
+                let setting = Setting {
+                    reason,
+                    ..self.setting(who, &new_id)
+                };
+                let mut draft = Draft::new(&seen, &self.contracts, setting);
                 let outcome = decide(&mut draft)?;
                 (draft.finished(), outcome)
             };
@@ -323,6 +339,7 @@ impl Registry {
             operator: &who.person,
             now: self.clock.now(),
             four_eyes: self.rules.four_eyes,
+            reason: "",
             new_id,
         }
     }
@@ -355,10 +372,20 @@ fn seen_by(who: &Who, target: Target<'_>, seen: &Snapshot) -> Result<Row, Error>
     if !who.sees(&row, seen) {
         return Err(Error::NotFound(target.kind.name(), target.entry.to_owned()));
     }
-    if !target.etag.is_empty() && target.etag != row.etag() {
-        return Err(Error::Stale(row.name.clone(), row.etag()));
-    }
+    as_seen(&row, target.etag)?;
     Ok(row)
+}
+
+/// Whether an entry still is as it was seen; an empty etag takes any.
+///
+/// # Errors
+///
+/// [`Error::Stale`].
+pub fn as_seen(row: &Row, etag: &str) -> Result<(), Error> {
+    if etag.is_empty() || etag == row.etag() {
+        return Ok(());
+    }
+    Err(Error::Stale(row.name.clone(), row.etag()))
 }
 
 /// Longest wait for a registry that another gateway has seen.

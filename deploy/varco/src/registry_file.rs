@@ -130,6 +130,18 @@ fn standing(fields: &mut Fields<'_>) -> i32 {
     standing.into()
 }
 
+/// Takes whether an entry is suspended, or only being written.
+fn standing_or_draft(fields: &mut Fields<'_>) -> i32 {
+    let standing = standing(fields);
+    if !fields.flag("draft") {
+        return standing;
+    }
+    if standing != i32::from(Standing::Unspecified) {
+        fields.problem("draft", "cannot be suspended too");
+    }
+    Standing::Draft.into()
+}
+
 #[cfg(test)]
 mod round_trip;
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::registry::entry::{Kind, Row};
 use crate::registry::error::Error;
 use crate::registry::law::Action;
 use crate::registry::scope::Who;
-use crate::registry::{Target, export};
+use crate::registry::{Target, as_seen, export};
 
 mod asked;
 mod lists;
@@ -51,7 +51,7 @@ impl RegistryApi {
         action: Action,
         asked: Result<Asked, Problem>,
     ) -> Result<(Noted, proto::Entry, u64), Status> {
-        let asked = asked.map_err(status)?;
+        let asked = asked.and_then(|asked| asked.to(action)).map_err(status)?;
         let method = action.method();
         let who = self
             .admit(request, Need::Act(asked.kind, action), method)
@@ -63,6 +63,7 @@ impl RegistryApi {
             entry: &asked.entry,
             etag: &asked.etag,
             side: asked.side,
+            reason: &asked.reason,
         };
         let change = Box::pin(self.gate.registry.act(target, action, &who));
         let (noted, row) = self.recorded(record, change).await?;
@@ -83,9 +84,14 @@ impl RegistryApi {
         let record = self.record(RecordKind::PolicyChange, method, &who, detail);
         let change = Box::pin(async {
             let (tenant, held) = asked::held(&asked, &who, &self.gate.registry)?;
-            let id = self.gate.registry.change(&who, |draft| match method {
-                "AssignAttribute" => act::assign(draft, tenant, held.clone()),
-                _ => act::revoke(draft, tenant, &held),
+            let id = self.gate.registry.change(&who, |draft| {
+                if let Some(row) = draft.seen.row(tenant) {
+                    as_seen(row, asked.etag)?;
+                }
+                match method {
+                    "AssignAttribute" => act::assign(draft, tenant, held.clone()),
+                    _ => act::revoke(draft, tenant, &held),
+                }
             });
             let id = id.await?;
             let row = self.gate.registry.snapshot().row(id).cloned();
@@ -278,6 +284,7 @@ impl RegistryService for RegistryApi {
             attribute: &it.attribute,
             verifier: &it.verifier,
             expires: it.expires,
+            etag: &it.etag,
         };
         let done = self.attribute(&request, "AssignAttribute", asked).await?;
         let (noted, entry, epoch) = done;
@@ -295,6 +302,7 @@ impl RegistryService for RegistryApi {
             attribute: &it.attribute,
             verifier: &it.verifier,
             expires: 0,
+            etag: &it.etag,
         };
         let done = self.attribute(&request, "RevokeAttribute", asked).await?;
         let (noted, entry, epoch) = done;

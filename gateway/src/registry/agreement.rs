@@ -23,6 +23,9 @@ pub struct Agreement {
     pub suspended_by: SuspendedBy,
     /// Who submitted it, while it waits for approval.
     pub asked_by: Option<String>,
+    /// Why it was rejected last, until it is asked for again.
+    #[serde(default)]
+    pub rejected_for: Option<String>,
 }
 
 /// Why an agreement does not move on.

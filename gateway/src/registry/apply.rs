@@ -18,7 +18,7 @@ use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
 use super::law;
 use super::operator::may_change;
-use super::scope::Who;
+use super::scope::{Sides, Who};
 
 mod access;
 mod credentials;
@@ -167,6 +167,9 @@ impl Planner<'_, '_> {
     /// Plans one entry of a kind whose fields are all: it is made, changed, or already so.
     fn put<T: Body>(&mut self, name: &Named, body: T, standing: i32) -> Uuid {
         let before = self.begin(name);
+        let drafted = standing == i32::from(Standing::Draft);
+        let rule = "is for descriptors, agreements and purposes";
+        self.require(name, "draft", !drafted, rule);
         let (id, state, made) = match &before {
             Some(row) => (row.id, row.state, false),
             None => (self.id_of(name), State::Active, true),
@@ -294,6 +297,12 @@ impl Planner<'_, '_> {
         *self.ids.entry(key).or_insert_with(new_id)
     }
 
+    /// Whether nothing is wrong with a declared entry so far.
+    fn is_sound(&self, kind: Kind, name: &str) -> bool {
+        let mut problems = self.problems.iter();
+        !problems.any(|problem| problem.kind == kind && problem.name == name)
+    }
+
     fn require(&mut self, name: &Named, field: &str, holds: bool, problem: &str) {
         if !holds {
             self.problem(name, field, problem);
@@ -324,14 +333,28 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Suspends an entry that is declared as suspended, as the installation.
+    /// Whether an entry is declared as one that is only being written; what has left that state
+    /// does not come back to it.
+    fn is_draft(&mut self, name: &Named, state: State, standing: i32) -> bool {
+        let asked = standing == i32::from(Standing::Draft);
+        let rule = format!("cannot come back: it is {state}");
+        self.require(name, "draft", !asked || state == State::Draft, &rule);
+        asked
+    }
+
+    /// Suspends an entry that is declared as suspended, on the side of whoever declares it.
     fn suspend(&mut self, name: &Named, id: Uuid, standing: i32) -> Result<(), Error> {
         let asked = standing == i32::from(Standing::Suspended);
         let row = self.draft.row(id).cloned();
         let Some(row) = row.filter(|_| asked) else {
             return Ok(());
         };
-        let (action, actor) = (law::Action::Suspend, law::Actor::Installation);
+        let sides = Sides::drafted(&row, self.draft);
+        let Some(actor) = self.who.acts_as(sides, None).first().copied() else {
+            // It is another tenant's, which has been told or will be.
+            return Ok(());
+        };
+        let action = law::Action::Suspend;
         let stands = matches!(row.state, State::Suspended | State::ArchivingSuspended);
         if stands || law::check(row.kind, row.state, action, actor).is_err() {
             return Ok(());

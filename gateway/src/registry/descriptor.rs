@@ -35,6 +35,9 @@ pub struct Descriptor {
     pub sensitive: Vec<Sensitive>,
     /// Who published it, while it waits for approval.
     pub asked_by: Option<String>,
+    /// Why it was rejected last, until it is asked for again.
+    #[serde(default)]
+    pub rejected_for: Option<String>,
 }
 
 /// How agreements are approved.

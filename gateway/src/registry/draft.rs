@@ -31,6 +31,8 @@ pub struct Setting<'a> {
     pub now: Timestamp,
     /// Whether who asks for access may not be who approves it.
     pub four_eyes: bool,
+    /// Why, as the operator says it; empty where nobody has to.
+    pub reason: &'a str,
     /// Makes the ids of new entries.
     pub new_id: &'a dyn Fn() -> Uuid,
 }

@@ -19,8 +19,8 @@ use super::snapshot::Snapshot;
 use super::store_entries;
 use super::tenant::Tenant;
 
-/// What an operator may see of the registry, as a document. What has ended is not in it, nor what
-/// is only being written.
+/// What an operator may see of the registry, as a document. What has ended is not in it; what is
+/// only being written stands there as a draft.
 ///
 /// # Errors
 ///
@@ -117,10 +117,9 @@ impl Exporter<'_> {
         let mut versions = self.each::<Descriptor>();
         versions.sort_by_key(|it| it.body.version);
         let eservice = |it: &Arc<Entry<super::eservice::Eservice>>| {
-            let own = versions.iter().filter(|version| {
-                let drafted = matches!(version.state, State::Draft);
-                version.body.eservice == it.id && !drafted
-            });
+            let own = versions
+                .iter()
+                .filter(|version| version.body.eservice == it.id);
             proto::Eservice {
                 name: it.name.clone(),
                 producer: self.name(it.body.producer),
@@ -129,8 +128,7 @@ impl Exporter<'_> {
                 standing: standing(it.state),
             }
         };
-        let all = self.each().into_iter().map(eservice);
-        all.filter(|it| !it.descriptors.is_empty()).collect()
+        self.each().into_iter().map(eservice).collect()
     }
 
     /// A version; a stored contract stands as its hash, until it is read.
@@ -188,6 +186,9 @@ impl Exporter<'_> {
         listed.retain(|certificate| {
             certificate.body.client == Some(it.id) && certificate.body.source == Source::Listed
         });
+        let (active, suspended): (Vec<_>, Vec<_>) =
+            listed.into_iter().partition(|it| it.state == State::Active);
+        let names = |listed: Vec<&Arc<Entry<_>>>| listed.iter().map(|it| it.name.clone()).collect();
         let key = |key: &Arc<Entry<super::key::Key>>| proto::Key {
             pem: key.body.pem.clone(),
             not_after: key.body.not_after.unwrap_or(0),
@@ -206,7 +207,8 @@ impl Exporter<'_> {
             .to_owned(),
             admin: it.body.admin.clone().unwrap_or_default(),
             standing: standing(it.state),
-            thumbprints: listed.into_iter().map(|it| it.name.clone()).collect(),
+            thumbprints: names(active),
+            suspended_thumbprints: names(suspended),
         }
     }
 
@@ -272,11 +274,10 @@ impl Exporter<'_> {
 }
 
 fn standing(state: State) -> i32 {
-    let suspended = matches!(state, State::Suspended | State::ArchivingSuspended);
-    let standing = if suspended {
-        Standing::Suspended
-    } else {
-        Standing::Unspecified
+    let standing = match state {
+        State::Suspended | State::ArchivingSuspended => Standing::Suspended,
+        State::Draft => Standing::Draft,
+        _ => Standing::Unspecified,
     };
     standing.into()
 }

@@ -36,6 +36,9 @@ pub struct Purpose {
     pub suspended_by: SuspendedBy,
     /// Who asked for what waits for approval.
     pub asked_by: Option<String>,
+    /// Why it was rejected last, until it is asked for again.
+    #[serde(default)]
+    pub rejected_for: Option<String>,
     /// Who brought the change of contract for which the platform has suspended it.
     #[serde(default)]
     pub stopped_by: Option<String>,
@@ -270,6 +273,7 @@ mod tests {
             waiting: None,
             suspended_by: SuspendedBy::default(),
             asked_by: None,
+            rejected_for: None,
             stopped_by: None,
         }
     }

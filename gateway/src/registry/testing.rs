@@ -225,6 +225,7 @@ impl Town {
             operator: &who.person,
             now: Timestamp::from_second(self.now).unwrap(),
             four_eyes: self.four_eyes,
+            reason: "perché no",
             new_id: &new_id,
         };
         let mut draft = Draft::new(&self.snapshot, &CONTRACTS, setting);

@@ -32,6 +32,7 @@ fn target<'a>(kind: Kind, entry: &'a str, etag: &'a str) -> Target<'a> {
         entry,
         etag,
         side: None,
+        reason: "",
     }
 }
 
@@ -179,16 +180,44 @@ async fn export_applies_without_a_difference_here_and_elsewhere() {
     for fresh in each_db(crate::REGISTRY_MIGRATIONS).await.unwrap() {
         let registry = open(&fresh.db).await;
         let root = admin("root");
+        let mut document = town();
+        document.clients[0].thumbprints = vec!["ab".repeat(32), "cd".repeat(32)];
         registry
-            .apply(&town(), Mode::Apply, 0, &root)
+            .apply(&document, Mode::Apply, 0, &root)
             .await
             .unwrap();
-        let done = registry.act(
-            target(Kind::Purpose, "verifica", ""),
-            Action::Suspend,
-            &root,
-        );
-        done.await.unwrap();
+        for (kind, name) in [
+            (Kind::Purpose, "verifica".to_owned()),
+            (Kind::Certificate, "ab".repeat(32)),
+        ] {
+            let done = registry.act(target(kind, &name, ""), Action::Suspend, &root);
+            done.await.unwrap();
+        }
+        let (mut eservice, mut second) =
+            (town().eservices.remove(0), super::testing::descriptor(2));
+        second.audience = "https://anagrafe.example/due".into();
+        eservice.descriptors = vec![second];
+        let drafts = [
+            Document {
+                eservices: vec![eservice.clone()],
+                ..Default::default()
+            },
+            Document {
+                purposes: vec![super::testing::purpose("bozza", 3)],
+                ..Default::default()
+            },
+            Document {
+                eservices: vec![varco_proto::registry::v1::Eservice {
+                    name: "vuoto".into(),
+                    descriptors: Vec::new(),
+                    ..eservice
+                }],
+                ..Default::default()
+            },
+        ];
+        for draft in &drafts {
+            registry.create(draft, &root).await.unwrap();
+        }
 
         let exported = export::export(&registry.snapshot(), &fresh.db, &root)
             .await
@@ -209,5 +238,14 @@ async fn export_applies_without_a_difference_here_and_elsewhere() {
             here.changes
         );
         assert_eq!(again, exported);
+        let states = |snapshot: &Snapshot| {
+            let mut states: Vec<_> = snapshot
+                .all()
+                .map(|row| (row.kind, row.name.clone(), row.state))
+                .collect();
+            states.sort();
+            states
+        };
+        assert_eq!(states(&copy.snapshot()), states(&registry.snapshot()));
     }
 }

@@ -65,6 +65,14 @@ pub struct Held {
         hide_default_value = true
     )]
     pub verifier: String,
+    /// Only if the tenant still is as it was seen, by the etag that `describe` shows
+    #[arg(
+        long,
+        value_name = "ETAG",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub etag: String,
     /// As whom
     #[command(flatten)]
     pub operator: As,
@@ -83,6 +91,7 @@ pub async fn assign(args: AssignArgs, common: &Common) -> Result<(), Failure> {
         attribute: held.attribute,
         expires: expires.unwrap_or_default(),
         verifier: held.verifier,
+        etag: held.etag,
     };
     let answer = registry.assign_attribute(request).await;
     let answer = answer.map_err(|status| Refusal::from(&status))?;
@@ -101,6 +110,7 @@ pub async fn revoke(args: RevokeArgs, common: &Common) -> Result<(), Failure> {
         tenant: held.tenant,
         attribute: held.attribute,
         verifier: held.verifier,
+        etag: held.etag,
     };
     let answer = registry.revoke_attribute(request).await;
     let answer = answer.map_err(|status| Refusal::from(&status))?;

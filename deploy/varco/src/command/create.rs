@@ -92,7 +92,8 @@ fn is_one(kind: Kind, document: &Document) -> bool {
     }
     let eservice = document.eservices.first();
     let client = document.clients.first();
-    let certificates = client.map(|it| it.certificates.len() + it.thumbprints.len());
+    let certificates = client
+        .map(|it| it.certificates.len() + it.thumbprints.len() + it.suspended_thumbprints.len());
     let keys = client.map(|it| it.keys.len());
     match kind {
         Kind::Tenant => document.tenants.len() == 1,

@@ -3,7 +3,7 @@
 use varco_proto::registry::v1::{Agreement, Purpose, RiskAnalysis};
 
 use super::fields::Fields;
-use super::standing;
+use super::standing_or_draft;
 use super::time::Edge;
 
 /// Reads an `[[agreement]]`.
@@ -12,7 +12,7 @@ pub fn agreement(fields: &mut Fields<'_>) -> Agreement {
         consumer: fields.text("consumer"),
         eservice: fields.text("eservice"),
         version: fields.optional_small_number("version"),
-        standing: standing(fields),
+        standing: standing_or_draft(fields),
     }
 }
 
@@ -33,7 +33,7 @@ pub fn purpose(fields: &mut Fields<'_>) -> Purpose {
         valid_until: fields.moment("valid_until", Edge::Until),
         retention: fields.optional_text("retention").unwrap_or_default(),
         risk_analysis: fields.table("risk_analysis", risk_analysis),
-        standing: standing(fields),
+        standing: standing_or_draft(fields),
     }
 }
 

@@ -5,7 +5,7 @@ use varco_proto::registry::v1::{
 };
 
 use super::fields::{Fields, Need};
-use super::standing;
+use super::{standing, standing_or_draft};
 
 /// Reads an `[[eservice]]`.
 pub fn eservice(fields: &mut Fields<'_>) -> Eservice {
@@ -48,7 +48,7 @@ fn descriptor(fields: &mut Fields<'_>) -> Descriptor {
         daily_calls: fields.required_table("daily_calls", daily_calls),
         approval: fields.choice("approval", &["automatic", "manual"]),
         attributes: fields.groups("attributes").into_iter().map(group).collect(),
-        standing: standing(fields),
+        standing: standing_or_draft(fields),
     }
 }
 

@@ -207,7 +207,7 @@ impl Maker {
             attributes: self.some(|it| AttributeGroup {
                 any_of: vec![it.text(), it.text()],
             }),
-            standing: self.standing(),
+            standing: self.standing_or_draft(),
         }
     }
 
@@ -226,6 +226,7 @@ impl Maker {
             admin: self.text_or_none(),
             standing: self.standing(),
             thumbprints: self.some(|it| format!("{:064x}", it.rng.next_u64())),
+            suspended_thumbprints: self.some(|it| format!("{:064x}", it.rng.next_u64())),
         }
     }
 
@@ -234,7 +235,7 @@ impl Maker {
             consumer: self.name(),
             eservice: self.name(),
             version: if self.yes() { 2 } else { 0 },
-            standing: self.standing(),
+            standing: self.standing_or_draft(),
         }
     }
 
@@ -258,7 +259,7 @@ impl Maker {
                 risk: self.text(),
                 measures: self.text(),
             }),
-            standing: self.standing(),
+            standing: self.standing_or_draft(),
         }
     }
 
@@ -325,6 +326,10 @@ impl Maker {
 
     fn standing(&mut self) -> i32 {
         i32::from(self.yes())
+    }
+
+    fn standing_or_draft(&mut self) -> i32 {
+        self.rng.random_range(0..3)
     }
 
     fn yes(&mut self) -> bool {

@@ -190,6 +190,8 @@ impl Writer {
         let certificates: Vec<String> = certificates.collect();
         self.text.some_texts("certificates", &certificates);
         self.text.some_texts("thumbprints", &client.thumbprints);
+        let suspended = &client.suspended_thumbprints;
+        self.text.some_texts("suspended_thumbprints", suspended);
         self.text.flag("legacy", client.legacy);
         self.suspended(client.standing);
     }
@@ -219,11 +221,13 @@ impl Writer {
     fn suspended(&mut self, standing: i32) {
         let suspended = standing == i32::from(Standing::Suspended);
         self.text.flag("suspended", suspended);
+        let draft = standing == i32::from(Standing::Draft);
+        self.text.flag("draft", draft);
     }
 
     /// Keeps a file beside the registry file, under a name that no other has.
     fn file(&mut self, folder: &str, name: &str, ending: &str, bytes: &[u8]) -> String {
-        // Names of entries may hold a slash, which would be a folder.
+        // Nothing of a name becomes a folder.
         let mut name = name.replace(|it: char| !it.is_ascii_alphanumeric() && it != '.', "-");
         let mut path = format!("{folder}/{name}.{ending}");
         while self.beside.contains_key(&path) {

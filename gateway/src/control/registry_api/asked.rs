@@ -10,7 +10,7 @@ use crate::registry::apply::proto_kind;
 use crate::registry::attribute::AttributeKind;
 use crate::registry::entry::{Kind, Row};
 use crate::registry::error::Error;
-use crate::registry::law::Actor;
+use crate::registry::law::{Action, Actor};
 use crate::registry::scope::Who;
 use crate::registry::tenant::Held;
 
@@ -40,6 +40,8 @@ pub struct Attributed<'a> {
     pub verifier: &'a str,
     /// Until when, in seconds since the Unix epoch; zero for good.
     pub expires: i64,
+    /// The etag of the tenant that was seen.
+    pub etag: &'a str,
 }
 
 impl Asked {
@@ -74,6 +76,19 @@ impl Asked {
             etag: etag.to_owned(),
             side,
         })
+    }
+
+    /// What an action needs of a request beside its fields: whoever is rejected is told why.
+    ///
+    /// # Errors
+    ///
+    /// Names the field that is missing.
+    pub fn to(self, action: Action) -> Result<Self, Problem> {
+        if action == Action::Reject && self.reason.trim().is_empty() {
+            let rule = "is required: whoever asked is told why";
+            return Err(Problem::invalid("reason", rule));
+        }
+        Ok(self)
     }
 }
 

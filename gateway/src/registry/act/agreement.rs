@@ -22,7 +22,11 @@ pub fn act(
     match action {
         Action::Submit => submit(draft, entry),
         Action::Approve => approve(draft, entry),
-        Action::Reject => moved(draft, entry, State::Rejected, "rejected"),
+        Action::Reject => {
+            let mut rejected = entry.clone();
+            rejected.body.rejected_for = Some(draft.setting.reason.to_owned());
+            moved(draft, &rejected, State::Rejected, "rejected")
+        }
         Action::Suspend | Action::Unsuspend => flag(draft, entry, actor, action),
         Action::Upgrade => upgrade(draft, entry),
         Action::Clone => cloned(draft, entry),
@@ -30,17 +34,18 @@ pub fn act(
     }
 }
 
-/// Makes a draft agreement on the newest published version; certified attributes are needed now.
+/// Makes a draft agreement on the version that is in force; certified attributes are needed now.
 ///
 /// # Errors
 ///
-/// When there is no such version, or attributes are missing.
+/// When the version takes no new agreements, or attributes are missing.
 pub fn created(
     draft: &mut Draft<'_>,
     name: &str,
     consumer: Uuid,
     descriptor: &Entry<Descriptor>,
 ) -> Result<Uuid, Error> {
+    takes_new(draft, descriptor)?;
     if !draft.met(consumer, &descriptor.body)?.certified {
         return Err(unmet(name, Unmet::Certified));
     }
@@ -55,19 +60,45 @@ pub fn created(
             version: descriptor.body.version,
             suspended_by: SuspendedBy::default(),
             asked_by: None,
+            rejected_for: None,
         },
     };
     draft.update("created", &entry)?;
     Ok(entry.id)
 }
 
+/// Whether a version takes new agreements: the one in force does, also while it is suspended. An
+/// older one does only beside which it is made: so a whole registry can be restored.
+fn takes_new(draft: &Draft<'_>, descriptor: &Entry<Descriptor>) -> Result<(), Error> {
+    let restored = draft.seen.row(descriptor.id).is_none();
+    let takes = match descriptor.state {
+        State::Published => true,
+        State::Suspended => restored || descriptor::is_newest(draft, descriptor)?,
+        State::Deprecated => restored,
+        _ => false,
+    };
+    if takes {
+        return Ok(());
+    }
+    Err(not_open(descriptor, "made"))
+}
+
+fn not_open(descriptor: &Entry<Descriptor>, done: &str) -> Error {
+    let english = format!(
+        "{} is {}, so no agreement on it can be {done}",
+        descriptor.name, descriptor.state
+    );
+    Error::Precondition("DESCRIPTOR_NOT_OPEN", english)
+}
+
 /// Hands a draft to the producer; what comes into force takes the place of what was.
 ///
 /// # Errors
 ///
-/// When the tenant has yet to declare attributes.
+/// When the version takes no new agreements, or the tenant has yet to declare attributes.
 pub fn submit(draft: &mut Draft<'_>, entry: &Entry<Agreement>) -> Result<Uuid, Error> {
     let descriptor = draft.entry::<Descriptor>(entry.body.descriptor)?;
+    takes_new(draft, &descriptor)?;
     let producer = draft.entry::<Eservice>(entry.body.eservice)?.body.producer;
     let met = draft.met(entry.body.consumer, &descriptor.body)?;
     let own = producer == entry.body.consumer;
@@ -85,11 +116,7 @@ fn approve(draft: &mut Draft<'_>, entry: &Entry<Agreement>) -> Result<Uuid, Erro
     let descriptor = draft.entry::<Descriptor>(entry.body.descriptor)?;
     let open = [State::Published, State::Suspended, State::Deprecated];
     if !open.contains(&descriptor.state) {
-        let english = format!(
-            "{} is {}, so no agreement on it can be approved",
-            descriptor.name, descriptor.state
-        );
-        return Err(Error::Precondition("DESCRIPTOR_NOT_OPEN", english));
+        return Err(not_open(&descriptor, "approved"));
     }
     let met = draft.met(entry.body.consumer, &descriptor.body)?;
     let state = agreement::approved(met).map_err(|what| unmet(&entry.name, what))?;

@@ -14,18 +14,32 @@ use crate::registry::tenant::{Held, Tenant};
 ///
 /// # Errors
 ///
-/// When a verified attribute has no verifier, or another kind has one.
+/// When the tenant or the attribute has ended, a verified attribute has no verifier but the tenant
+/// itself, or another kind has one or expires.
 pub fn assign(draft: &mut Draft<'_>, tenant: Uuid, held: Held) -> Result<Uuid, Error> {
     let attribute = draft.entry::<Attribute>(held.attribute)?;
+    let mut entry = Entry::clone(&*draft.entry::<Tenant>(tenant)?);
+    for (name, state) in [
+        (&attribute.name, attribute.state),
+        (&entry.name, entry.state),
+    ] {
+        if state.is_final() {
+            let english = format!("{name} is {state}, which is final");
+            return Err(Error::Precondition("ENTRY_ENDED", english));
+        }
+    }
     let verified = attribute.body.kind == AttributeKind::Verified;
-    if verified != held.verifier.is_some() {
+    if verified != held.verifier.is_some() || held.verifier == Some(tenant) {
         let english = format!(
-            "{}: only a verified attribute has a verifier, and it needs one",
+            "{}: only a verified attribute has a verifier, and it needs another tenant for one",
             attribute.name
         );
         return Err(Error::Precondition("ATTRIBUTE_VERIFIER", english));
     }
-    let mut entry = Entry::clone(&*draft.entry::<Tenant>(tenant)?);
+    if !verified && held.expires.is_some() {
+        let english = format!("{}: only a verified attribute expires", attribute.name);
+        return Err(Error::Precondition("ATTRIBUTE_EXPIRES", english));
+    }
     entry.body.attributes.retain(|known| !same(known, &held));
     entry.body.attributes.push(held);
     draft.update("attributed", &entry)?;

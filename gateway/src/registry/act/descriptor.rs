@@ -20,7 +20,12 @@ pub fn act(
     match action {
         Action::Publish => publish(draft, entry, &[]),
         Action::Approve => approve(draft, entry),
-        Action::Reject => moved(draft, entry, State::Draft, done),
+        Action::Reject => {
+            let mut rejected = entry.clone();
+            rejected.body.asked_by = None;
+            rejected.body.rejected_for = Some(draft.setting.reason.to_owned());
+            moved(draft, &rejected, State::Draft, done)
+        }
         Action::Suspend => moved(draft, entry, descriptor::suspended(entry.state), done),
         Action::Unsuspend | Action::Activate => {
             let newest = is_newest(draft, entry)?;
@@ -77,14 +82,17 @@ pub fn against_before(draft: &Draft<'_>, new: &Descriptor) -> Result<Comparison,
 ///
 /// # Errors
 ///
-/// When it breaks the version that is in force now, or an entry does not parse.
+/// When a newer version has come into force, when it breaks the one that is, or an entry does not
+/// parse.
 pub fn publish(
     draft: &mut Draft<'_>,
     entry: &Entry<Descriptor>,
     kept: &[Uuid],
 ) -> Result<Uuid, Error> {
     // Other versions may have come into force since the draft was written.
+    in_order(draft, entry)?;
     let mut published = entry.clone();
+    published.body.rejected_for = None;
     published.body.sensitive = unbroken(draft, entry)?.sensitive;
     if published.body.sensitive.is_empty() {
         return release(draft, &published, "published", kept);
@@ -97,6 +105,7 @@ pub fn publish(
 
 /// Releases what waits, when it is still what was asked for: it changes nothing more.
 fn approve(draft: &mut Draft<'_>, entry: &Entry<Descriptor>) -> Result<Uuid, Error> {
+    in_order(draft, entry)?;
     let found = unbroken(draft, entry)?;
     let told = &entry.body.sensitive;
     if let Some(more) = found.sensitive.iter().find(|it| !told.contains(it)) {
@@ -109,6 +118,18 @@ fn approve(draft: &mut Draft<'_>, entry: &Entry<Descriptor>) -> Result<Uuid, Err
         return Err(Error::Precondition("CONTRACT_MOVED", english));
     }
     release(draft, entry, "approved", &[])
+}
+
+/// Versions come into force in their order.
+fn in_order(draft: &Draft<'_>, entry: &Entry<Descriptor>) -> Result<(), Error> {
+    if is_newest(draft, entry)? {
+        return Ok(());
+    }
+    let english = format!(
+        "{}: a newer version has come into force, so make a new one",
+        entry.name
+    );
+    Err(Error::Precondition("DESCRIPTOR_OLDER", english))
 }
 
 fn unbroken(draft: &Draft<'_>, entry: &Entry<Descriptor>) -> Result<Comparison, Error> {
@@ -168,7 +189,7 @@ pub(super) fn abandon(draft: &mut Draft<'_>, id: Uuid) -> Result<(), Error> {
 }
 
 /// Whether no newer version has come into force.
-fn is_newest(draft: &Draft<'_>, entry: &Entry<Descriptor>) -> Result<bool, Error> {
+pub(super) fn is_newest(draft: &Draft<'_>, entry: &Entry<Descriptor>) -> Result<bool, Error> {
     let newer = |other: &Entry<Descriptor>| {
         other.body.version > entry.body.version
             && !matches!(other.state, State::Draft | State::WaitingForApproval)

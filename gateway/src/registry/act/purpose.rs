@@ -77,6 +77,7 @@ pub fn place(
     }
     let waits = placed.body.waiting.is_some() || placed.state == State::WaitingForApproval;
     placed.body.asked_by = waits.then(|| draft.setting.operator.to_owned());
+    placed.body.rejected_for = None;
     draft.update(done, &placed)?;
     Ok(entry.id)
 }
@@ -149,6 +150,7 @@ fn reject(draft: &mut Draft<'_>, entry: &Entry<Purpose>) -> Result<Uuid, Error> 
         return Err(nothing_waits(entry));
     }
     rejected.body.asked_by = None;
+    rejected.body.rejected_for = Some(draft.setting.reason.to_owned());
     draft.update("rejected", &rejected)?;
     Ok(entry.id)
 }

@@ -25,16 +25,12 @@ impl Planner<'_, '_> {
             let (Some(consumer), Some(eservice)) = (consumer, eservice) else {
                 continue;
             };
-            // Without its parts nothing more can be said of it.
-            if !self.problems.is_empty() {
-                continue;
-            }
-            let Some(target) = self.version(&name, eservice, declared.version)? else {
+            let Some(target) = self.version(&name, eservice, declared)? else {
                 continue;
             };
             let id = before.as_ref().map(|row| row.id);
             let seen = self.entry::<Agreement>(id);
-            let moved = self.agreement(&name, consumer, seen.as_deref(), &target);
+            let moved = self.agreement(&name, consumer, seen.as_deref(), (&target, declared));
             let Some(id) = self.refused(&name, moved)? else {
                 continue;
             };
@@ -51,7 +47,7 @@ impl Planner<'_, '_> {
         name: &Named,
         consumer: Uuid,
         seen: Option<&Entry<Agreement>>,
-        target: &Entry<Descriptor>,
+        (target, declared): (&Entry<Descriptor>, &proto::Agreement),
     ) -> Result<Uuid, Error> {
         let id = match seen {
             None => act::agreement_created(self.draft, &name.full, consumer, target)?,
@@ -59,8 +55,9 @@ impl Planner<'_, '_> {
         };
         let entry = self.draft.entry::<Agreement>(id)?;
         let newer = target.body.version > entry.body.version;
+        let drafted = self.is_draft(name, entry.state, declared.standing);
         match entry.state {
-            _ if self.mode == Mode::Create => Ok(id),
+            _ if self.mode == Mode::Create || drafted => Ok(id),
             State::Draft => act::submit(self.draft, &entry),
             State::Active | State::Suspended if newer => act::upgrade(self.draft, &entry),
             State::Active | State::Suspended if target.id != entry.body.descriptor => {
@@ -83,15 +80,30 @@ impl Planner<'_, '_> {
         }
     }
 
+    /// Whether nothing is wrong with an e-service or a version of it so far.
+    fn is_offered_soundly(&self, eservice: &str) -> bool {
+        let mut problems = self.problems.iter();
+        let of_it = |kind, name: &str| match kind {
+            Kind::Eservice => name == eservice,
+            Kind::Descriptor => name.rsplit_once('/').is_some_and(|(of, _)| of == eservice),
+            _ => false,
+        };
+        !problems.any(|problem| of_it(problem.kind, &problem.name))
+    }
+
     /// The version that an agreement is to be on.
     fn version(
         &mut self,
         name: &Named,
         eservice: Uuid,
-        version: u32,
+        declared: &proto::Agreement,
     ) -> Result<Option<Arc<Entry<Descriptor>>>, Error> {
+        if !self.is_offered_soundly(&declared.eservice) {
+            // What it would rest on has been told; nothing more can be said of it.
+            return Ok(None);
+        }
         let versions = self.draft.versions(eservice)?;
-        let found = match version {
+        let found = match declared.version {
             0 => versions
                 .into_iter()
                 .rev()
@@ -121,7 +133,9 @@ impl Planner<'_, '_> {
             let Some(entry) = self.purpose(&name, declared, seen.as_deref())? else {
                 continue;
             };
-            let id = self.placed(&name, seen.as_deref(), entry)?;
+            let state = entry.0.state;
+            let drafted = self.is_draft(&name, state, declared.standing);
+            let id = self.placed(&name, seen.as_deref(), entry, drafted)?;
             self.suspend(&name, id, declared.standing)?;
             let note = self.purpose_note(id);
             self.note(&name, id, before.as_ref(), &note);
@@ -135,6 +149,7 @@ impl Planner<'_, '_> {
         name: &Named,
         seen: Option<&Entry<Purpose>>,
         (mut entry, content): (Entry<Purpose>, Content),
+        drafted: bool,
     ) -> Result<Uuid, Error> {
         let id = entry.id;
         let done = if seen.is_none() { "created" } else { "updated" };
@@ -148,8 +163,8 @@ impl Planner<'_, '_> {
                 "has no active agreement with the consumer",
             );
         }
-        if (!agreed && !in_force) || self.mode == Mode::Create {
-            // There is nothing yet that it could rest on.
+        if (!agreed && !in_force) || drafted || self.mode == Mode::Create {
+            // It is only being written, or there is nothing yet that it could rest on.
             entry.body.content = content;
             self.rewrite(done, seen, entry);
             return Ok(id);
@@ -196,14 +211,17 @@ impl Planner<'_, '_> {
             self.refer(name, "eservice", Kind::Agreement, &agreement);
         }
         self.check_purpose(name, declared);
-        let (Some(consumer), Some(eservice)) = (consumer, eservice) else {
+        let clients = self.clients_of(name, declared, consumer);
+        let known = match eservice {
+            Some(eservice) => self.callable(eservice, &agreement)?,
+            None => None,
+        };
+        let Some(known) = known else {
             return Ok(None);
         };
-        let clients = self.clients_of(name, declared, consumer);
-        let known = self.callable(eservice, &agreement)?;
-        let methods = match &known {
-            Some(known) => self.methods(name, &declared.methods, known),
-            None => return Ok(None),
+        let methods = self.methods(name, &declared.methods, &known);
+        let Some((consumer, eservice)) = consumer.zip(eservice) else {
+            return Ok(None);
         };
         let content = Content {
             methods,
@@ -233,12 +251,9 @@ impl Planner<'_, '_> {
             waiting: seen.and_then(|it| it.body.waiting.clone()),
             suspended_by: seen.map_or_else(SuspendedBy::default, |it| it.body.suspended_by),
             asked_by: seen.and_then(|it| it.body.asked_by.clone()),
+            rejected_for: seen.and_then(|it| it.body.rejected_for.clone()),
             stopped_by: seen.and_then(|it| it.body.stopped_by.clone()),
         };
-        // A name may hold a slash: the same full name can be put together from another consumer.
-        let moved = seen.is_some_and(|it| it.body.consumer != consumer);
-        let rule = "cannot change: make another purpose";
-        self.require(name, "consumer", !moved, rule);
         let other = seen.is_some_and(|it| it.body.eservice != eservice);
         self.require(
             name,
@@ -317,12 +332,19 @@ impl Planner<'_, '_> {
         }
     }
 
-    fn clients_of(&mut self, name: &Named, declared: &proto::Purpose, consumer: Uuid) -> Vec<Uuid> {
+    fn clients_of(
+        &mut self,
+        name: &Named,
+        declared: &proto::Purpose,
+        consumer: Option<Uuid>,
+    ) -> Vec<Uuid> {
         let mut clients = Vec::new();
         for client in &declared.clients {
             let id = self.refer(name, "clients", Kind::Client, client);
             let found = self.entry::<Client>(id);
-            let own = found.is_none_or(|it| it.body.consumer == consumer);
+            let own = found
+                .zip(consumer)
+                .is_none_or(|(it, consumer)| it.body.consumer == consumer);
             self.require(name, "clients", own, "names a client of another tenant");
             clients.extend(id.filter(|id| !clients.contains(id)));
         }

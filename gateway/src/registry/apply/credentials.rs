@@ -24,16 +24,13 @@ impl Planner<'_, '_> {
     ) -> Result<(), Error> {
         let some = !keys.is_empty() || self.mode == Mode::Create;
         self.require(client, "keys", some, "is required");
-        self.require(
-            client,
-            "keys",
-            keys.len() <= key::MOST,
-            "may be at most 100",
-        );
         let mut kept = Vec::new();
         for declared in keys {
             match PublicKey::from_pem(&declared.pem) {
-                Err(error) => self.problem(client, "keys", &error.to_string()),
+                Err(error) => {
+                    let what = format!("holds what cannot be used: {error}");
+                    self.problem(client, "keys", &what);
+                }
                 Ok(key) => {
                     let twice = kept.iter().any(|kid| kid == key.kid());
                     self.require(client, "keys", !twice, "holds the same key twice");
@@ -47,6 +44,8 @@ impl Planner<'_, '_> {
                 self.revoke(&key)?;
             }
         }
+        let most = self.keys_of(id)?.len() <= key::MOST;
+        self.require(client, "keys", most, "may be at most 100");
         Ok(())
     }
 
@@ -116,12 +115,15 @@ impl Planner<'_, '_> {
                 None => self.problem(client, "certificates", "holds no PEM certificate"),
                 Some(thumbprint) => {
                     let name = hex::encode(thumbprint);
-                    self.certificate(client, id, &name, tls::not_after(pem));
+                    self.certificate(client, id, &name, (tls::not_after(pem), 0));
                     kept.push(name);
                 }
             }
         }
-        for thumbprint in &declared.thumbprints {
+        let suspended = i32::from(proto::Standing::Suspended);
+        let counting = declared.thumbprints.iter().map(|it| (it, 0));
+        let others = declared.suspended_thumbprints.iter();
+        for (thumbprint, standing) in counting.chain(others.map(|it| (it, suspended))) {
             let fit = thumbprint.len() == 64 && thumbprint.chars().all(|c| c.is_ascii_hexdigit());
             self.require(
                 client,
@@ -131,7 +133,7 @@ impl Planner<'_, '_> {
             );
             if fit {
                 let name = thumbprint.to_ascii_lowercase();
-                self.certificate(client, id, &name, None);
+                self.certificate(client, id, &name, (None, standing));
                 kept.push(name);
             }
         }
@@ -149,7 +151,13 @@ impl Planner<'_, '_> {
         Ok(())
     }
 
-    fn certificate(&mut self, client: &Named, id: Uuid, name: &str, not_after: Option<i64>) {
+    fn certificate(
+        &mut self,
+        client: &Named,
+        id: Uuid,
+        name: &str,
+        (not_after, standing): (Option<i64>, i32),
+    ) {
         let known = self.draft.named(Kind::Certificate, name).map(|row| row.id);
         let known = self.entry::<Certificate>(known);
         if let Some(known) = &known {
@@ -179,6 +187,6 @@ impl Planner<'_, '_> {
             source: Source::Listed,
             not_after,
         };
-        self.put(&name, body, 0);
+        self.put(&name, body, standing);
     }
 }

@@ -20,28 +20,7 @@ impl Planner<'_, '_> {
         for eservice in eservices {
             let name = Named::new(Kind::Eservice, eservice.name.clone());
             let producer = self.refer(&name, "producer", Kind::Tenant, &eservice.producer);
-            let some = !eservice.descriptors.is_empty() || self.mode == Mode::Create;
-            self.require(&name, "descriptor", some, "is required");
-            let Some(producer) = producer else { continue };
-            let before = self.draft.named(Kind::Eservice, &name.full);
-            let before = before.filter(|row| !row.state.is_final()).map(|row| row.id);
-            let unmoved = self
-                .entry::<Eservice>(before)
-                .is_none_or(|it| it.body.producer == producer);
-            self.require(
-                &name,
-                "producer",
-                unmoved,
-                "cannot change: the e-service is another's then",
-            );
-            let body = Eservice {
-                producer,
-                description: eservice.description.clone(),
-            };
-            let id = match before {
-                Some(id) if self.mode == Mode::Create && some_version(eservice) => id,
-                _ => self.put(&name, body, eservice.standing),
-            };
+            let id = self.eservice(&name, producer, eservice);
             let mut versions: Vec<&proto::Descriptor> = eservice.descriptors.iter().collect();
             versions.sort_by_key(|descriptor| descriptor.version);
             let mut kept = Vec::new();
@@ -52,6 +31,33 @@ impl Planner<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// Plans what the versions of an e-service hang on; without its producer that is only an id.
+    fn eservice(
+        &mut self,
+        name: &Named,
+        producer: Option<Uuid>,
+        declared: &proto::Eservice,
+    ) -> Uuid {
+        let before = self.draft.named(Kind::Eservice, &name.full);
+        let before = before.filter(|row| !row.state.is_final()).map(|row| row.id);
+        let Some(producer) = producer else {
+            return before.unwrap_or_else(|| self.id_of(name));
+        };
+        let unmoved = self
+            .entry::<Eservice>(before)
+            .is_none_or(|it| it.body.producer == producer);
+        let rule = "cannot change: the e-service is another's then";
+        self.require(name, "producer", unmoved, rule);
+        let body = Eservice {
+            producer,
+            description: declared.description.clone(),
+        };
+        match before {
+            Some(id) if self.mode == Mode::Create && some_version(declared) => id,
+            _ => self.put(name, body, declared.standing),
+        }
     }
 
     /// Plans a version; `kept` are the older ones that are declared beside it.
@@ -68,10 +74,14 @@ impl Planner<'_, '_> {
         let Some(mut body) = self.described(name, eservice, declared) else {
             return Ok(None);
         };
+        if seen.is_none() {
+            self.one_at_a_time(name, eservice)?;
+        }
         self.compare(name, &mut body, seen.as_deref())?;
         let id = seen.as_ref().map_or_else(|| self.id_of(name), |it| it.id);
         if let Some(seen) = &seen {
             body.asked_by.clone_from(&seen.body.asked_by);
+            body.rejected_for.clone_from(&seen.body.rejected_for);
             let audience = seen.state == State::Draft || seen.body.audience == body.audience;
             let rule = "of a published version cannot change: publish a new one";
             self.require(name, "audience", audience, rule);
@@ -90,14 +100,35 @@ impl Planner<'_, '_> {
         if differs {
             self.write(if seen.is_none() { "created" } else { "updated" }, &entry);
         }
-        let publishes = self.mode != Mode::Create && self.problems.is_empty();
+        let drafted = self.is_draft(name, entry.state, declared.standing);
+        let publishes = self.mode != Mode::Create && !drafted && self.offers(name);
         if entry.state == State::Draft && publishes {
-            act::publish(self.draft, &entry, kept)?;
+            let done = act::publish(self.draft, &entry, kept);
+            self.refused(name, done)?;
         }
         self.suspend(name, id, declared.standing)?;
         let note = self.waits_for(id);
         self.note(name, id, before.as_ref(), &note);
         Ok(Some(id))
+    }
+
+    /// A new version is begun when the one before it has come into force, or both come together.
+    fn one_at_a_time(&mut self, name: &Named, eservice: Uuid) -> Result<(), Error> {
+        let versions = self.draft.versions(eservice)?;
+        let begun = |state| matches!(state, State::Draft | State::WaitingForApproval);
+        let stands =
+            |it: &&Arc<Entry<Descriptor>>| begun(it.state) && self.draft.seen.row(it.id).is_some();
+        if let Some(other) = versions.iter().find(stands) {
+            let rule = format!("comes too early: {} is {} still", other.name, other.state);
+            self.problem(name, "version", &rule);
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is wrong with a version or its e-service so far.
+    pub(super) fn offers(&self, descriptor: &Named) -> bool {
+        let eservice = descriptor.full.split('/').next().unwrap_or_default();
+        self.is_sound(Kind::Descriptor, &descriptor.full) && self.is_sound(Kind::Eservice, eservice)
     }
 
     /// A version as it is declared, when its contract can be read.
@@ -134,6 +165,7 @@ impl Planner<'_, '_> {
             attributes,
             sensitive: Vec::new(),
             asked_by: None,
+            rejected_for: None,
         })
     }
 

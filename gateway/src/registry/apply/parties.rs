@@ -90,6 +90,13 @@ impl Planner<'_, '_> {
                 fit,
                 "names an attribute that nobody verifies",
             );
+            let other = verified.verifier != name.full;
+            self.require(
+                name,
+                "verified",
+                other,
+                "names the tenant itself as verifier",
+            );
             let verifier = self.refer(name, "verified", Kind::Tenant, &verified.verifier);
             held.extend(id.zip(verifier).map(|(attribute, verifier)| Held {
                 attribute,
@@ -121,34 +128,37 @@ impl Planner<'_, '_> {
                 continue;
             }
             let consumer = self.refer(&name, "consumer", Kind::Tenant, &client.consumer);
+            let known = ["", "consumer", "api"].contains(&client.kind.as_str());
+            self.require(&name, "kind", known, "must be consumer or api");
             let kind = match client.kind.as_str() {
-                "" | "consumer" => ClientKind::Consumer,
                 "api" => ClientKind::Api,
-                _ => {
-                    self.problem(&name, "kind", "must be consumer or api");
-                    continue;
-                }
+                _ => ClientKind::Consumer,
             };
             let admin = some(&client.admin);
-            let named = admin.is_some() == (kind == ClientKind::Api);
+            let named = !known || admin.is_some() == (kind == ClientKind::Api);
             let rule = "is required for an api client, and for no other";
             self.require(&name, "admin", named, rule);
             if let Some(admin) = &admin {
                 self.check_admin(&name, admin);
             }
-            let Some(consumer) = consumer else { continue };
             let stands = self.draft.named(Kind::Client, &name.full).map(|row| row.id);
-            let stands = self.entry::<Client>(stands);
-            let moved = stands.is_some_and(|it| it.body.consumer != consumer);
-            let rule = "cannot change: make another client";
-            self.require(&name, "consumer", !moved, rule);
-            let body = Client {
+            let body = consumer.map(|consumer| Client {
                 consumer,
                 kind,
                 admin,
                 legacy: client.legacy,
+            });
+            let id = match body {
+                Some(body) => {
+                    let stands = self.entry::<Client>(stands);
+                    let moved = stands.is_some_and(|it| it.body.consumer != body.consumer);
+                    let rule = "cannot change: make another client";
+                    self.require(&name, "consumer", !moved, rule);
+                    self.put(&name, body, client.standing)
+                }
+                // Its keys are looked at all the same.
+                None => stands.unwrap_or_else(|| self.id_of(&name)),
             };
-            let id = self.put(&name, body, client.standing);
             self.keys(&name, id, &client.keys)?;
             self.certificates(&name, id, client)?;
         }
@@ -159,7 +169,8 @@ impl Planner<'_, '_> {
     fn only_adds(&self, name: &Named, client: &proto::Client) -> Option<Uuid> {
         let adds = !(client.keys.is_empty()
             && client.certificates.is_empty()
-            && client.thumbprints.is_empty());
+            && client.thumbprints.is_empty()
+            && client.suspended_thumbprints.is_empty());
         let stands = self.draft.named(Kind::Client, &name.full);
         let stands = stands.filter(|row| !row.state.is_final());
         let only = self.mode == Mode::Create && adds;

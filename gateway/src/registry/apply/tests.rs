@@ -128,15 +128,22 @@ fn every_problem_is_told_at_once_and_none_twice() {
 fn key_is_refused_for_what_it_is() {
     let private = varco_runtime::pki::generate_key(varco_runtime::pki::KeyKind::EcP256).unwrap();
     let two = format!("{}\n{}", key(), key());
-    for bad in [
-        private.as_str(),
-        &two,
-        "",
-        "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----",
+    for (bad, why) in [
+        (private.as_str(), "is a private key"),
+        (&two, "is more than one PEM block"),
+        ("", "is no PEM"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----",
+            "is a certificate",
+        ),
     ] {
         let mut document = town();
         document.clients[0].keys[0].pem = bad.to_owned();
-        assert!(problems(&document).contains("keys"), "{bad}");
+        let told = problems(&document);
+        assert!(
+            told.contains("client tributi: keys") && told.contains(why),
+            "{told}"
+        );
     }
     let mut document = town();
     let mut twin = document.clients[0].clone();
@@ -151,6 +158,95 @@ fn key_is_refused_for_what_it_is() {
     .take(101)
     .collect();
     assert!(problems(&document).contains("at most 100"));
+    document.clients[0].keys.pop();
+    let mut full = Town::holding(&document);
+    document.clients[0].keys = vec![proto::Key {
+        pem: key(),
+        ..Default::default()
+    }];
+    let one_more = full.apply_as(&admin("root"), &clients_of(&document), Mode::Create);
+    assert!(one_more.unwrap_err().to_string().contains("at most 100"));
+}
+
+/// The clients of a document alone.
+fn clients_of(document: &Document) -> Document {
+    Document {
+        clients: document.clients.clone(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn fault_hides_no_other() {
+    let mut document = town();
+    document.eservices[0].producer = "nessuno".into();
+    document.eservices[0].descriptors[0].audience.clear();
+    document.eservices[0].descriptors[0].daily_calls = None;
+    document.clients[0].consumer = "nessuno".into();
+    document.clients[0].kind = "strano".into();
+    document.clients[0].keys[0].pem.clear();
+    document.purposes[0].consumer = "nessuno".into();
+    document.purposes[0].clients = vec!["altro".into()];
+    document.purposes[0].methods = vec!["no.Such/Method".into()];
+    document.operators[0].roles = vec!["re".into()];
+
+    let told = problems(&document);
+
+    for place in [
+        "eservice anagrafe: producer",
+        "descriptor anagrafe/1: audience",
+        "descriptor anagrafe/1: daily_calls",
+        "client tributi: consumer",
+        "client tributi: kind",
+        "client tributi: keys",
+        "purpose nessuno/verifica: consumer",
+        "purpose nessuno/verifica: clients",
+        "purpose nessuno/verifica: methods",
+        "operator ada: roles",
+    ] {
+        assert!(told.contains(place), "{place}: {told}");
+    }
+}
+
+#[test]
+fn what_is_sound_is_looked_at_beside_what_is_not() {
+    let mut document = town();
+    document.clients[0].keys[0].pem.clear();
+    document.agreements[0].version = 7;
+
+    let told = problems(&document);
+
+    assert!(told.contains("client tributi: keys"), "{told}");
+    assert!(
+        told.contains("agreement tributi/anagrafe: eservice has no published descriptor"),
+        "{told}"
+    );
+}
+
+#[test]
+fn nobody_verifies_himself() {
+    let mut document = town();
+    document.attributes = vec![proto::Attribute {
+        name: "convenzione".into(),
+        description: "Una convenzione".into(),
+        kind: "verified".into(),
+        ..Default::default()
+    }];
+    let verified = |verifier: &str| {
+        vec![proto::VerifiedAttribute {
+            attribute: "convenzione".into(),
+            verifier: verifier.into(),
+            expires: 0,
+        }]
+    };
+    document.tenants[0].verified = verified("demo");
+    assert!(Town::empty().apply(&document).is_ok());
+    let itself = document.tenants[0].name.clone();
+    document.tenants[0].verified = verified(&itself);
+
+    let told = problems(&document);
+
+    assert!(told.contains("names the tenant itself"), "{told}");
 }
 
 #[test]

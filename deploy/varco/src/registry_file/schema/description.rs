@@ -17,6 +17,7 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
     DESCRIPTIONS.iter().map(|(path, _)| *path)
 }
 
+const DRAFT: &str = "Whether it is only being written: not published, submitted or activated.";
 const SUSPENDED: &str = "Whether it is suspended; left out, it stays as it stands.";
 
 const DESCRIPTIONS: &[(&str, &str)] = &[
@@ -136,6 +137,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "Attributes that a consumer needs: one of every group.",
     ),
     ("eservice.descriptor.suspended", SUSPENDED),
+    ("eservice.descriptor.draft", DRAFT),
     ("client", "A system that signs assertions."),
     ("client.name", "Name, unique among clients."),
     ("client.consumer", "Name of the tenant that it belongs to."),
@@ -170,6 +172,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "client.thumbprints",
         "SHA-256 of its TLS certificates in hexadecimal, where their PEM is not at hand.",
     ),
+    (
+        "client.suspended_thumbprints",
+        "As thumbprints, of certificates that are suspended.",
+    ),
     ("agreement", "A tenant's leave to use an e-service."),
     ("agreement.consumer", "Name of the tenant that uses it."),
     ("agreement.eservice", "Name of the e-service."),
@@ -178,6 +184,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "Version of the descriptor; the newest published one when left out.",
     ),
     ("agreement.suspended", SUSPENDED),
+    ("agreement.draft", DRAFT),
     ("purpose", "What a tenant uses an e-service for (finalità)."),
     (
         "purpose.name",
@@ -236,6 +243,7 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
     ),
     ("purpose.risk_analysis.measures", "What is done against it."),
     ("purpose.suspended", SUSPENDED),
+    ("purpose.draft", DRAFT),
     ("operator", "A person who administers or audits."),
     ("operator.name", "Name, unique, the one in the certificate."),
     (

@@ -66,6 +66,108 @@ fn quotas_count_what_is_in_force_to_the_last_call() {
 }
 
 #[test]
+fn draft_stays_one_until_it_is_declared_otherwise() {
+    let mut document = town();
+    let draft = proto::Standing::Draft.into();
+    document.agreements[0].standing = draft;
+    document.purposes[0].standing = draft;
+
+    let mut town = Town::holding(&document);
+    assert_eq!(town.state(Kind::Agreement, "anagrafe"), State::Draft);
+    document.agreements[0].standing = 0;
+    town.apply(&document).unwrap();
+    assert_eq!(town.state(Kind::Agreement, "anagrafe"), State::Active);
+    assert_eq!(town.state(Kind::Purpose, "verifica"), State::Draft);
+    document.purposes[0].daily_calls = 5;
+    town.apply(&document).unwrap();
+    let purpose = town.entry::<Purpose>("tributi/verifica");
+    assert_eq!((purpose.state, purpose.body.version), (State::Draft, 0));
+    assert_eq!(purpose.body.content.daily_calls, 5);
+    document.purposes[0].standing = 0;
+    town.apply(&document).unwrap();
+    assert_eq!(town.state(Kind::Purpose, "verifica"), State::Active);
+
+    document.purposes[0].standing = draft;
+    document.tenants[0].standing = draft;
+    let told = town.apply(&document).unwrap_err().to_string();
+    assert!(
+        told.contains("purpose tributi/verifica: draft cannot come back: it is ACTIVE"),
+        "{told}"
+    );
+    assert!(told.contains("draft is for descriptors"), "{told}");
+}
+
+#[test]
+fn consumer_suspends_its_own_side_by_a_file() {
+    let document = town();
+    let mut town = Town::holding(&document);
+    let tributi = Who {
+        tenant: Some(town.snapshot.find(Kind::Tenant, "tributi").unwrap().id),
+        ..admin("carla")
+    };
+    let suspended = proto::Standing::Suspended.into();
+    let own = Document {
+        agreements: vec![proto::Agreement {
+            standing: suspended,
+            ..document.agreements[0].clone()
+        }],
+        purposes: vec![proto::Purpose {
+            standing: suspended,
+            ..document.purposes[0].clone()
+        }],
+        ..Default::default()
+    };
+
+    town.apply_as(&tributi, &own, Mode::Apply).unwrap();
+
+    let agreement = town.entry::<Agreement>("tributi/anagrafe").body;
+    let purpose = town.entry::<Purpose>("tributi/verifica").body;
+    for by in [agreement.suspended_by, purpose.suspended_by] {
+        assert!(by.consumer && !by.producer, "{by:?}");
+    }
+}
+
+#[test]
+fn new_agreement_is_on_the_version_in_force() {
+    let document = town();
+    let mut town = Town::holding(&document);
+    let mut second = document.clone();
+    second.eservices[0].descriptors.push(descriptor(2));
+    second.agreements[0].version = 1;
+    town.apply(&second).unwrap();
+    let mut late = document.clone();
+    late.agreements = vec![proto::Agreement {
+        consumer: "demo".into(),
+        version: 1,
+        ..document.agreements[0].clone()
+    }];
+    late.eservices.clear();
+
+    let told = town.apply(&late).unwrap_err().to_string();
+    late.agreements[0].version = 2;
+    town.apply(&late).unwrap();
+    // Where both come together a registry is restored.
+    let restored = Town::holding(&second);
+
+    assert!(told.contains("anagrafe/1 is DEPRECATED"), "{told}");
+    assert_eq!(restored.state(Kind::Agreement, "anagrafe"), State::Active);
+}
+
+#[test]
+fn rejection_says_why_until_it_is_asked_again() {
+    let mut document = town();
+    document.eservices[0].descriptors[0].approval = "manual".into();
+    let mut town = Town::holding(&document);
+
+    town.act(Kind::Agreement, "anagrafe", Action::Reject, Actor::Producer)
+        .unwrap();
+
+    let agreement = town.entry::<Agreement>("tributi/anagrafe");
+    assert_eq!(agreement.state, State::Rejected);
+    assert_eq!(agreement.body.rejected_for.as_deref(), Some("perché no"));
+}
+
+#[test]
 fn upgrade_keeps_state_and_flags() {
     let document = town();
     let mut second = document.clone();

@@ -211,21 +211,22 @@ fn descriptor_set_without_its_imports_is_refused_by_name() {
     let effect = Some(prost_types::method_options::IdempotencyLevel::NoSideEffects);
     let set = foreign(&[("Echo", effect)], &[("text", 1, Type::String)]);
     let mut set = prost_types::FileDescriptorSet::decode(&*set).unwrap();
-    set.file[0].dependency.push("altrove/parti.proto".into());
+    let missing = ["altrove/parti.proto", "altrove/resto.proto"];
+    set.file[0].dependency.extend(missing.map(String::from));
     version.builtin.clear();
     version.descriptor_set = set.encode_to_vec().into();
     version.methods = vec!["eco.v1.EcoService/Echo".into()];
 
     let told = problems(&document);
 
-    assert!(told.contains("altrove/parti.proto"), "{told}");
-    assert_eq!(told.matches("descriptor_set").count(), 1, "{told}");
+    assert!(missing.iter().all(|it| told.contains(it)), "{told}");
+    assert_eq!(told.matches("descriptor_set").count(), 2, "{told}");
 }
 
-/// The e-service alone, with one version.
-fn offering(document: &Document, version: proto::Descriptor) -> Document {
+/// The e-service alone, with some versions.
+fn offering(document: &Document, versions: &[proto::Descriptor]) -> Document {
     let mut eservice = document.eservices[0].clone();
-    eservice.descriptors = vec![version];
+    eservice.descriptors = versions.to_vec();
     Document {
         eservices: vec![eservice],
         ..Default::default()
@@ -236,9 +237,11 @@ fn offering(document: &Document, version: proto::Descriptor) -> Document {
 fn draft_is_compared_with_what_is_in_force_when_it_is_published() {
     let document = echoing("pubblico");
     let mut town = Town::holding(&document);
-    let third = offering(&document, echo(3, "pubblico"));
-    town.apply_as(&admin("root"), &third, Mode::Create).unwrap();
-    town.apply(&offering(&document, echo(2, "riservato")))
+    let third = proto::Descriptor {
+        standing: proto::Standing::Draft.into(),
+        ..echo(3, "pubblico")
+    };
+    town.apply(&offering(&document, &[echo(2, "riservato"), third]))
         .unwrap();
     town.act(
         Kind::Descriptor,
@@ -268,9 +271,8 @@ fn draft_is_compared_with_what_is_in_force_when_it_is_published() {
 fn what_waits_is_approved_only_as_it_was_asked_for() {
     let document = echoing("riservato");
     let mut town = Town::holding(&document);
-    town.apply(&offering(&document, echo(3, "pubblico")))
-        .unwrap();
-    town.apply(&offering(&document, echo(2, "intimo"))).unwrap();
+    let both = [echo(2, "intimo"), echo(3, "pubblico")];
+    town.apply(&offering(&document, &both)).unwrap();
     town.act(
         Kind::Descriptor,
         "anagrafe/2",
@@ -292,10 +294,46 @@ fn what_waits_is_approved_only_as_it_was_asked_for() {
 }
 
 #[test]
+fn versions_come_one_at_a_time_and_in_their_order() {
+    let document = echoing("pubblico");
+    let draft = |version| {
+        let draft = proto::Descriptor {
+            standing: proto::Standing::Draft.into(),
+            ..echo(version, "pubblico")
+        };
+        offering(&document, &[draft])
+    };
+    let mut town = Town::holding(&document);
+    town.apply(&draft(2)).unwrap();
+
+    let early = town.apply(&draft(3)).unwrap_err().to_string();
+    let mut both = Town::holding(&document);
+    let two = [draft(2), draft(3)].map(|it| it.eservices[0].descriptors[0].clone());
+    both.apply(&offering(&document, &two)).unwrap();
+    let publish = |town: &mut Town, name| {
+        town.act(Kind::Descriptor, name, Action::Publish, Actor::Producer)
+            .map(|row| row.state)
+    };
+    let third = publish(&mut both, "anagrafe/3");
+    let late = publish(&mut both, "anagrafe/2").unwrap_err().to_string();
+
+    assert!(
+        early.contains("comes too early: anagrafe/2 is DRAFT"),
+        "{early}"
+    );
+    assert_eq!(third.unwrap(), State::Published);
+    assert!(
+        late.contains("a newer version has come into force"),
+        "{late}"
+    );
+    assert_eq!(both.state(Kind::Descriptor, "anagrafe/2"), State::Draft);
+}
+
+#[test]
 fn skipped_version_does_not_hide_what_it_shows() {
     let document = echoing("riservato");
     let mut town = Town::holding(&document);
-    town.apply(&offering(&document, echo(2, "pubblico")))
+    town.apply(&offering(&document, &[echo(2, "pubblico")]))
         .unwrap();
     town.act(
         Kind::Descriptor,
@@ -304,7 +342,7 @@ fn skipped_version_does_not_hide_what_it_shows() {
         Actor::Producer,
     )
     .unwrap();
-    town.apply(&offering(&document, echo(3, "pubblico")))
+    town.apply(&offering(&document, &[echo(3, "pubblico")]))
         .unwrap();
     assert_eq!(town.state(Kind::Descriptor, "anagrafe/3"), State::Published);
     let mut anew = town.fork();
@@ -342,12 +380,12 @@ fn whoever_changes_a_version_that_waits_has_asked_for_it() {
     let mut second = echo(2, "pubblico");
     town.apply_as(
         &admin("ada"),
-        &offering(&document, second.clone()),
+        &offering(&document, &[second.clone()]),
         Mode::Apply,
     )
     .unwrap();
     second.voucher_lifespan = 86_400;
-    town.apply(&offering(&document, second)).unwrap();
+    town.apply(&offering(&document, &[second])).unwrap();
 
     let own = town.act(
         Kind::Descriptor,
@@ -370,6 +408,7 @@ fn contract_that_is_only_planned_is_kept_by_nobody() {
         uuid::Uuid::from_u128(next.get())
     };
     let setting = crate::registry::draft::Setting {
+        reason: "",
         operator: "root",
         now: jiff::Timestamp::UNIX_EPOCH,
         four_eyes: false,
