@@ -43,6 +43,8 @@ pub enum Need {
     Audit,
     /// To change entries of a kind.
     Change(Kind),
+    /// To certify operators: whoever does could be any of them.
+    Certify,
     /// To declare entries of any kind; which ones is asked of each.
     Declare,
     /// To have tokens explained.
@@ -59,6 +61,7 @@ impl Need {
         match self {
             Self::Act(kind, action) => may_act(&who.roles, kind, action),
             Self::Audit => has("auditor") && who.tenant.is_none(),
+            Self::Certify => who.administers(),
             Self::Change(kind) => may_change(&who.roles, kind),
             Self::Declare | Self::Explain => ["admin", "security", "api"].into_iter().any(has),
             Self::Read => true,
@@ -109,6 +112,14 @@ fn known(path: &str) -> &str {
 fn operator(gate: &Gate, peer: Option<&Peer>) -> Result<Who, Problem> {
     let peer = peer.ok_or_else(unknown)?;
     let snapshot = gate.registry.snapshot();
+    let known = snapshot.certificate(&peer.thumbprint);
+    if known.is_some_and(|it| it.state == Live::WaitingForApproval) {
+        return Err(denied(
+            "CERTIFICATE_WAITING",
+            "the TLS certificate counts once another operator has approved it (four eyes)",
+            "il certificato TLS vale dopo l'approvazione di un altro operatore",
+        ));
+    }
     if snapshot.is_revoked(&peer.thumbprint) {
         return Err(denied(
             "CERTIFICATE_REVOKED",
@@ -143,6 +154,8 @@ fn person(name: &str, snapshot: &Snapshot) -> Result<Who, Problem> {
         person: name.to_owned(),
         roles: operator.body.roles.clone(),
         tenant: operator.body.tenant,
+        system: None,
+        stands: true,
     })
 }
 
@@ -175,9 +188,9 @@ fn system(peer: &Peer, trust_domain: &str, snapshot: &Snapshot) -> Result<Who, P
     }
     Ok(Who {
         name: format!("client/{}", client.name),
-        person: admin.person,
-        roles: admin.roles,
         tenant: Some(own),
+        system: Some(id),
+        ..admin
     })
 }
 

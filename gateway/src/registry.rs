@@ -234,6 +234,9 @@ impl Registry {
     ) -> Result<T, Error> {
         for _ in 0..ATTEMPTS {
             let seen = self.snapshot();
+            if !who.still_stands(&seen) {
+                return Err(Error::NoOperator);
+            }
             let new_id = || self.clock.uuid();
             let (draft, outcome) = {
                 let setting = Setting {

@@ -11,10 +11,14 @@ use tokio_rustls::TlsConnector;
 use tonic::{Code, Status};
 use varco_proto::gateway::v1::certificate_service_client::CertificateServiceClient;
 use varco_proto::gateway::v1::renewal_service_client::RenewalServiceClient;
-use varco_proto::gateway::v1::{HolderKind, IssueCertificateRequest, RenewCertificateRequest};
-use varco_proto::registry::v1::Kind;
+use varco_proto::gateway::v1::{
+    HolderKind, IssueCertificateRequest, IssueCertificateResponse, RenewCertificateRequest,
+};
+use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
+use varco_proto::registry::v1::{self as registry, Document, Kind};
 use varco_runtime::clock::Clock;
-use varco_runtime::pki::{self, Ca, Holder, KeyKind, csr, generate_key};
+use varco_runtime::config::Config;
+use varco_runtime::pki::{self, Ca, Holder, KeyKind, Leaf, csr, generate_key};
 use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::{self, Identity, pair};
 use varco_runtime::{client, secret};
@@ -185,6 +189,96 @@ async fn only_security_and_administrators_issue_and_only_these_certify_operators
     );
     assert_eq!(nameless.code(), Code::InvalidArgument);
     comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_certifies_himself_as_somebody_else() {
+    let bend = |config: &mut Config| config.gateway.four_eyes = true;
+    let comune = Comune::start_with(Clock::system(), bend).await;
+    let operator = |name: &str, roles: &[&str], tenant: &str| registry::Operator {
+        name: name.to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        tenant: tenant.to_owned(),
+        ..Default::default()
+    };
+    let carla = operator("carla", &["admin"], "tributi");
+    let ada = operator("ada", &["admin"], "");
+    for operator in [carla, ada] {
+        comune
+            .apply(Document {
+                operators: vec![operator],
+                ..Default::default()
+            })
+            .await;
+    }
+    comune.certify(
+        "carla",
+        &Holder::operator(&comune.config().trust_domain(), "carla"),
+    );
+    let issue = |by: &str, holder: &str| {
+        let mut authority = CertificateServiceClient::new(comune.control(by));
+        let key = generate_key(KeyKind::EcP256).unwrap();
+        let request = IssueCertificateRequest {
+            holder_kind: HolderKind::Operator.into(),
+            holder: holder.to_owned(),
+            csr_pem: csr::request(&key).unwrap(),
+            life_days: 30,
+        };
+        async move {
+            let answer = authority.issue_certificate(request).await;
+            answer.map(|answer| (answer.into_inner(), key))
+        }
+    };
+
+    let tenants = issue("carla", "amministratore").await.unwrap_err();
+    let (first, key) = issue("amministratore", "ada").await.unwrap();
+    comune.present("ada", &leaf(&first, &key));
+    let mut reader = RegistryServiceClient::new(comune.control("ada"));
+    reader.list_entries(list(Kind::Operator)).await.unwrap();
+    let (second, key) = issue("amministratore", "ada").await.unwrap();
+    comune.present("altra", &leaf(&second, &key));
+    let waiting = second.waits_for_approval;
+    let thumbprint = second.certificate.unwrap().thumbprint;
+    let waits = RegistryServiceClient::new(comune.control("altra"))
+        .list_entries(list(Kind::Operator))
+        .await
+        .unwrap_err();
+    let approve = |by: &str| {
+        let mut registry = RegistryServiceClient::new(comune.control(by));
+        let request = registry::ApproveEntryRequest {
+            kind: Kind::Certificate.into(),
+            entry: thumbprint.clone(),
+            ..Default::default()
+        };
+        async move { registry.approve_entry(request).await }
+    };
+    let alone = approve("amministratore").await.unwrap_err();
+    approve("ada").await.unwrap();
+    let counts = RegistryServiceClient::new(comune.control("altra"))
+        .list_entries(list(Kind::Operator))
+        .await;
+
+    assert_eq!(reason(&tenants), "ROLE_MISSING");
+    assert!(!first.waits_for_approval && waiting);
+    assert_eq!(reason(&waits), "CERTIFICATE_WAITING");
+    assert_eq!(reason(&alone), "FOUR_EYES");
+    assert!(counts.is_ok(), "{counts:?}");
+    comune.stop().await;
+}
+
+/// What the holder of a key was issued.
+fn leaf(issued: &IssueCertificateResponse, key: &str) -> Leaf {
+    Leaf {
+        certificate: issued.certificate.clone().unwrap().pem,
+        key: key.to_owned().into(),
+    }
+}
+
+fn list(kind: Kind) -> registry::ListEntriesRequest {
+    registry::ListEntriesRequest {
+        kind: kind.into(),
+        ..Default::default()
+    }
 }
 
 async fn renew(

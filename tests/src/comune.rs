@@ -12,7 +12,7 @@ use varco_runtime::client::{Gateway, read_client_file};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::jose::PrivateKey;
-use varco_runtime::pki::{Ca, Holder};
+use varco_runtime::pki::{Ca, Holder, Leaf};
 use varco_runtime::secret;
 use varco_runtime::secret::Vault;
 use varco_runtime::tls::pair;
@@ -158,9 +158,18 @@ impl Comune {
         let key = secret::read(&self.path().join("ca.key")).expect("the authority's key");
         let ca = Ca::load(pem.to_string(), &key).expect("an authority");
         let leaf = ca.issue(holder, self.clock.now()).expect("a certificate");
+        self.present(name, &leaf);
+    }
+
+    /// Leaves a certificate that was issued in the folder of a client or an operator.
+    ///
+    /// # Panics
+    ///
+    /// When the folder cannot be written to.
+    pub fn present(&self, name: &str, leaf: &Leaf) {
         let folder = self.client_folder(name);
         std::fs::create_dir_all(&folder).expect("a folder");
-        pair::replace(&folder.join("tls.pem"), &folder.join("tls.key"), &leaf).expect("a pair");
+        pair::replace(&folder.join("tls.pem"), &folder.join("tls.key"), leaf).expect("a pair");
     }
 
     /// The program on its folder.

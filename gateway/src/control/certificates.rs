@@ -32,6 +32,7 @@ use crate::registry::certificate::{Certificate as Listed, Source};
 use crate::registry::entry::{Entry, Kind, State};
 use crate::registry::scope::Who;
 use crate::registry::snapshot::Snapshot;
+use crate::registry::{eyes, store_entries};
 
 /// Certificates for operators to issue.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ struct RenewalApi {
 }
 
 /// Puts an issued certificate on the registry's list of its holder, so that it can be found and
-/// revoked.
+/// revoked, and tells whether it waits for somebody's approval.
 ///
 /// # Errors
 ///
@@ -57,15 +58,25 @@ async fn list_issued(
     who: &Who,
     (holder, presented): (&Holder, Option<[u8; 32]>),
     issued: &Issued,
-) -> Result<(), registry::error::Error> {
+) -> Result<bool, registry::error::Error> {
     let client = holder
         .uri
         .strip_prefix(&format!("{}/client/", gate.trust_domain));
+    // A renewed certificate is for whoever holds the one that was presented.
+    let person = match presented {
+        Some(_) => None,
+        None => acts_as(holder, gate),
+    };
+    let acted = match &person {
+        Some(person) => has_had_one(person, gate).await?,
+        None => false,
+    };
     let body = Listed {
         holder: holder.uri.clone(),
         client: client.and_then(|id| id.parse().ok()),
         source: Source::Issued,
         not_after: Some(issued.not_after.as_second()),
+        asked_by: None,
     };
     let live = |snapshot: &Snapshot| {
         let own = holder.uri.strip_prefix(&format!("{}/", gate.trust_domain));
@@ -82,15 +93,50 @@ async fn list_issued(
                 english.to_owned(),
             ));
         }
-        let entry = Entry {
+        let waits = person
+            .as_deref()
+            .is_some_and(|person| eyes::certificate_waits(draft, person, acted));
+        let mut entry = Entry {
             id: (draft.setting.new_id)(),
             name: hex::encode(issued.thumbprint),
             state: State::Active,
             body: body.clone(),
         };
-        draft.update("issued", &entry)
+        if waits {
+            entry.state = State::WaitingForApproval;
+            entry.body.asked_by = Some(draft.setting.operator.to_owned());
+        }
+        draft.update("issued", &entry)?;
+        Ok(waits)
     });
     Box::pin(listed).await
+}
+
+/// The operator as whom the holder of a certificate acts: himself, or in whose name a system does.
+fn acts_as(holder: &Holder, gate: &Gate) -> Option<String> {
+    let own = holder.uri.strip_prefix(&format!("{}/", gate.trust_domain));
+    match own?.split_once('/')? {
+        ("operator", name) => Some(name.to_owned()),
+        ("client", id) => {
+            let snapshot = gate.registry.snapshot();
+            let client = snapshot.clients.get(&id.parse().ok()?)?;
+            client.body.admin.clone()
+        }
+        _ => None,
+    }
+}
+
+/// Whether an operator has had a certificate before, as far as the registry can tell.
+async fn has_had_one(person: &str, gate: &Gate) -> Result<bool, registry::error::Error> {
+    let uri = format!("{}/operator/{person}", gate.trust_domain);
+    let snapshot = gate.registry.snapshot();
+    let mut listed = snapshot.certificates.values();
+    let counted =
+        |it: &Arc<Entry<Listed>>| it.body.holder == uri && it.state != State::WaitingForApproval;
+    if listed.any(counted) {
+        return Ok(true);
+    }
+    store_entries::has_acted(gate.registry.db(), person).await
 }
 
 impl CertificateApi {
@@ -107,9 +153,8 @@ impl CertificateService for CertificateApi {
         &self,
         request: Request<IssueCertificateRequest>,
     ) -> Result<Response<IssueCertificateResponse>, Status> {
-        // Whoever certifies operators could be any of them.
         let need = match request.get_ref().holder_kind() {
-            HolderKind::Operator => Need::Change(Kind::Operator),
+            HolderKind::Operator => Need::Certify,
             _ => Need::Secure,
         };
         let connection = request.extensions().get::<Connection>();
@@ -126,9 +171,10 @@ impl CertificateService for CertificateApi {
             presented: None,
             life,
         };
-        let (noted, issued) = issue(&self.gate, &who, record, wanted).await?;
+        let (noted, (issued, waits)) = issue(&self.gate, &who, record, wanted).await?;
         Ok(noted.stamp(IssueCertificateResponse {
             certificate: Some(answer(&issued, &holder)),
+            waits_for_approval: waits,
         }))
     }
 }
@@ -159,7 +205,7 @@ impl RenewalService for RenewalApi {
             presented: Some(peer.thumbprint),
             life: (peer.life.saturating_sub(LAG)).min(pki::LONGEST_LIFE),
         };
-        let (noted, issued) = issue(&self.gate, &who, record, wanted).await?;
+        let (noted, (issued, _)) = issue(&self.gate, &who, record, wanted).await?;
         Ok(noted.stamp(RenewCertificateResponse {
             certificate: Some(answer(&issued, &holder)),
         }))
@@ -188,13 +234,14 @@ struct Wanted<'a> {
     life: Duration,
 }
 
-/// Records that a certificate is asked for, issues it, lists it, and records how that ended.
+/// Records that a certificate is asked for, issues it, lists it, and records how that ended; with
+/// it comes whether it waits for approval.
 async fn issue(
     gate: &Gate,
     who: &Who,
     record: Record,
     wanted: Wanted<'_>,
-) -> Result<(Noted, Issued), Status> {
+) -> Result<(Noted, (Issued, bool)), Status> {
     let asked = Record {
         outcome: "REQUESTED".to_owned(),
         ..record.clone()
@@ -204,9 +251,11 @@ async fn issue(
     let mut ended = record;
     ended.policy_epoch = gate.registry.snapshot().epoch;
     match &issued {
-        Ok(issued) => {
+        Ok((issued, waits)) => {
             let thumbprint = hex::encode(issued.thumbprint);
-            ended.detail = format!("{}: {thumbprint} until {}", ended.detail, issued.not_after);
+            let waits = if *waits { ", waiting for approval" } else { "" };
+            let until = issued.not_after;
+            ended.detail = format!("{}: {thumbprint} until {until}{waits}", ended.detail);
         }
         Err(problem) => refused(&mut ended, problem),
     }
@@ -214,16 +263,16 @@ async fn issue(
     Ok((noted, issued.map_err(status)?))
 }
 
-async fn issued(gate: &Gate, who: &Who, wanted: &Wanted<'_>) -> Result<Issued, Problem> {
+async fn issued(gate: &Gate, who: &Who, wanted: &Wanted<'_>) -> Result<(Issued, bool), Problem> {
     let ca = gate.authority.as_ref().ok_or_else(no_authority)?;
     let now = gate.clock.now();
     let issued = ca
         .issue_from_csr(wanted.csr, wanted.holder, now, wanted.life)
         .map_err(|error| unissued(&error))?;
-    list_issued(gate, who, (wanted.holder, wanted.presented), &issued)
+    let waits = list_issued(gate, who, (wanted.holder, wanted.presented), &issued)
         .await
         .map_err(|error| error.to_problem())?;
-    Ok(issued)
+    Ok((issued, waits))
 }
 
 /// The holder that a request names, with what it is called in records.

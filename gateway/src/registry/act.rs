@@ -1,6 +1,7 @@
 //! One action on one entry: the law is asked, then the entry's own kind says what follows.
 
 use super::body::{Body, parsed};
+use super::certificate::Certificate;
 use super::draft::Draft;
 use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
@@ -40,6 +41,7 @@ pub fn perform(
     }
     match row.kind {
         Kind::Agreement => agreement::act(draft, &parsed(row)?, action, actor),
+        Kind::Certificate => certificate(draft, parsed(row)?, action),
         Kind::Descriptor => descriptor::act(draft, &parsed(row)?, action),
         Kind::Operator => operator(draft, parsed(row)?, action),
         Kind::Purpose => purpose::act(draft, &parsed(row)?, action, actor),
@@ -60,15 +62,23 @@ pub fn perform(
     }
 }
 
+fn certificate(
+    draft: &mut Draft<'_>,
+    mut entry: Entry<Certificate>,
+    action: Action,
+) -> Result<uuid::Uuid, Error> {
+    entry.state = decided(action);
+    entry.body.asked_by = None;
+    draft.update(action.participle(), &entry)?;
+    Ok(entry.id)
+}
+
 fn operator(
     draft: &mut Draft<'_>,
     mut entry: Entry<Operator>,
     action: Action,
 ) -> Result<uuid::Uuid, Error> {
-    entry.state = match action {
-        Action::Reject => State::Archived,
-        other => plain(other),
-    };
+    entry.state = decided(action);
     entry.body.asked_by = None;
     draft.update(action.participle(), &entry)?;
     if eyes::last_other_goes(draft)? {
@@ -76,6 +86,14 @@ fn operator(
         return Err(Error::Precondition("LAST_ADMINISTRATOR", english));
     }
     Ok(entry.id)
+}
+
+/// As [`plain`], for kinds that may wait for approval.
+fn decided(action: Action) -> State {
+    match action {
+        Action::Reject => State::Archived,
+        other => plain(other),
+    }
 }
 
 /// Where an action leads for kinds that are only in force, suspended or ended.

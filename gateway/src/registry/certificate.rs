@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::client;
-use super::law::Transition;
+use super::entry::State;
+use super::law::{Action, INSTALLATION, LIVE, OWNER, Transition};
 
 /// A TLS certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Certificate {
     pub source: Source,
     /// When it ends, in seconds since the Unix epoch, as far as it is known.
     pub not_after: Option<i64>,
+    /// Who issued it to another person, while somebody else has to approve that.
+    #[serde(default)]
+    pub asked_by: Option<String>,
 }
 
 /// Where a certificate comes from.
@@ -32,5 +35,43 @@ pub enum Source {
     Listed,
 }
 
-/// What may be done to a certificate: as to a client.
-pub const LAW: &[Transition] = client::LAW;
+/// What may be done to a certificate: as to a client, and what lets somebody act as an operator may
+/// have to be approved by another one.
+pub const LAW: &[Transition] = &[
+    Transition {
+        action: Action::Approve,
+        actors: INSTALLATION,
+        from: &[State::WaitingForApproval],
+        to: &[State::Active],
+    },
+    Transition {
+        action: Action::Reject,
+        actors: INSTALLATION,
+        from: &[State::WaitingForApproval],
+        to: &[State::Archived],
+    },
+    Transition {
+        action: Action::Suspend,
+        actors: OWNER,
+        from: LIVE,
+        to: &[State::Suspended],
+    },
+    Transition {
+        action: Action::Unsuspend,
+        actors: OWNER,
+        from: &[State::Suspended],
+        to: &[State::Active],
+    },
+    Transition {
+        action: Action::Archive,
+        actors: OWNER,
+        from: LIVE,
+        to: &[State::Archived],
+    },
+    Transition {
+        action: Action::Delete,
+        actors: OWNER,
+        from: LIVE,
+        to: &[State::Archived],
+    },
+];

@@ -136,7 +136,8 @@ impl Contracts {
     /// Keeps a contract that a descriptor of the registry rests on; others must not fill it.
     pub fn keep(&self, of: ContractRef, compiled: Arc<Contract>) {
         let mut held = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(of, compiled);
+        // A snapshot that was read meanwhile may hold another compilation: calls compare them.
+        held.entry(of).or_insert(compiled);
     }
 
     /// The contract, when it was compiled before.

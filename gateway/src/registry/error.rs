@@ -35,6 +35,9 @@ pub enum Error {
     /// What the action rests on is not so; the first text is the reason.
     #[error("{1}")]
     Precondition(&'static str, String),
+    /// Whoever asked for the change has been suspended, or lost a role, meanwhile.
+    #[error("the operator, or the system that acts for one, is suspended or has lost a role")]
+    NoOperator,
     /// The entry is not the one that was seen.
     #[error("{0} has changed since it was read: its etag is {1} now")]
     Stale(String, String),

@@ -24,6 +24,17 @@ pub fn are_two(draft: &Draft<'_>, row: &Row, field: &str) -> Result<(), Error> {
     }
 }
 
+/// Whether a certificate that lets its holder act as `person` counts only once somebody else has
+/// approved it: four eyes are asked for, and whoever issues it is another person. The first one of
+/// the only other administrator counts at once; `acted` says whether he has had one before.
+#[must_use]
+pub fn certificate_waits(draft: &Draft<'_>, person: &str, acted: bool) -> bool {
+    let others = Operator::of(draft.seen).values();
+    let mut others = others.filter(|it| is_another(draft, it));
+    let could = others.any(|it| it.name != person || acted);
+    draft.setting.four_eyes && person != draft.setting.operator && could
+}
+
 /// Whether there was somebody else who administers the whole installation before this change began.
 /// One who is suspended counts: suspending the others must not make one's own word enough.
 #[must_use]

@@ -30,6 +30,10 @@ pub struct Who {
     pub roles: Vec<String>,
     /// The tenant for which the operator acts; none for the whole installation.
     pub tenant: Option<Uuid>,
+    /// The system that acts, when it is one.
+    pub system: Option<Uuid>,
+    /// Whether it must still stand in the registry that a change is written into.
+    pub stands: bool,
 }
 
 /// The two sides of an entry.
@@ -50,7 +54,33 @@ impl Who {
             person: "varco".to_owned(),
             roles: vec!["admin".to_owned()],
             tenant: None,
+            system: None,
+            stands: false,
         }
+    }
+
+    /// Whether a registry lets this operator act as it was let in: whoever was suspended, or lost a
+    /// role, while a change of his was under way does not make it.
+    #[must_use]
+    pub fn still_stands(&self, snapshot: &Snapshot) -> bool {
+        let active = |id: &Uuid| {
+            let tenant = snapshot.tenants.get(id);
+            tenant.is_some_and(|it| it.state == State::Active)
+        };
+        let system = |id: &Uuid| {
+            let client = snapshot.clients.get(id);
+            client.is_some_and(|it| {
+                let acts = it.body.admin.as_ref() == Some(&self.person);
+                it.state == State::Active && acts
+            })
+        };
+        let person = snapshot.operator(&self.person).is_some_and(|it| {
+            let held = self.roles.iter().all(|role| it.body.roles.contains(role));
+            let own = it.body.tenant.as_ref().is_none_or(active);
+            it.state == State::Active && held && own
+        });
+        let tenant = self.tenant.as_ref().is_none_or(active);
+        !self.stands || (person && tenant && self.system.as_ref().is_none_or(system))
     }
 
     /// Whether this operator administers the whole installation.

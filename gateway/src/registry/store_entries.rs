@@ -82,21 +82,41 @@ pub async fn epoch(db: &Db) -> Result<u64, Error> {
     read_epoch(&mut tx).await
 }
 
-/// Events after a cursor, oldest first.
+/// Events after a cursor and up to an epoch, oldest first.
 ///
 /// # Errors
 ///
 /// When the database cannot be read or an event does not parse.
-pub async fn events(db: &Db, after: Cursor, most: u32) -> Result<Vec<Event>, Error> {
+pub async fn events(
+    db: &Db,
+    (after, until): (Cursor, u64),
+    most: u32,
+) -> Result<Vec<Event>, Error> {
     let mut tx = db.read().await?;
     let found: Vec<_> = on!(&mut tx, |db| sqlx::query_as(EVENTS)
         .bind(after.epoch.cast_signed())
         .bind(after.seq.cast_signed())
+        .bind(until.cast_signed())
         .bind(i64::from(most))
         .fetch_all(db)
         .await)
     .map_err(store::Error::from)?;
     found.into_iter().map(event).collect()
+}
+
+/// Whether an operator has ever changed anything.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn has_acted(db: &Db, operator: &str) -> Result<bool, Error> {
+    let mut tx = db.read().await?;
+    let found: Option<(i64,)> = on!(&mut tx, |db| sqlx::query_as(HAS_ACTED)
+        .bind(operator)
+        .fetch_optional(db)
+        .await)
+    .map_err(store::Error::from)?;
+    Ok(found.is_some())
 }
 
 /// A stored descriptor set by its hash.
@@ -252,7 +272,9 @@ const EVENT: &str = "INSERT INTO event \
      (epoch, seq, at, operator, action, kind, entry, name, state, body) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 const EVENTS: &str = "SELECT epoch, seq, at, operator, action, kind, entry, name, state, body \
-     FROM event WHERE epoch > $1 OR (epoch = $1 AND seq > $2) ORDER BY epoch, seq LIMIT $3";
+     FROM event WHERE (epoch > $1 OR (epoch = $1 AND seq > $2)) AND epoch <= $3 \
+     ORDER BY epoch, seq LIMIT $4";
+const HAS_ACTED: &str = "SELECT epoch FROM event WHERE operator = $1 LIMIT 1";
 const KEEP_SET: &str =
     "INSERT INTO descriptor_set (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING";
 const NEXT_EPOCH: &str =

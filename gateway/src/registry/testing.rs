@@ -50,7 +50,7 @@ pub fn admin(name: &str) -> Who {
         name: name.to_owned(),
         person: name.to_owned(),
         roles: vec!["admin".to_owned()],
-        tenant: None,
+        ..Who::installation()
     }
 }
 

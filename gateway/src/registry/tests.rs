@@ -4,6 +4,7 @@ use varco_proto::registry::v1::Operator;
 use varco_runtime::store::testing::each_db;
 
 use super::entry::State;
+use super::store_entries::Cursor;
 use super::testing::{admin, town};
 use super::*;
 
@@ -130,13 +131,15 @@ async fn history_holds_every_change_and_cannot_be_changed() {
             .apply(&town(), Mode::Apply, 0, &root)
             .await
             .unwrap();
-        let first = store_entries::events(&fresh.db, store_entries::Cursor::default(), 1000);
+        let first = store_entries::events(&fresh.db, (Cursor::default(), 1), 1000);
         let first = first.await.unwrap();
         let cursor = first.last().unwrap().cursor;
         let done = registry.act(target(Kind::Client, "tributi", ""), Action::Suspend, &root);
         done.await.unwrap();
 
-        let later = store_entries::events(&fresh.db, cursor, 10).await.unwrap();
+        let later = store_entries::events(&fresh.db, (cursor, 2), 10)
+            .await
+            .unwrap();
 
         assert!(first.len() >= 9, "{}", first.len());
         assert_eq!(later.len(), 1, "{}", fresh.name);

@@ -185,7 +185,16 @@ async fn run(
         let mut authority = CertificateServiceClient::new(channel);
         let answer = authority.issue_certificate(request).await;
         let answer = answer.map_err(|status| Refusal::from(&status))?;
-        answer.into_inner().certificate.unwrap_or_default()
+        let answer = answer.into_inner();
+        let certificate = answer.certificate.unwrap_or_default();
+        if answer.waits_for_approval {
+            output::note(format!(
+                "the certificate counts once another operator approves it (four eyes): varco \
+                 approve certificate {}",
+                certificate.thumbprint
+            ));
+        }
+        certificate
     };
     show(&certificate, &args, common.output)
 }

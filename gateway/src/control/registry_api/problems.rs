@@ -43,6 +43,12 @@ impl ToStatus for Error {
                 english,
                 "l'azione spetta all'altra parte",
             ),
+            Self::NoOperator => Problem::new(
+                Code::PermissionDenied,
+                "OPERATOR_SUSPENDED",
+                english,
+                "operatore sospeso, o sistema che agisce per suo conto sospeso",
+            ),
             Self::Precondition(reason, _) => {
                 Problem::precondition(reason, english, "manca un presupposto dell'azione")
             }

@@ -19,6 +19,7 @@ use crate::control::{operator, status};
 use crate::gate::Gate;
 use crate::registry::entry::Kind;
 use crate::registry::scope::Who;
+use crate::registry::snapshot::Snapshot;
 use crate::registry::store_entries::{self, Cursor, Event};
 
 /// The events on their way.
@@ -81,8 +82,10 @@ impl Watch {
         };
         let mut epochs = self.gate.registry.epochs();
         epochs.borrow_and_update();
+        // What is newer than the snapshot could not be judged by it, and comes with the next.
+        let known = self.gate.registry.snapshot().epoch;
         let db = self.gate.registry.db();
-        match store_entries::events(db, cursor, PAGE).await {
+        match store_entries::events(db, (cursor, known), PAGE).await {
             Err(error) => {
                 self.cursor = None;
                 Some(vec![Err(status(error.to_problem()))])
@@ -124,8 +127,28 @@ impl Watch {
             at: event.at,
             action: event.action.clone(),
             entry: Some(lists::entry(&event.row)),
-            operator: event.operator.clone(),
+            operator: operator_as_seen(event, who, &snapshot),
         }))
+    }
+}
+
+/// Who acted, for the installation; a tenant is told its own people and systems by name.
+fn operator_as_seen(event: &Event, who: &Who, snapshot: &Snapshot) -> String {
+    let own = |tenant| {
+        let name = event.operator.as_str();
+        match name.strip_prefix("client/") {
+            Some(client) => snapshot
+                .named(Kind::Client, client)
+                .and_then(|row| snapshot.clients.get(&row.id))
+                .is_some_and(|it| it.body.consumer == tenant),
+            None => snapshot
+                .operator(name)
+                .is_some_and(|it| it.body.tenant == Some(tenant)),
+        }
+    };
+    match who.tenant {
+        Some(tenant) if !own(tenant) => String::new(),
+        _ => event.operator.clone(),
     }
 }
 

@@ -186,6 +186,7 @@ impl Planner<'_, '_> {
             client: Some(id),
             source: Source::Listed,
             not_after,
+            asked_by: None,
         };
         self.put(&name, body, standing);
     }
