@@ -26,6 +26,9 @@ pub struct Agreement {
     /// Why it was rejected last, until it is asked for again.
     #[serde(default)]
     pub rejected_for: Option<String>,
+    /// Whether it has ever been in force.
+    #[serde(default)]
+    pub was_in_force: bool,
 }
 
 /// Why an agreement does not move on.

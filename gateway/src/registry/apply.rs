@@ -95,10 +95,7 @@ pub fn plan(
         planner.prune(document)?;
     }
     planner.settle();
-    if who.tenant.is_some() && !planner.problems.is_empty() {
-        // What was there before may be another tenant's, who shows it to nobody.
-        planner.changes.clear();
-    }
+    planner.keep_to_oneself();
     Ok(Plan {
         changes: planner.changes,
         problems: planner.problems,
@@ -208,6 +205,12 @@ impl Planner<'_, '_> {
             let rule = "is archived, which is final: use another name";
             self.problem(name, "name", rule);
         }
+        let seen = self.draft.seen;
+        let hidden = before.as_ref().is_some_and(|row| {
+            let row = seen.row(row.id);
+            row.is_some_and(|row| !self.who.sees(row, seen))
+        });
+        self.require(name, "name", !hidden, FOREIGN);
         let stands = before.filter(|row| !row.state.is_final());
         let again = self.mode == Mode::Create && stands.is_some();
         self.require(name, "name", !again, "exists already");
@@ -255,7 +258,25 @@ impl Planner<'_, '_> {
         let was = self.draft.seen.row(row.id);
         let own = self.who.may_declare(row, self.draft)
             && was.is_none_or(|was| self.who.owns(was, self.draft.seen));
-        self.require(name, "name", own, "belongs to another tenant than yours");
+        self.require(name, "name", own, FOREIGN);
+    }
+
+    /// Whether an entry, as it would become, is this operator's.
+    fn is_own(&self, id: Uuid) -> bool {
+        let row = self.draft.row(id);
+        row.is_some_and(|row| self.who.may_declare(row, self.draft))
+    }
+
+    /// What is wrong with another tenant's entry would tell what stands in it.
+    fn keep_to_oneself(&mut self) {
+        if self.who.tenant.is_none() || self.problems.is_empty() {
+            return;
+        }
+        self.changes.clear();
+        let told = self.problems.iter().filter(|it| it.what == FOREIGN);
+        let foreign: HashSet<(Kind, String)> = told.map(|it| (it.kind, it.name.clone())).collect();
+        let other = |it: &Problem| foreign.contains(&(it.kind, it.name.clone()));
+        self.problems.retain(|it| it.what == FOREIGN || !other(it));
     }
 
     /// The states as they are at the end: a later entry may have changed an earlier one.
@@ -423,6 +444,9 @@ fn differences(before: Option<&Row>, after: &Row) -> Vec<FieldChange> {
     }
     changes
 }
+
+/// What a tenant's operator is told of what is another's, and nothing else of it.
+const FOREIGN: &str = "belongs to another tenant than yours";
 
 /// Whether a full name can be told from every other: what is called after two entries has one slash,
 /// and no part has any.

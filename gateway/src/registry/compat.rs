@@ -22,48 +22,109 @@ pub struct Comparison {
     pub sensitive: Vec<Sensitive>,
 }
 
-/// Compares the methods that a version exposed, and all that their messages reach, with a new
-/// contract. A package that the new one does not have at all is left alone: it is a new major
-/// version beside the old.
+/// A version that came before.
+#[derive(Clone, Copy, Debug)]
+pub struct Old<'a> {
+    /// The methods that it exposed.
+    pub exposed: &'a [String],
+    /// Its contract.
+    pub contract: &'a Contract,
+    /// Where that stands, with what it assumes.
+    pub of: &'a ContractRef,
+}
+
+/// Compares a new contract with the versions before it, which stand newest first.
+///
+/// What the newest one exposed must not break. A quiet change counts for everything that the old
+/// contracts can reach, exposed or not: what is hidden in between is not forgotten. Each method and
+/// field is compared with the newest version that has it. A package that the new contract does not
+/// have at all is left alone: the new one is a new major version beside the old.
 #[must_use]
-pub fn compare(
-    methods: &[String],
-    (old, old_of): (&Contract, &ContractRef),
-    (new, new_of): (&Contract, &ContractRef),
-) -> Comparison {
-    let mut comparer = Comparer {
-        old_of,
-        new,
-        new_of,
-        seen: BTreeSet::new(),
-        methods,
-        found: Comparison::default(),
-    };
-    for path in methods {
-        let Some((service, name)) = path.split_once('/') else {
-            continue;
+pub fn compare(before: &[Old<'_>], (new, new_of): (&Contract, &ContractRef)) -> Comparison {
+    let mut found = Comparison::default();
+    let mut known = BTreeSet::new();
+    for (place, old) in before.iter().enumerate() {
+        let mut comparer = Comparer {
+            old_of: old.of,
+            new,
+            new_of,
+            seen: BTreeSet::new(),
+            met: BTreeSet::new(),
+            known: &known,
+            methods: methods(old.contract),
+            breaks: false,
+            found: &mut found,
         };
-        let Some(service) = old.pool.get_service_by_name(service) else {
-            continue;
-        };
-        let method = service.methods().find(|method| method.name() == name);
-        if let Some(method) = method {
-            comparer.method(path, &service, &method);
+        let all = comparer.methods.clone();
+        let (exposed, hidden): (Vec<_>, Vec<_>) =
+            all.iter().partition(|path| old.exposed.contains(path));
+        // What is reached both ways must not break.
+        for (paths, breaks) in [(exposed, place == 0), (hidden, false)] {
+            comparer.breaks = breaks;
+            for path in paths {
+                comparer.path(path, old.contract);
+            }
         }
+        let met = comparer.met;
+        known.extend(met);
     }
-    comparer.found
+    found
+}
+
+/// The packages of a contract that another one lacks.
+#[must_use]
+pub fn lost_packages(old: &Contract, new: &Contract) -> Vec<String> {
+    let packages = |contract: &Contract| -> BTreeSet<String> {
+        let services = contract.pool.services();
+        services.map(|it| it.package_name().to_owned()).collect()
+    };
+    let kept = packages(new);
+    let lost = packages(old).into_iter();
+    lost.filter(|package| !kept.contains(package)).collect()
+}
+
+/// Every method of a contract, with an effect or without.
+fn methods(contract: &Contract) -> Vec<String> {
+    let services = contract.pool.services();
+    let of = |service: ServiceDescriptor| {
+        let methods = service.methods();
+        let path =
+            |it: MethodDescriptor| format!("{}/{}", it.parent_service().full_name(), it.name());
+        methods.map(path).collect::<Vec<_>>()
+    };
+    services.flat_map(of).collect()
 }
 
 struct Comparer<'a> {
     old_of: &'a ContractRef,
     new: &'a Contract,
     new_of: &'a ContractRef,
+    /// Messages of this version that were compared.
     seen: BTreeSet<String>,
-    methods: &'a [String],
-    found: Comparison,
+    /// Methods and fields of this version.
+    met: BTreeSet<String>,
+    /// Methods and fields that a newer version has: they were compared with that one.
+    known: &'a BTreeSet<String>,
+    methods: Vec<String>,
+    /// Whether what is reached now must not break.
+    breaks: bool,
+    found: &'a mut Comparison,
 }
 
 impl Comparer<'_> {
+    fn path(&mut self, path: &str, old: &Contract) {
+        let Some((service, name)) = path.split_once('/') else {
+            return;
+        };
+        let Some(service) = old.pool.get_service_by_name(service) else {
+            return;
+        };
+        let method = service.methods().find(|method| method.name() == name);
+        if let Some(method) = method {
+            self.method(path, &service, &method);
+        }
+    }
+
     fn method(&mut self, path: &str, service: &ServiceDescriptor, old: &MethodDescriptor) {
         let package = service.package_name();
         let same_package = |file: prost_reflect::FileDescriptor| file.package_name() == package;
@@ -79,13 +140,20 @@ impl Comparer<'_> {
         if streams(old) != streams(&new) {
             self.breaks(format!("method {path} streams otherwise"));
         }
-        if effect(old, self.old_of) != effect(&new, self.new_of) {
+        let first = self.meets(path);
+        if first && effect(old, self.old_of) != effect(&new, self.new_of) {
             self.found.sensitive.push(Sensitive::Effect {
                 method: path.to_owned(),
             });
         }
         self.same_message(path, &old.input(), &new.input());
         self.same_message(path, &old.output(), &new.output());
+    }
+
+    /// Notes a method or field; whether no newer version has it.
+    fn meets(&mut self, name: &str) -> bool {
+        self.met.insert(name.to_owned());
+        !self.known.contains(name)
     }
 
     fn same_message(&mut self, place: &str, old: &MessageDescriptor, new: &MessageDescriptor) {
@@ -153,6 +221,9 @@ impl Comparer<'_> {
     }
 
     fn class(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) {
+        if !self.meets(old.full_name()) {
+            return;
+        }
         let field = || old.full_name().to_owned();
         let before = data_class(old).or_else(|| self.old_of.default_class.clone());
         let after = data_class(new).or_else(|| self.new_of.default_class.clone());
@@ -167,13 +238,15 @@ impl Comparer<'_> {
         if subject(old) != subject(new) {
             self.found.sensitive.push(Sensitive::Subject {
                 field: field(),
-                methods: self.methods.to_vec(),
+                methods: self.methods.clone(),
             });
         }
     }
 
     fn breaks(&mut self, what: String) {
-        self.found.breaking.push(what);
+        if self.breaks {
+            self.found.breaking.push(what);
+        }
     }
 }
 

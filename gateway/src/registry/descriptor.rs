@@ -38,6 +38,9 @@ pub struct Descriptor {
     /// Why it was rejected last, until it is asked for again.
     #[serde(default)]
     pub rejected_for: Option<String>,
+    /// Whether it has ever been in force.
+    #[serde(default)]
+    pub was_in_force: bool,
 }
 
 /// How agreements are approved.

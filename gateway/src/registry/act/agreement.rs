@@ -1,5 +1,9 @@
 //! What follows from an action on an agreement.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::{descriptor, moved};
@@ -61,6 +65,7 @@ pub fn created(
             suspended_by: SuspendedBy::default(),
             asked_by: None,
             rejected_for: None,
+            was_in_force: false,
         },
     };
     draft.update("created", &entry)?;
@@ -137,17 +142,20 @@ fn settle(
         draft.update(done, &settled)?;
         return Ok(entry.id);
     }
+    // Who brings the version is who asked for it, not who approves.
+    let by = entry.body.asked_by.clone();
+    let by = by.unwrap_or_else(|| draft.setting.operator.to_owned());
+    settled.body.was_in_force = true;
     pair(&entry.name).clone_into(&mut settled.name);
     let older = in_force(draft, &entry.body)?;
     if let Some(older) = older.filter(|older| older.id != entry.id) {
         moved(draft, &older, State::Archived, "archived")?;
         draft.update(done, &settled)?;
-        concern(draft, &settled, &[older.body.descriptor])?;
+        concern(draft, &settled, &by)?;
         descriptor::abandon(draft, older.body.descriptor)?;
     } else {
         draft.update(done, &settled)?;
-        let ended = ended(draft, &settled)?;
-        concern(draft, &settled, &ended)?;
+        concern(draft, &settled, &by)?;
     }
     Ok(entry.id)
 }
@@ -203,6 +211,7 @@ pub fn upgrade(draft: &mut Draft<'_>, entry: &Entry<Agreement>) -> Result<Uuid, 
     if !met.all() {
         upgraded.state = State::Draft;
         upgraded.body.suspended_by = SuspendedBy::default();
+        upgraded.body.was_in_force = false;
         upgraded.name = format!("{}@{}", pair(&entry.name), newest.body.version);
         if draft
             .named(super::Kind::Agreement, &upgraded.name)
@@ -217,36 +226,37 @@ pub fn upgrade(draft: &mut Draft<'_>, entry: &Entry<Agreement>) -> Result<Uuid, 
     let old = entry.body.descriptor;
     moved(draft, entry, State::Archived, "archived")?;
     draft.update("upgraded", &upgraded)?;
-    concern(draft, &upgraded, &[old])?;
+    concern(draft, &upgraded, draft.setting.operator)?;
     descriptor::abandon(draft, old)?;
     Ok(upgraded.id)
 }
 
-/// The versions that the purposes of a pair may have rested on before its agreement ended.
-fn ended(draft: &Draft<'_>, agreement: &Entry<Agreement>) -> Result<Vec<Uuid>, Error> {
+/// The versions that the purposes of a pair have rested on before, newest first.
+fn rested_on(
+    draft: &Draft<'_>,
+    agreement: &Entry<Agreement>,
+) -> Result<Vec<Arc<Entry<Descriptor>>>, Error> {
     let pair = (agreement.body.consumer, agreement.body.eservice);
     let agreements = draft.entries::<Agreement>()?;
-    let own = agreements
-        .iter()
-        .filter(|it| (it.body.consumer, it.body.eservice) == pair && it.state.is_final());
-    let mut versions: Vec<Uuid> = own.map(|it| it.body.descriptor).collect();
-    versions.sort();
-    versions.dedup();
+    let own = agreements.iter().filter(|it| {
+        let same = (it.body.consumer, it.body.eservice) == pair;
+        same && it.body.was_in_force && it.id != agreement.id
+    });
+    let ids: BTreeSet<Uuid> = own.map(|it| it.body.descriptor).collect();
+    let mut versions = Vec::new();
+    for id in ids {
+        versions.push(draft.entry::<Descriptor>(id)?);
+    }
+    versions.sort_by_key(|it| Reverse(it.body.version));
     Ok(versions)
 }
 
-/// Suspends the purposes of an agreement for which its version shows more than one before did.
-fn concern(
-    draft: &mut Draft<'_>,
-    agreement: &Entry<Agreement>,
-    before: &[Uuid],
-) -> Result<(), Error> {
+/// Suspends the purposes of an agreement for which its version shows more than what they rested on
+/// before; `by` has brought it.
+fn concern(draft: &mut Draft<'_>, agreement: &Entry<Agreement>, by: &str) -> Result<(), Error> {
     let now = draft.entry::<Descriptor>(agreement.body.descriptor)?;
-    let mut sensitive = Vec::new();
-    for old in before {
-        let old = draft.entry::<Descriptor>(*old)?;
-        sensitive.extend(descriptor::compared(draft, &old.body, &now.body)?.sensitive);
-    }
+    let before = rested_on(draft, agreement)?;
+    let sensitive = descriptor::compared(draft, &before, &now.body)?.sensitive;
     if sensitive.is_empty() {
         return Ok(());
     }
@@ -262,7 +272,7 @@ fn concern(
             let mut stopped = Entry::clone(&purpose);
             stopped.state = State::Suspended;
             stopped.body.suspended_by.platform = true;
-            stopped.body.stopped_by = Some(draft.setting.operator.to_owned());
+            stopped.body.stopped_by = Some(by.to_owned());
             draft.update("suspended", &stopped)?;
         }
     }
@@ -295,7 +305,7 @@ fn end(draft: &mut Draft<'_>, entry: &Entry<Agreement>, done: &'static str) -> R
 pub(super) fn newest_published(
     draft: &Draft<'_>,
     eservice: Uuid,
-) -> Result<Option<std::sync::Arc<Entry<Descriptor>>>, Error> {
+) -> Result<Option<Arc<Entry<Descriptor>>>, Error> {
     let versions = draft.versions(eservice)?;
     Ok(versions
         .into_iter()

@@ -1,5 +1,8 @@
 //! What follows from an action on a descriptor.
 
+use std::cmp::Reverse;
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::moved;
@@ -44,37 +47,43 @@ pub fn act(
     }
 }
 
-/// What a contract changes against another one.
+/// What a version changes against others, which stand newest first.
 ///
 /// # Errors
 ///
-/// When one of them was never compiled.
+/// When a contract was never compiled.
 pub fn compared(
     draft: &Draft<'_>,
-    old: &Descriptor,
+    before: &[Arc<Entry<Descriptor>>],
     new: &Descriptor,
 ) -> Result<Comparison, Error> {
-    let was = draft.contract(&old.contract)?;
+    let mut was = Vec::new();
+    for old in before {
+        was.push(draft.contract(&old.body.contract)?);
+    }
     let is = draft.contract(&new.contract)?;
-    let (was, is) = ((&*was, &old.contract), (&*is, &new.contract));
-    Ok(compat::compare(&old.methods, was, is))
+    let was = before.iter().zip(&was).map(|(old, contract)| compat::Old {
+        exposed: &old.body.methods,
+        contract,
+        of: &old.body.contract,
+    });
+    let was: Vec<compat::Old<'_>> = was.collect();
+    Ok(compat::compare(&was, (&is, &new.contract)))
 }
 
-/// What a version changes against the newest one before it that has come into force.
+/// What a version changes against those before it that have come into force, ended ones among them.
 ///
 /// # Errors
 ///
 /// When an entry does not parse, or its contract was never compiled.
 pub fn against_before(draft: &Draft<'_>, new: &Descriptor) -> Result<Comparison, Error> {
-    let versions = draft.versions(new.eservice)?;
-    let before = versions.iter().rev().find(|it| {
-        let drafted = matches!(it.state, State::Draft | State::WaitingForApproval);
-        it.body.version < new.version && !drafted
+    let mut before = draft.entries::<Descriptor>()?;
+    before.retain(|it| {
+        let older = it.body.eservice == new.eservice && it.body.version < new.version;
+        older && it.body.was_in_force
     });
-    match before {
-        Some(before) => compared(draft, &before.body, new),
-        None => Ok(Comparison::default()),
-    }
+    before.sort_by_key(|it| Reverse(it.body.version));
+    compared(draft, &before, new)
 }
 
 /// Publishes a draft; a sensitive change waits for somebody's approval. `kept` are versions that
@@ -171,6 +180,7 @@ fn release(
     let mut released = entry.clone();
     released.state = State::Published;
     released.body.asked_by = None;
+    released.body.was_in_force = true;
     draft.update(done, &released)?;
     Ok(entry.id)
 }

@@ -359,8 +359,9 @@ impl Planner<'_, '_> {
             let on = self.draft.entry::<Descriptor>(agreement.body.descriptor)?;
             return Ok(Some(on.body.methods.clone()));
         }
-        let newest = self.draft.versions(eservice)?.pop();
-        Ok(newest.map(|it| it.body.methods.clone()))
+        let mut newest = self.draft.versions(eservice)?;
+        newest.retain(|it| it.state.serves() || self.is_own(it.id));
+        Ok(newest.pop().map(|it| it.body.methods.clone()))
     }
 
     fn agreement_in_force(&self, purpose: &Purpose) -> Result<bool, Error> {

@@ -77,11 +77,12 @@ impl Planner<'_, '_> {
         if seen.is_none() {
             self.one_at_a_time(name, eservice)?;
         }
-        self.compare(name, &mut body, seen.as_deref())?;
+        self.compare(name, &mut body, seen.as_ref())?;
         let id = seen.as_ref().map_or_else(|| self.id_of(name), |it| it.id);
         if let Some(seen) = &seen {
             body.asked_by.clone_from(&seen.body.asked_by);
             body.rejected_for.clone_from(&seen.body.rejected_for);
+            body.was_in_force = seen.body.was_in_force;
             let audience = seen.state == State::Draft || seen.body.audience == body.audience;
             let rule = "of a published version cannot change: publish a new one";
             self.require(name, "audience", audience, rule);
@@ -166,6 +167,7 @@ impl Planner<'_, '_> {
             sensitive: Vec::new(),
             asked_by: None,
             rejected_for: None,
+            was_in_force: false,
         })
     }
 
@@ -335,7 +337,7 @@ impl Planner<'_, '_> {
         &mut self,
         name: &Named,
         body: &mut Descriptor,
-        seen: Option<&Entry<Descriptor>>,
+        seen: Option<&Arc<Entry<Descriptor>>>,
     ) -> Result<(), Error> {
         let Some(seen) = seen.filter(|it| it.state != State::Draft) else {
             let found = act::against_before(self.draft, body)?;
@@ -345,7 +347,14 @@ impl Planner<'_, '_> {
         };
         body.sensitive.clone_from(&seen.body.sensitive);
         if seen.body.contract != body.contract {
-            let found = act::compared(self.draft, &seen.body, body)?;
+            let (was, is) = (&seen.body.contract, &body.contract);
+            let (was, is) = (self.draft.contract(was)?, self.draft.contract(is)?);
+            for package in compat::lost_packages(&was, &is) {
+                let what = format!("lacks {package}, which it had: publish it as a new version");
+                self.problem(name, "descriptor_set", &what);
+            }
+            let before = [Arc::clone(seen)];
+            let found = act::compared(self.draft, &before, body)?;
             self.tell(name, &found);
             for change in &found.sensitive {
                 let what = format!("changes the {}: publish it as a new version", change.told());

@@ -309,6 +309,9 @@ fn tenants_operator_takes_no_other_tenants_client() {
 
     let refused = refused.to_string();
     assert!(refused.contains("another tenant"), "{refused}");
+    // Nothing else is said of what is not theirs.
+    assert!(!refused.contains("consumer"), "{refused}");
+    let refused = town.apply(&taken).unwrap_err().to_string();
     assert!(refused.contains("consumer cannot change"), "{refused}");
 }
 
@@ -331,6 +334,47 @@ fn tenants_operator_takes_no_other_tenants_purpose() {
     let refused = refused.to_string();
     assert!(refused.contains("another tenant"), "{refused}");
     assert_eq!(town.state(Kind::Purpose, "verifica"), State::Active);
+}
+
+#[test]
+fn stranger_learns_nothing_by_declaring_what_stands() {
+    let mut document = town();
+    document.tenants.push(proto::Tenant {
+        name: "terzo".into(),
+        ..document.tenants[0].clone()
+    });
+    let mut town = Town::holding(&document);
+    let terzo = Who {
+        tenant: Some(town.snapshot.find(Kind::Tenant, "terzo").unwrap().id),
+        ..admin("elsa")
+    };
+    let guessed = |bend: fn(&mut Document)| {
+        let mut guess = document.clone();
+        guess.tenants.clear();
+        bend(&mut guess);
+        guess
+    };
+    let tries: [fn(&mut Document); 4] = [
+        |_| {},
+        |it| it.agreements[0].version = 7,
+        |it| it.purposes[0].methods = vec!["no.Such/Method".into()],
+        |it| it.operators[0].roles = vec!["re".into()],
+    ];
+    for (place, bend) in tries.into_iter().enumerate() {
+        let told = town.apply_as(&terzo, &guessed(bend), Mode::Apply);
+        let Error::Document(problems) = told.unwrap_err() else {
+            panic!("no document error")
+        };
+        let foreign = [Kind::Agreement, Kind::Client, Kind::Operator, Kind::Purpose];
+        let told = problems.iter().filter(|it| foreign.contains(&it.kind));
+        assert!(told.clone().count() >= 4, "{place}: {problems:?}");
+        for problem in told {
+            assert!(
+                problem.what.contains("another tenant"),
+                "{place}: {problem}"
+            );
+        }
+    }
 }
 
 #[test]

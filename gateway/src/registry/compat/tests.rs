@@ -32,8 +32,65 @@ fn against(
 ) -> Comparison {
     let (old, old_of) = contract(ECHO, TEXT, "riservato");
     let (new, new_of) = contract(methods, fields, class);
+    let old = Old {
+        exposed: &["eco.v1.EcoService/Echo".to_owned()],
+        contract: &old,
+        of: &old_of,
+    };
+    compare(&[old], (&new, &new_of))
+}
+
+fn since(history: &[(std::sync::Arc<Contract>, ContractRef)]) -> Comparison {
     let exposed = ["eco.v1.EcoService/Echo".to_owned()];
-    compare(&exposed, (&old, &old_of), (&new, &new_of))
+    let (before, new) = history.split_at(history.len() - 1);
+    let old = |(contract, of): &'_ (std::sync::Arc<Contract>, ContractRef)| {
+        (std::sync::Arc::clone(contract), of.clone())
+    };
+    let before: Vec<_> = before.iter().rev().map(old).collect();
+    let before: Vec<Old<'_>> = before
+        .iter()
+        .map(|(contract, of)| Old {
+            exposed: &exposed,
+            contract,
+            of,
+        })
+        .collect();
+    compare(&before, (&new[0].0, &new[0].1))
+}
+
+#[test]
+fn what_no_method_exposed_may_go_but_not_change_quietly() {
+    let both = |other| [ECHO[0], ("Other", Some(other))];
+    let first = || contract(&both(NoSideEffects), TEXT, "riservato");
+
+    let changed = since(&[first(), contract(&both(Idempotent), TEXT, "riservato")]);
+    let gone = since(&[first(), contract(ECHO, TEXT, "riservato")]);
+
+    let method = "eco.v1.EcoService/Other".to_owned();
+    assert_eq!(changed.sensitive, [Sensitive::Effect { method }]);
+    assert_eq!(gone, Comparison::default());
+}
+
+#[test]
+fn what_was_hidden_in_between_is_not_forgotten_and_what_was_agreed_to_is() {
+    let version = |fields, class| contract(ECHO, fields, class);
+
+    let hidden = since(&[
+        version(TEXT, "riservato"),
+        version(&[], "riservato"),
+        version(TEXT, "pubblico"),
+    ]);
+    let agreed = since(&[
+        version(TEXT, "riservato"),
+        version(TEXT, "pubblico"),
+        version(TEXT, "pubblico"),
+    ]);
+
+    assert!(
+        matches!(hidden.sensitive.as_slice(), [Sensitive::Class { .. }]),
+        "{hidden:?}"
+    );
+    assert_eq!(agreed, Comparison::default());
 }
 
 #[test]

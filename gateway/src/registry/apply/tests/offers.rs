@@ -294,6 +294,24 @@ fn what_waits_is_approved_only_as_it_was_asked_for() {
 }
 
 #[test]
+fn published_version_keeps_its_packages() {
+    let document = echoing("pubblico");
+    let mut town = Town::holding(&document);
+    let other = proto::Descriptor {
+        builtin: "varco.albo.v1".into(),
+        descriptor_set: Vec::new().into(),
+        defaults: None,
+        methods: vec!["varco.albo.v1.AlboService/*".into()],
+        ..echo(1, "pubblico")
+    };
+
+    let told = town.apply(&offering(&document, &[other]));
+
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("lacks eco.v1, which it had"), "{told}");
+}
+
+#[test]
 fn versions_come_one_at_a_time_and_in_their_order() {
     let document = echoing("pubblico");
     let draft = |version| {
@@ -346,6 +364,7 @@ fn skipped_version_does_not_hide_what_it_shows() {
         .unwrap();
     assert_eq!(town.state(Kind::Descriptor, "anagrafe/3"), State::Published);
     let mut anew = town.fork();
+    let mut again = town.fork();
 
     town.act(
         Kind::Agreement,
@@ -370,6 +389,32 @@ fn skipped_version_does_not_hide_what_it_shows() {
     };
     anew.apply(&agreement).unwrap();
     assert_eq!(anew.state(Kind::Purpose, "verifica"), State::Suspended);
+
+    // Who asked for it brings the change, not who approves; what was confirmed once stays so.
+    again.four_eyes = true;
+    let (carla, dino) = (admin("carla"), admin("dino"));
+    let archive = |town: &mut Town| {
+        let entry = (Kind::Agreement, "anagrafe");
+        town.act_as(&carla, entry, Action::Archive, Actor::Consumer)
+            .unwrap();
+        town.apply_as(&carla, &agreement, Mode::Apply).unwrap();
+        town.act_as(&dino, entry, Action::Approve, Actor::Producer)
+            .unwrap();
+    };
+    let purpose = (Kind::Purpose, "verifica");
+    let confirm = |town: &mut Town, who| {
+        town.act_as(who, purpose, Action::Confirm, Actor::Producer)
+            .map(|row| row.state)
+    };
+    archive(&mut again);
+    assert_eq!(again.state(Kind::Purpose, "verifica"), State::Suspended);
+    assert!(matches!(
+        confirm(&mut again, &carla),
+        Err(Error::FourEyes(_))
+    ));
+    assert_eq!(confirm(&mut again, &dino).unwrap(), State::Active);
+    archive(&mut again);
+    assert_eq!(again.state(Kind::Purpose, "verifica"), State::Active);
 }
 
 #[test]
