@@ -242,6 +242,28 @@ pub fn eligible<'a>(
     Parts::of((client_id, kid), purpose_id, snapshot, now).eligible()
 }
 
+/// Whether whoever began a chain still may do what it began for, and whoever passed it on still
+/// stands: what is done on behalf of others ends with them.
+///
+/// # Errors
+///
+/// The first reason for which they do not.
+pub fn chain_stands<'a>(
+    (client, purpose): (&str, Option<Uuid>),
+    mut before: impl Iterator<Item = &'a str>,
+    snapshot: &Snapshot,
+    now: i64,
+) -> Result<(), Reason> {
+    let known = |id: &str| id.parse().ok().and_then(|id| snapshot.clients.get(&id));
+    before.try_for_each(|id| live(known(id).map(Arc::as_ref), Reason::ClientSuspended))?;
+    let client = known(client).ok_or(Reason::ClientSuspended)?;
+    let purpose = purpose.ok_or(Reason::PurposeExpired)?;
+    // Its key is not known here: it signed for another voucher.
+    let parts = Parts::of((client.id, ""), purpose, snapshot, now);
+    let mut all = Part::ALL.into_iter().filter(|part| *part != Part::Key);
+    all.try_for_each(|part| parts.check(part))
+}
+
 /// Whether the holder of a verified voucher may call a method at a time (Unix seconds).
 ///
 /// # Errors
@@ -279,8 +301,12 @@ pub fn decide(
     {
         return Err(Reason::MethodNotInPurpose);
     }
-    if claims.act.is_some() && !purpose.content.chained {
-        return Err(Reason::MethodNotInPurpose);
+    if let Some(act) = &claims.act {
+        if !purpose.content.chained {
+            return Err(Reason::MethodNotInPurpose);
+        }
+        let origin = (claims.sub.as_str(), claims.origin_purpose_id);
+        chain_stands(origin, act.clients().skip(1), snapshot, now)?;
     }
     let contract = found.descriptor.contract;
     let compiled = contract.methods.get(method).ok_or(Reason::MethodUnknown)?;

@@ -162,6 +162,63 @@ fn bend_key(town: &mut Town, change: impl FnOnce(&mut Entry<Key>)) {
 }
 
 #[test]
+fn what_is_done_on_behalf_of_others_ends_with_them() {
+    let mut document = town();
+    document.purposes[0].chained = true;
+    document
+        .purposes
+        .push(crate::registry::testing::purpose("origine", 5));
+    document.clients.push(varco_proto::registry::v1::Client {
+        name: "prima".into(),
+        keys: vec![varco_proto::registry::v1::Key {
+            pem: crate::registry::testing::key(),
+            ..Default::default()
+        }],
+        ..document.clients[0].clone()
+    });
+    document.purposes[1].clients = vec!["prima".into()];
+    let town = Town::holding(&document);
+    let own = town.entry::<Client>("tributi").id;
+    let first = town.entry::<Client>("prima").id;
+    let kid = town.snapshot.keys.values().find(|key| key.client == own);
+    let claims = Claims {
+        sub: first.to_string(),
+        client_kid: kid.unwrap().kid.clone(),
+        act: Some(varco_runtime::grant::Actor {
+            sub: own.to_string(),
+            act: None,
+        }),
+        origin_purpose_id: Some(town.entry::<Purpose>("tributi/origine").id),
+        ..claims(&town)
+    };
+    let reason = |bend: fn(&mut Town)| {
+        let mut town = town.fork();
+        bend(&mut town);
+        decide(&claims, METHOD, &town.snapshot, NOW).err()
+    };
+
+    assert_eq!(reason(|_| {}), None);
+    assert_eq!(
+        reason(|t| t.bend::<Client>("prima", |it| it.state = Live::Suspended)),
+        Some(Reason::ClientSuspended)
+    );
+    assert_eq!(
+        reason(|t| t.bend::<Purpose>("origine", |it| it.state = Live::Suspended)),
+        Some(Reason::PurposeSuspended)
+    );
+    assert_eq!(
+        reason(|t| t.bend::<Purpose>("origine", |it| it.state = Live::Archived)),
+        Some(Reason::PurposeExpired)
+    );
+    let anonymous = Claims {
+        origin_purpose_id: None,
+        ..claims.clone()
+    };
+    let refused = decide(&anonymous, METHOD, &town.snapshot, NOW).err();
+    assert_eq!(refused, Some(Reason::PurposeExpired));
+}
+
+#[test]
 fn voucher_of_another_descriptor_is_refused() {
     let town = registry();
     let other = Claims {

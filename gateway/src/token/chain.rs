@@ -7,6 +7,7 @@ use varco_runtime::grant::{self, Actor};
 use varco_runtime::jose::{self, PublicKey};
 
 use super::answer::Refusal;
+use crate::authorize;
 use crate::registry::client::Client;
 use crate::registry::snapshot::Snapshot;
 
@@ -55,6 +56,23 @@ pub fn check(
     } else {
         Err(Refusal::grant("GRANT_AUDIENCE"))
     }
+}
+
+/// Whether those on whose behalf a grant was given still may do what they do.
+///
+/// # Errors
+///
+/// The reason for which they may not, as the data plane gives it.
+pub fn stands(grant: &grant::Claims, snapshot: &Snapshot, now: i64) -> Result<(), Refusal> {
+    let before = grant.act.iter().flat_map(Actor::clients);
+    let first = grant.purpose_id.parse().ok();
+    let origin = (grant.sub.as_str(), grant.origin_purpose_id.or(first));
+    authorize::chain_stands(origin, before, snapshot, now).map_err(|reason| {
+        Refusal::unauthorized(reason.name()).about(
+            "those on whose behalf the service calls may not any more",
+            "il chiamante per conto del quale il servizio opera non è più autorizzato",
+        )
+    })
 }
 
 /// The chain of those who act, with one more at its head.

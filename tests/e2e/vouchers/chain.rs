@@ -118,8 +118,13 @@ async fn refused_exchanges(comune: &Comune) {
             (error, reason)
         );
     }
-    // A grant must be signed by the gateway, and be a grant.
+    // What a service does on behalf of others ends with them.
     let claims = good();
+    let origin = (Kind::Purpose, "sportello/istanze-protocollo");
+    comune.suspend(origin.0, origin.1).await;
+    let answer = exchange(comune, &actor, &own, &claims).await;
+    assert_eq!(answer.text("reason"), "PURPOSE_SUSPENDED");
+    // A grant must be signed by the gateway, and be a grant.
     let forged = actor.key.sign(TYP, &claims).unwrap();
     let answer = post(&actor, &own, &forged).await;
     assert_eq!(answer.text("reason"), "GRANT_INVALID");

@@ -119,8 +119,10 @@ pub const DECIDE: &[Step] = &[
     },
     Step {
         name: "chain",
-        english: "the purpose may serve the calls of others, and the chain is not too long",
-        italian: "la finalità può servire chiamate di altri, e la catena non è troppo lunga",
+        english: "the purpose may serve the calls of others, the chain is not too long, and those \
+                  on whose behalf it is still may call",
+        italian: "la finalità può servire chiamate di altri, la catena non è troppo lunga, e coloro \
+                  per conto dei quali si chiama sono ancora autorizzati",
         run: chain,
     },
 ];
@@ -356,7 +358,7 @@ fn grant<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
     verdict(checked)
 }
 
-fn chain<'a>(_: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
+fn chain<'a>(case: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
     let Some(((grant, found), client)) = draft
         .grant
         .as_ref()
@@ -368,7 +370,9 @@ fn chain<'a>(_: &Case<'a>, draft: &mut Draft<'a>) -> Verdict {
     if !found.purpose.body.content.chained {
         return failed(Refusal::unauthorized("CHAIN_NOT_ALLOWED"));
     }
-    match chain::extend(grant.act.clone(), client.to_string()) {
+    let act = chain::extend(grant.act.clone(), client.to_string());
+    let act = act.and_then(|act| chain::stands(grant, case.snapshot, case.now).map(|()| act));
+    match act {
         Ok(act) => {
             draft.act = Some(act);
             Verdict::Passed

@@ -16,11 +16,11 @@ fn grant(act: Option<Actor>) -> grant::Claims {
     grant::Claims {
         iss: ISSUER.to_owned(),
         aud: "https://anagrafe.example/v1".to_owned(),
-        sub: "first".to_owned(),
-        origin_purpose_id: act.as_ref().map(|_| id(30)),
+        sub: client().to_string(),
+        origin_purpose_id: act.as_ref().map(|_| purpose()),
         act,
         consumer_id: id(20).to_string(),
-        purpose_id: id(21).to_string(),
+        purpose_id: purpose().to_string(),
         method: "pkg.S/M".to_owned(),
         txn: id(22),
         iat: NOW,
@@ -56,20 +56,21 @@ fn exchanged_grant_names_who_acts_for_whom_and_why() {
 
     let first = exchange(&town, &grant(None)).unwrap();
 
-    assert_eq!((first.sub.as_str(), first.client_id), ("first", client()));
+    let origin = client().to_string();
+    assert_eq!((&first.sub, first.client_id), (&origin, client()));
     assert_eq!(
         (first.purpose_id, first.origin_purpose_id),
-        (purpose(), Some(id(21)))
+        (purpose(), Some(purpose()))
     );
     assert_eq!((first.txn, first.hop()), (Some(id(22)), 1));
-    assert_eq!(first.on_behalf_of(), ["first"]);
+    assert_eq!(first.on_behalf_of(), [origin.as_str()]);
     let actors: Vec<_> = first.act.as_ref().unwrap().clients().collect();
     assert_eq!(actors, [client().to_string()]);
 
-    let before = crate::token::chain::extend(None, "second".to_owned()).unwrap();
+    let before = crate::token::chain::extend(None, origin.clone()).unwrap();
     let later = exchange(&town, &grant(Some(before))).unwrap();
-    assert_eq!(later.on_behalf_of(), ["second", "first"]);
-    assert_eq!((later.hop(), later.origin_purpose_id), (2, Some(id(30))));
+    assert_eq!(later.on_behalf_of(), [origin.as_str(), origin.as_str()]);
+    assert_eq!((later.hop(), later.origin_purpose_id), (2, Some(purpose())));
 }
 
 #[test]
@@ -115,6 +116,25 @@ fn grant_is_exchanged_only_where_all_of_it_fits() {
     assert_eq!(
         exchange(&chained(), &grant(four)).unwrap_err(),
         "CHAIN_TOO_LONG"
+    );
+}
+
+#[test]
+fn grant_of_whoever_may_not_call_any_more_is_exchanged_no_more() {
+    let stranger = crate::token::chain::extend(None, id(77).to_string()).unwrap();
+    let bent: [(fn(&mut grant::Claims), &str); 2] = [
+        (|g| g.sub = id(77).to_string(), "CLIENT_SUSPENDED"),
+        (|g| g.purpose_id = id(77).to_string(), "PURPOSE_EXPIRED"),
+    ];
+
+    for (bend, reason) in bent {
+        let mut grant = grant(None);
+        bend(&mut grant);
+        assert_eq!(exchange(&chained(), &grant).unwrap_err(), reason);
+    }
+    assert_eq!(
+        exchange(&chained(), &grant(Some(stranger))).unwrap_err(),
+        "CLIENT_SUSPENDED"
     );
 }
 
