@@ -8,6 +8,8 @@ use varco_proto::audit::v1::audit_service_client::AuditServiceClient;
 use varco_proto::registry::v1 as registry;
 use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
 use varco_proto::registry::v1::{Document, Kind};
+use varco_proto::token::v1::ExplainRequest;
+use varco_proto::token::v1::explain_service_client::ExplainServiceClient;
 use varco_runtime::pki::Holder;
 use varco_tests::calls::{reason, verify};
 use varco_tests::comune::Comune;
@@ -208,6 +210,37 @@ async fn what_is_another_tenants_does_not_exist_or_is_not_theirs() {
         (read.code(), reason(&read)),
         (Code::PermissionDenied, "ROLE_MISSING".into())
     );
+    comune.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_explained_to_those_whom_they_concern() {
+    let comune = Comune::start().await;
+    for (name, tenant) in [("carla", "tributi"), ("dino", "anagrafe"), ("elsa", "albo")] {
+        operator_of(&comune, name, tenant).await;
+    }
+    let asker = comune.asker("tributi");
+    let purpose = comune.purpose_id("tributi", "verifica-residenza");
+    let voucher = asker.ask(&asker.claims(&purpose)).await.voucher();
+    let explain = |who: &str| {
+        let mut service = ExplainServiceClient::new(comune.control(who));
+        let request = ExplainRequest {
+            token: voucher.clone(),
+            ..Default::default()
+        };
+        async move { service.explain(request).await }
+    };
+
+    let own = explain("carla").await.unwrap().into_inner();
+    let producer = explain("dino").await.unwrap().into_inner();
+    let stranger = explain("elsa").await.unwrap_err();
+
+    assert_eq!((own.client.as_str(), &own), ("tributi", &producer));
+    assert_eq!(
+        (stranger.code(), reason(&stranger)),
+        (Code::PermissionDenied, "OTHER_TENANT".into())
+    );
+    assert!(!stranger.message().contains("tributi"), "{stranger:?}");
     comune.stop().await;
 }
 

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use varco_proto::audit::v1::RecordKind;
 use varco_proto::token::v1::explain_service_server::ExplainService;
 use varco_proto::token::v1::{ExplainRequest, ExplainResponse, StepStatus, TokenKind};
 use varco_runtime::problem::Problem;
 use varco_runtime::server::Connection;
 
-use super::{Need, action, admit, note, status};
+use super::{Need, action, admit, note, refused, status};
 use crate::gate::Gate;
+use crate::registry::entry::Kind;
+use crate::registry::scope::Who;
+use crate::registry::snapshot::Snapshot;
 use crate::token::explain;
 use crate::token::issuance::Rules;
 
@@ -42,10 +45,38 @@ impl ExplainService for ExplainApi {
         let explained = explain::explain(&self.gate, &self.rules, &asked).await;
         let explained = explained.map_err(|error| status(Problem::internal(&error)))?;
         let detail = detail(&explained);
-        let record = action(&self.gate, RecordKind::AdminAccess, METHOD, &who, detail);
+        let mut record = action(&self.gate, RecordKind::AdminAccess, METHOD, &who, detail);
+        let told = if concerns(&who, &explained, &self.gate.registry.snapshot()) {
+            Ok(explained)
+        } else {
+            let problem = another_tenants();
+            refused(&mut record, &problem);
+            Err(problem)
+        };
         let noted = note(&self.gate, record).await.map_err(status)?;
-        Ok(noted.stamp(explained))
+        Ok(noted.stamp(told.map_err(status)?))
     }
+}
+
+/// Whether what is explained is this operator's business: its tenant's client asks, or for a
+/// purpose in which it is one of the two sides. A token that nobody has signed is anybody's.
+fn concerns(who: &Who, explained: &ExplainResponse, snapshot: &Snapshot) -> bool {
+    let seen = |kind: Kind, name: &str| {
+        let row = snapshot.named(kind, name);
+        row.is_some_and(|row| who.sees(row, snapshot))
+    };
+    explained.client.is_empty()
+        || seen(Kind::Client, &explained.client)
+        || seen(Kind::Purpose, &explained.purpose)
+}
+
+fn another_tenants() -> Problem {
+    Problem::new(
+        Code::PermissionDenied,
+        "OTHER_TENANT",
+        "the token is that of another tenant, whose operators may have it explained",
+        "il token è di un altro ente o ufficio, i cui operatori possono chiederne spiegazione",
+    )
 }
 
 /// What was looked at, in one line: nothing of the token but whose it is.
