@@ -191,7 +191,8 @@ impl Published {
         };
         let newest = usable()
             .filter(|key| key.active_from <= now)
-            .max_by_key(|key| (key.active_from, key.published, &key.kid));
+            // One that an order has brought goes before one that the schedule had brought earlier.
+            .max_by_key(|key| (key.published, key.active_from, &key.kid));
         newest.or_else(|| usable().min_by_key(|key| (key.active_from, &key.kid)))
     }
 
@@ -251,13 +252,18 @@ impl Published {
         let newest = own()
             .filter(|key| key.retired_at.is_none() && held.contains(&key.kid))
             .max_by_key(|key| key.published)?;
-        let due = newest.published < order.asked
-            || newest.algorithm != policy.algorithm.name()
-            || newest.active_from + policy.rotation <= now;
-        due.then_some(Step::Make {
+        let soonest = published + CACHE;
+        let asked = newest.published < order.asked || newest.algorithm != policy.algorithm.name();
+        let scheduled = newest.active_from + policy.rotation;
+        let due = scheduled - AHEAD.min(policy.rotation / 2) <= now;
+        (asked || due).then_some(Step::Make {
             role,
             published,
-            active_from: published + CACHE,
+            active_from: if asked {
+                soonest
+            } else {
+                soonest.max(scheduled)
+            },
         })
     }
 
@@ -278,6 +284,9 @@ impl Published {
 pub const SECOND: i64 = 1_000_000;
 /// How long others may keep a key set, in microseconds; what the set's `max-age` says.
 pub const CACHE: i64 = 300 * SECOND;
+/// How long before it signs the schedule publishes a key, in microseconds; where keys change more
+/// often than every other day, half of their time.
+pub const AHEAD: i64 = 86_400 * SECOND;
 /// A gateway that has missed its rotation for so many periods is gone.
 const GONE: i64 = 2;
 

@@ -349,13 +349,52 @@ fn schedule_brings_the_next_key_after_the_period() {
     let count = |world: &World| world.published.keys.len();
     let first = count(&world);
 
-    world.now += 90 * DAY - SECOND;
+    world.now += 89 * DAY - SECOND;
     world.look();
     assert_eq!(count(&world), first);
     world.now += SECOND;
     world.look();
+    world.now += DAY - SECOND;
+    world.look();
 
+    // A day ahead they stand in the key set, and sign in their time.
     assert_eq!(count(&world), first + 4);
+    let signs = |world: &World| {
+        let held = &world.held[0];
+        let key = world.published.signs(Role::Voucher, "gw1", held, world.now);
+        key.unwrap().published
+    };
+    let before = signs(&world);
+    world.now += SECOND;
+    world.look();
+    assert_eq!(count(&world), first + 4);
+    assert!(signs(&world) > before);
+}
+
+#[test]
+fn order_goes_before_the_schedule() {
+    let mut world = World::new();
+    world.look();
+    let signs = |world: &World| {
+        let held = &world.held[0];
+        let key = world.published.signs(Role::Voucher, "gw1", held, world.now);
+        key.unwrap().published
+    };
+    world.now += 89 * DAY;
+    world.look();
+
+    let asked = world.now + SECOND;
+    world.order(Role::Voucher).asked = asked;
+    world.now = asked;
+    world.look();
+    world.now += CACHE;
+    world.look();
+    let ordered = signs(&world);
+    world.now += DAY;
+    world.look();
+
+    assert!(ordered >= asked);
+    assert_eq!(signs(&world), ordered);
 }
 
 #[test]
