@@ -153,7 +153,7 @@ impl Endpoint {
 
     /// Decides, with the rates at their places; notes for the record what is known by then.
     fn decide(&self, asked: &mut Asked, case: &Case<'_>) -> Result<Decided, Refusal> {
-        check_age(case.snapshot)?;
+        check_age(&self.gate, case.snapshot)?;
         let now = Instant::now();
         let mut draft = Draft::default();
         let key = issuance::recognise(case, &mut draft)?;
@@ -256,8 +256,10 @@ pub fn grant_keys(gate: &Gate) -> Vec<PublicKey> {
 }
 
 /// A registry that could not be read for too long issues nothing.
-fn check_age(snapshot: &Snapshot) -> Result<(), Refusal> {
-    if snapshot.age() > STALE {
+fn check_age(gate: &Gate, snapshot: &Snapshot) -> Result<(), Refusal> {
+    // What calls are refused for is refused here too, where that comes earlier.
+    let calls = Duration::from_secs(gate.limits.snapshot_seconds);
+    if snapshot.age() > STALE.min(calls) {
         Err(Refusal::unavailable("SNAPSHOT_STALE"))
     } else {
         Ok(())

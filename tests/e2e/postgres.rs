@@ -171,6 +171,7 @@ async fn gateway_that_cannot_read_the_registry_refuses_until_it_can() {
     assert!(before.is_ok(), "{before:?}");
     assert_eq!(refused.code(), Code::Unavailable);
     assert_eq!(issued.status, http::StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(issued.text("reason"), "SNAPSHOT_STALE");
     assert_eq!(town.terminate(), Some(0));
 }
 
