@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 use varco_proto::registry::v1::{Change, Document};
@@ -26,6 +27,7 @@ pub mod contract;
 pub mod delegation;
 pub mod descriptor;
 pub mod draft;
+pub mod drift;
 pub mod entry;
 pub mod error;
 pub mod eservice;
@@ -273,6 +275,7 @@ impl Registry {
     /// Reads the registry again when its epoch has moved, for ever; another gateway may write.
     pub async fn follow(self) {
         let mut recomputed = Instant::now();
+        let mut warned: Option<Instant> = None;
         loop {
             tokio::time::sleep(POLL).await;
             let asked = Instant::now();
@@ -290,6 +293,10 @@ impl Registry {
                 recomputed = Instant::now();
                 self.expire().await;
             }
+            if warned.is_none_or(|then| then.elapsed() > REMIND) {
+                warned = Some(Instant::now());
+                self.warn_of_certificates();
+            }
         }
     }
 
@@ -299,6 +306,16 @@ impl Registry {
         let done = self.change(&who, |draft| act::recompute(draft, None)).await;
         if let Err(error) = done {
             tracing::warn!(%error, "agreements could not be recomputed");
+        }
+    }
+
+    /// Warns of certificates that nobody has renewed. Whose they are the registry tells, not the log.
+    fn warn_of_certificates(&self) {
+        let snapshot = self.snapshot();
+        for entry in certificate::ending(&snapshot, self.clock.unix()) {
+            let end = entry.body.not_after.map(Timestamp::from_second);
+            let (thumbprint, end) = (&entry.name, end.and_then(Result::ok));
+            tracing::warn!(thumbprint, ?end, "a certificate of the registry ends");
         }
     }
 
@@ -397,6 +414,8 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 8;
 /// How often another gateway's changes are looked for: well within the second that is promised.
 const POLL: Duration = Duration::from_millis(250);
+/// How often certificates that end are warned of.
+const REMIND: Duration = Duration::from_hours(24);
 /// How often expired attributes are looked for.
 const RECOMPUTE: Duration = Duration::from_mins(1);
 /// Age of the snapshot from which the log warns.

@@ -268,6 +268,7 @@ async fn doctor_finds_nothing_wrong(program: &Program) {
         "certificate",
         "key",
         "database audit",
+        "registry",
         "port",
         "upstream albo/1",
     ] {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use varco::data_folder::DataFolder;
 use varco::town::Town;
 use varco_runtime::clock::Clock;
+use varco_runtime::on;
 use varco_runtime::pki::Ca;
+use varco_runtime::store::Db;
 use varco_tests::calls::{register, store};
 use varco_tests::folder::{copy, digests};
 use varco_tests::process::Process;
@@ -163,6 +165,31 @@ async fn damaged_databases_are_named(town: &Process, backup: &Path) {
         restore(town, backup, file);
     }
     flipped_bytes_are_found(town, backup).await;
+    forged_entry_is_found(town).await;
+}
+
+/// An entry that was changed in the database, past the registry and its history.
+async fn forged_entry_is_found(town: &Process) {
+    let set = async |state: &str| {
+        let schema = varco_gateway::REGISTRY_MIGRATIONS;
+        let db = Db::open("sqlite:gateway.db", &town.data(), schema)
+            .await
+            .unwrap();
+        let mut tx = db.begin().await.unwrap();
+        on!(&mut tx, |db| sqlx::query(
+            "UPDATE entry SET state = $1 WHERE kind = 'client' AND name = 'tributi'"
+        )
+        .bind(state)
+        .execute(db)
+        .await
+        .map(|_| ()))
+        .unwrap();
+        tx.commit().await.unwrap();
+        db.close().await;
+    };
+    set("SUSPENDED").await;
+    doctor_finds(town, "client tributi is not as its history says").await;
+    set("ACTIVE").await;
 }
 
 async fn doctor_finds(town: &Process, what: &str) {

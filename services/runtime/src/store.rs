@@ -162,6 +162,10 @@ impl Db {
             .await
             .map_err(|error| Error::Migrate("postgresql".to_owned(), error))?;
         first.close().await;
+        Self::reach_postgres(options).await
+    }
+
+    async fn reach_postgres(options: PgConnectOptions) -> Result<Self, Error> {
         PgPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(ACQUIRE)
@@ -171,6 +175,18 @@ impl Db {
             .await
             .map(Self::Postgres)
             .map_err(Error::Unreachable)
+    }
+
+    /// Opens a database as it stands, to read it beside those who write it; its schema is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist, cannot be reached or is damaged.
+    pub async fn open_as_it_is(address: &str, folder: &Path) -> Result<Self, Error> {
+        match address.strip_prefix("sqlite:") {
+            Some(file) => Self::open_to_read(&folder.join(file)).await,
+            None => Self::reach_postgres(address.parse().map_err(|_| Error::Address)?).await,
+        }
     }
 
     /// Opens an existing `SQLite` file to read it beside the process that writes it.

@@ -16,6 +16,7 @@ mod credentials;
 mod databases;
 mod machine;
 mod network;
+mod registry;
 mod sealing;
 
 /// What `varco doctor` is told.
@@ -56,6 +57,7 @@ pub async fn run(_args: Args, common: &Common) -> Result<(), Failure> {
     findings.extend(credentials::keys(&config));
     findings.extend(sealing::check(&config));
     findings.extend(databases::check(&config).await);
+    findings.extend(registry::check(&config, &Clock::system()).await);
     findings.push(revocation(&config));
     findings.extend(network::ports(&config).await);
     findings.extend(network::upstreams(common).await);
@@ -115,9 +117,11 @@ impl Level {
 /// How soon a suspension stops calls, and the limit beside the promise.
 fn revocation(config: &Config) -> Finding {
     let limit = config.gateway.limits.snapshot_seconds;
+    let vouchers = limit.min(15);
     let promise = format!(
         "a suspension stops calls within 1 s on every gateway; one that cannot read the registry \
-         warns at 5 s, issues no vouchers at 15 s and refuses calls at {limit} s (snapshot_seconds)"
+         warns at 5 s, issues no vouchers at {vouchers} s and refuses calls at {limit} s \
+         (snapshot_seconds)"
     );
     if limit > LONG {
         let remedy = "lower snapshot_seconds unless the database is known to be away for so long";
