@@ -33,6 +33,7 @@ pub mod error;
 pub mod eservice;
 pub mod export;
 pub mod eyes;
+pub mod fields;
 pub mod key;
 pub mod law;
 pub mod operator;

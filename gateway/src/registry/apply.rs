@@ -16,6 +16,7 @@ use super::body::Body;
 use super::draft::Draft;
 use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
+use super::fields::Fields;
 use super::law;
 use super::operator::may_change;
 use super::scope::{Sides, Who};
@@ -182,7 +183,7 @@ impl Planner<'_, '_> {
             },
             body,
         };
-        let after = serde_json::to_value(&entry.body).unwrap_or_default();
+        let after = Fields::written(&entry.body).unwrap_or_default();
         let same = before
             .as_ref()
             .is_some_and(|row| row.body == after && row.state == entry.state);
@@ -434,9 +435,13 @@ fn differences(before: Option<&Row>, after: &Row) -> Vec<FieldChange> {
             });
         }
     };
-    if let Some(fields) = after.body.as_object() {
+    if let Some(fields) = after.body.value().as_object() {
         for (field, value) in fields {
-            note(field, before.and_then(|row| row.body.get(field)), value);
+            note(
+                field,
+                before.and_then(|row| row.body.value().get(field)),
+                value,
+            );
         }
     }
     if let Some(before) = before {

@@ -37,7 +37,10 @@ pub trait Body: Clone + Serialize + DeserializeOwned {
 ///
 /// When they do not parse: the registry is damaged.
 pub fn parsed<T: Body>(row: &Row) -> Result<Entry<T>, Error> {
-    let body = T::deserialize(&row.body).map_err(|_| Error::Inconsistent(row.name.clone()))?;
+    let body = row
+        .body
+        .parsed()
+        .map_err(|_| Error::Inconsistent(row.name.clone()))?;
     Ok(Entry {
         id: row.id,
         name: row.name.clone(),

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize as _;
 use uuid::Uuid;
 
 use super::agreement::Agreement;
@@ -18,6 +17,7 @@ use super::descriptor::{ContractRef, Descriptor};
 use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
 use super::eservice::Eservice;
+use super::fields::Fields;
 use super::purpose::{Purpose, Room};
 use super::snapshot::Snapshot;
 use super::tenant::Tenant;
@@ -214,8 +214,8 @@ impl<'a> Draft<'a> {
     /// When the fields cannot be written down.
     pub fn update<T: Body>(&mut self, action: &'static str, entry: &Entry<T>) -> Result<(), Error> {
         let version = self.row(entry.id).map_or(0, |row| row.version);
-        let body = serde_json::to_value(&entry.body)
-            .map_err(|_| Error::Inconsistent(entry.name.clone()))?;
+        let body =
+            Fields::written(&entry.body).map_err(|_| Error::Inconsistent(entry.name.clone()))?;
         let row = Row {
             id: entry.id,
             kind: T::KIND,
@@ -360,7 +360,7 @@ fn load(seen: &Snapshot) -> HashMap<(Uuid, Uuid), u64> {
 
 /// What a purpose adds to the sum of calls, when it is in force.
 fn in_force(row: &Row) -> Option<((Uuid, Uuid), u64)> {
-    let purpose = Purpose::deserialize(&row.body).ok()?;
+    let purpose: Purpose = row.body.parsed().ok()?;
     let key = (purpose.consumer, purpose.eservice);
     (row.state == State::Active).then_some((key, purpose.content.daily_calls))
 }

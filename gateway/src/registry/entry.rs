@@ -8,6 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::fields::Fields;
+
 /// The kinds of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -90,7 +92,7 @@ pub struct Row {
     /// Where it stands.
     pub state: State,
     /// Its fields.
-    pub body: serde_json::Value,
+    pub body: Fields,
     /// Epoch of its last change, which is its etag; zero before the first.
     pub version: u64,
 }
@@ -218,7 +220,10 @@ impl Row {
     /// A text field of the body.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.body.get(name).and_then(serde_json::Value::as_str)
+        self.body
+            .value()
+            .get(name)
+            .and_then(serde_json::Value::as_str)
     }
 
     /// What names this version of the entry.

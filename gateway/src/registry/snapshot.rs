@@ -188,7 +188,8 @@ impl Snapshot {
         }
     }
 
-    /// The snapshot in which these rows stand in the place of those with their ids.
+    /// The snapshot in which these rows, each of another entry, stand in the place of those with
+    /// their ids.
     ///
     /// # Errors
     ///
@@ -201,9 +202,29 @@ impl Snapshot {
         born: Instant,
     ) -> Result<Self, Error> {
         let mut next = self.following(epoch, born);
-        for row in rows {
-            next.add(row, contracts)?;
+        let mut purposes = std::mem::take(&mut next.purposes);
+        // There are more purposes than all else, and nothing here rests on them.
+        let mut aside = || {
+            let found = rows.iter().filter(|row| row.kind == Kind::Purpose);
+            found
+                .into_iter()
+                .try_for_each(|row| keep(&mut purposes, row))
+        };
+        let mut here = || rows.iter().try_for_each(|row| next.add(row, contracts));
+        if rows.len() < MANY {
+            aside().and_then(|()| here())?;
+        } else {
+            std::thread::scope(|scope| {
+                let aside = scope.spawn(aside);
+                let here = here();
+                let aside = aside.join();
+                let aside = aside.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                here.and(aside)
+            })?;
         }
+        next.purposes = purposes;
+        let rows = rows.into_iter().map(|row| (row.id, Arc::new(row)));
+        next.rows.extend(rows);
         Ok(next)
     }
 
@@ -360,22 +381,22 @@ impl Snapshot {
         self.confirmed.fetch_max(then, Ordering::Relaxed);
     }
 
-    fn add(&mut self, row: Row, contracts: &Contracts) -> Result<(), Error> {
+    /// Takes an entry in by its kind and its name; the purposes are taken in apart.
+    fn add(&mut self, row: &Row, contracts: &Contracts) -> Result<(), Error> {
         match row.kind {
-            Kind::Attribute => keep(&mut self.attributes, &row)?,
-            Kind::Tenant => keep(&mut self.tenants, &row)?,
-            Kind::Eservice => keep(&mut self.eservices, &row)?,
-            Kind::Descriptor => self.add_descriptor(&row, contracts)?,
-            Kind::Client => keep(&mut self.clients, &row)?,
-            Kind::Key => self.add_key(&row)?,
-            Kind::Certificate => self.add_certificate(&row)?,
-            Kind::Agreement => self.add_agreement(&row)?,
-            Kind::Purpose => keep(&mut self.purposes, &row)?,
-            Kind::Delegation => keep(&mut self.delegations, &row)?,
-            Kind::Operator => keep(&mut self.operators, &row)?,
+            Kind::Attribute => keep(&mut self.attributes, row)?,
+            Kind::Tenant => keep(&mut self.tenants, row)?,
+            Kind::Eservice => keep(&mut self.eservices, row)?,
+            Kind::Descriptor => self.add_descriptor(row, contracts)?,
+            Kind::Client => keep(&mut self.clients, row)?,
+            Kind::Key => self.add_key(row)?,
+            Kind::Certificate => self.add_certificate(row)?,
+            Kind::Agreement => self.add_agreement(row)?,
+            Kind::Purpose => {}
+            Kind::Delegation => keep(&mut self.delegations, row)?,
+            Kind::Operator => keep(&mut self.operators, row)?,
         }
-        self.name(&row);
-        self.rows.insert(row.id, Arc::new(row));
+        self.name(row);
         Ok(())
     }
 
@@ -436,6 +457,9 @@ impl Snapshot {
         Ok(())
     }
 }
+
+/// Entries from which on a second thread is worth its start.
+const MANY: usize = 500;
 
 fn keep<T: Body>(map: &mut HashMap<Uuid, Arc<Entry<T>>>, row: &Row) -> Result<(), Error> {
     map.insert(row.id, Arc::new(parsed(row)?));

@@ -235,10 +235,17 @@ impl Town {
         for (of, contract) in finished.contracts {
             CONTRACTS.keep(of, contract);
         }
-        let mut rows: Vec<Row> = finished.written.into_iter().map(|it| it.row).collect();
-        for row in &mut rows {
-            row.version = epoch;
+        // As a database would hold them: of what was written twice the last.
+        let written = finished.written.into_iter().map(|it| Row {
+            version: epoch,
+            ..it.row
+        });
+        let mut last: Vec<Row> = Vec::new();
+        for row in written {
+            last.retain(|known| known.id != row.id);
+            last.push(row);
         }
+        let rows = last;
         if !rows.is_empty() {
             let next = self
                 .snapshot

@@ -88,6 +88,7 @@ fn holds(filter: &Filter, row: &Row) -> bool {
         "name" => row.name.starts_with(&filter.value),
         field => row
             .body
+            .value()
             .get(field)
             .is_some_and(|value| is(value, &filter.value)),
     }
@@ -112,7 +113,7 @@ pub fn entry(row: &Row) -> Entry {
         id: row.id.to_string(),
         name: row.name.clone(),
         state: row.state.name().to_owned(),
-        json: row.body.to_string(),
+        json: row.body.text().to_owned(),
         etag: row.etag(),
     }
 }
