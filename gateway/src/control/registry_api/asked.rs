@@ -143,3 +143,18 @@ pub fn held(asked: &Attributed<'_>, who: &Who, registry: &Registry) -> Result<(U
 fn not_theirs(attribute: &Row) -> Error {
     Error::NotTheirs(attribute.name.clone(), "assigned or revoked")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_rejected_is_told_why() {
+        let kind = proto_kind(Kind::Purpose).into();
+        let asked = |reason: &str| Asked::new((kind, "verifica"), reason, "", 0).unwrap();
+
+        assert!(asked(" ").to(Action::Reject).is_err());
+        assert!(asked("troppo").to(Action::Reject).is_ok());
+        assert!(asked("").to(Action::Approve).is_ok());
+    }
+}

@@ -259,3 +259,55 @@ fn copy_of_a_purpose_begins_as_a_draft_of_its_own() {
     );
     assert_eq!(town.state(Kind::Purpose, "tributi/verifica"), State::Active);
 }
+
+#[test]
+fn attribute_is_given_only_as_its_kind_and_its_life_allow() {
+    let mut document = whole();
+    document.attributes.push(proto::Attribute {
+        name: "convenzione".into(),
+        kind: "verified".into(),
+        description: "una convenzione".into(),
+        ..Default::default()
+    });
+    let mut town = Town::holding(&document);
+    let of = |town: &Town, kind, name: &str| town.snapshot.find(kind, name).unwrap().id;
+    let (tributi, demo) = (
+        of(&town, Kind::Tenant, "tributi"),
+        of(&town, Kind::Tenant, "demo"),
+    );
+    let certified = of(&town, Kind::Attribute, "comune");
+    let verified = of(&town, Kind::Attribute, "convenzione");
+    let give = |town: &mut Town, attribute, verifier, expires| {
+        let held = Held {
+            attribute,
+            verifier,
+            expires,
+        };
+        let who = crate::registry::testing::admin("root");
+        let given = town.change(&who, |draft| assign(draft, tributi, held.clone()));
+        match given {
+            Ok(_) => "given",
+            Err(Error::Precondition(reason, _)) => reason,
+            Err(error) => panic!("{error}"),
+        }
+    };
+
+    for (attribute, verifier, expires, told) in [
+        (certified, None, None, "given"),
+        (certified, None, Some(1), "ATTRIBUTE_EXPIRES"),
+        (certified, Some(demo), None, "ATTRIBUTE_VERIFIER"),
+        (verified, None, None, "ATTRIBUTE_VERIFIER"),
+        (verified, Some(tributi), None, "ATTRIBUTE_VERIFIER"),
+        (verified, Some(demo), Some(1), "given"),
+    ] {
+        assert_eq!(give(&mut town, attribute, verifier, expires), told);
+    }
+    town.act(
+        Kind::Attribute,
+        "comune",
+        Action::Archive,
+        Actor::Installation,
+    )
+    .unwrap();
+    assert_eq!(give(&mut town, certified, None, None), "ENTRY_ENDED");
+}
