@@ -36,7 +36,7 @@ async fn twin_issues_what_the_endpoint_issues() {
     let answer = twin.request_voucher(message.clone()).await.unwrap();
 
     let header = |name: &str| answer.metadata().get(name).unwrap().to_str().unwrap();
-    assert_eq!(header("x-rate-limit-limit"), "50");
+    assert_eq!(header("x-rate-limit-limit"), "500");
     assert_eq!(header("x-rate-limit-interval"), "1000");
     assert!(!header("x-correlation-id").is_empty());
     let issued = answer.into_inner();
