@@ -133,6 +133,12 @@ impl Sensitive {
     }
 }
 
+/// Whether a descriptor in a state is in force, for some or for all, suspended or not.
+#[must_use]
+pub fn is_in_force(state: State) -> bool {
+    state.serves() || matches!(state, State::ArchivingSuspended | State::Suspended)
+}
+
 /// Where the version before stands once a newer one is published.
 #[must_use]
 pub fn superseded(state: State, has_agreements: bool) -> State {

@@ -240,7 +240,8 @@ fn rested_on(
     let agreements = draft.entries::<Agreement>()?;
     let own = agreements.iter().filter(|it| {
         let same = (it.body.consumer, it.body.eservice) == pair;
-        same && it.body.was_in_force && it.id != agreement.id
+        let rested = it.body.was_in_force || matches!(it.state, State::Active | State::Suspended);
+        same && rested && it.id != agreement.id
     });
     let ids: BTreeSet<Uuid> = own.map(|it| it.body.descriptor).collect();
     let mut versions = Vec::new();

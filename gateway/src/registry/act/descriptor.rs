@@ -80,7 +80,7 @@ pub fn against_before(draft: &Draft<'_>, new: &Descriptor) -> Result<Comparison,
     let mut before = draft.entries::<Descriptor>()?;
     before.retain(|it| {
         let older = it.body.eservice == new.eservice && it.body.version < new.version;
-        older && it.body.was_in_force
+        older && (it.body.was_in_force || descriptor::is_in_force(it.state))
     });
     before.sort_by_key(|it| Reverse(it.body.version));
     compared(draft, &before, new)
