@@ -211,6 +211,14 @@ impl Town {
         }
     }
 
+    /// An administrator of one tenant.
+    pub fn operator_of(&self, tenant: &str) -> Who {
+        Who {
+            tenant: Some(self.snapshot.find(Kind::Tenant, tenant).unwrap().id),
+            ..admin("carla")
+        }
+    }
+
     /// Changes it as the registry itself does, without a database between.
     pub fn change<T>(
         &mut self,

@@ -295,10 +295,7 @@ fn tenants_operator_takes_no_other_tenants_client() {
         .iter()
         .find(|it| it.name != document.clients[0].consumer)
         .unwrap();
-    let who = Who {
-        tenant: Some(town.snapshot.find(Kind::Tenant, &thief.name).unwrap().id),
-        ..admin("carla")
-    };
+    let who = town.operator_of(&thief.name);
     let mut taken = Document {
         clients: vec![document.clients[0].clone()],
         ..Default::default()
@@ -319,10 +316,7 @@ fn tenants_operator_takes_no_other_tenants_client() {
 fn tenants_operator_takes_no_other_tenants_purpose() {
     let document = town();
     let mut town = Town::holding(&document);
-    let demo = Who {
-        tenant: Some(town.snapshot.find(Kind::Tenant, "demo").unwrap().id),
-        ..admin("carla")
-    };
+    let demo = town.operator_of("demo");
     let mut widened = Document {
         purposes: vec![document.purposes[0].clone()],
         ..Default::default()
@@ -344,10 +338,7 @@ fn stranger_learns_nothing_by_declaring_what_stands() {
         ..document.tenants[0].clone()
     });
     let mut town = Town::holding(&document);
-    let terzo = Who {
-        tenant: Some(town.snapshot.find(Kind::Tenant, "terzo").unwrap().id),
-        ..admin("elsa")
-    };
+    let terzo = town.operator_of("terzo");
     let guessed = |bend: fn(&mut Document)| {
         let mut guess = document.clone();
         guess.tenants.clear();
@@ -400,10 +391,7 @@ fn name_has_one_reading() {
 fn tenants_operator_declares_only_what_is_its_own() {
     let document = town();
     let mut town = Town::holding(&document);
-    let tributi = Who {
-        tenant: Some(town.snapshot.find(Kind::Tenant, "tributi").unwrap().id),
-        ..admin("carla")
-    };
+    let tributi = town.operator_of("tributi");
     let own = Document {
         purposes: vec![purpose("altra", 10)],
         ..Default::default()

@@ -3,13 +3,6 @@
 use super::*;
 use crate::registry::testing::{Town, admin, descriptor, town};
 
-fn operator_of(town: &Town, tenant: &str) -> Who {
-    Who {
-        tenant: Some(town.snapshot.find(Kind::Tenant, tenant).unwrap().id),
-        ..admin("carla")
-    }
-}
-
 /// The kinds and names that an operator sees.
 fn seen(who: &Who, town: &Town) -> Vec<(Kind, String)> {
     let rows = town
@@ -42,9 +35,9 @@ fn tenant_sees_its_own_both_sides_of_its_agreements_and_what_is_offered() {
         move |kind, name: &str| seen.contains(&(kind, name.to_owned()))
     };
     let (tributi, demo, terzo) = (
-        names(&operator_of(&town, "tributi")),
-        names(&operator_of(&town, "demo")),
-        names(&operator_of(&town, "terzo")),
+        names(&town.operator_of("tributi")),
+        names(&town.operator_of("demo")),
+        names(&town.operator_of("terzo")),
     );
 
     let agreement = (Kind::Agreement, "tributi/anagrafe");
@@ -79,7 +72,7 @@ fn tenant_acts_only_on_its_own_side() {
     };
     let agreement = sides(Kind::Agreement, "tributi/anagrafe");
     let client = sides(Kind::Client, "tributi");
-    let (tributi, demo) = (operator_of(&town, "tributi"), operator_of(&town, "demo"));
+    let (tributi, demo) = (town.operator_of("tributi"), town.operator_of("demo"));
 
     assert_eq!(tributi.acts_as(agreement, None), [Actor::Consumer]);
     assert_eq!(demo.acts_as(agreement, None), [Actor::Producer]);

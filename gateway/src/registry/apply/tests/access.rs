@@ -101,10 +101,7 @@ fn draft_stays_one_until_it_is_declared_otherwise() {
 fn consumer_suspends_its_own_side_by_a_file() {
     let document = town();
     let mut town = Town::holding(&document);
-    let tributi = Who {
-        tenant: Some(town.snapshot.find(Kind::Tenant, "tributi").unwrap().id),
-        ..admin("carla")
-    };
+    let tributi = town.operator_of("tributi");
     let suspended = proto::Standing::Suspended.into();
     let own = Document {
         agreements: vec![proto::Agreement {
