@@ -359,7 +359,7 @@ impl Planner<'_, '_> {
     /// does not come back to it.
     fn is_draft(&mut self, name: &Named, state: State, standing: i32) -> bool {
         let asked = standing == i32::from(Standing::Draft);
-        let rule = format!("cannot come back: it is {state}");
+        let rule = format!("cannot come back: it is {state}, so leave draft out");
         self.require(name, "draft", !asked || state == State::Draft, &rule);
         asked
     }

@@ -221,7 +221,9 @@ fn missing_imports(set: &[u8]) -> Vec<String> {
         .map(String::as_str)
         .filter(|import| !held.contains(import))
         .collect();
-    let told = |import: &&str| format!("lacks {import}, which it imports");
+    let told = |import: &&str| {
+        format!("lacks {import}, which it imports: build it with --include_imports")
+    };
     missing.iter().take(MOST_TOLD).map(told).collect()
 }
 

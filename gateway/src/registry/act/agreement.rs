@@ -90,7 +90,7 @@ fn takes_new(draft: &Draft<'_>, descriptor: &Entry<Descriptor>) -> Result<(), Er
 
 fn not_open(descriptor: &Entry<Descriptor>, done: &str) -> Error {
     let english = format!(
-        "{} is {}, so no agreement on it can be {done}",
+        "{} is {}, so no agreement on it can be {done}: take the published version",
         descriptor.name, descriptor.state
     );
     Error::Precondition("DESCRIPTOR_NOT_OPEN", english)

@@ -120,7 +120,10 @@ impl Planner<'_, '_> {
         let stands =
             |it: &&Arc<Entry<Descriptor>>| begun(it.state) && self.draft.seen.row(it.id).is_some();
         if let Some(other) = versions.iter().find(stands) {
-            let rule = format!("comes too early: {} is {} still", other.name, other.state);
+            let rule = format!(
+                "comes too early: publish or delete {} first, which is {}",
+                other.name, other.state
+            );
             self.problem(name, "version", &rule);
         }
         Ok(())

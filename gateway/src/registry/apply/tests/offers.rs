@@ -336,7 +336,7 @@ fn versions_come_one_at_a_time_and_in_their_order() {
     let late = publish(&mut both, "anagrafe/2").unwrap_err().to_string();
 
     assert!(
-        early.contains("comes too early: anagrafe/2 is DRAFT"),
+        early.contains("publish or delete anagrafe/2 first, which is DRAFT"),
         "{early}"
     );
     assert_eq!(third.unwrap(), State::Published);
