@@ -186,9 +186,17 @@ impl Planner<'_, '_> {
             .named(Kind::Client, &client.full)
             .map(|row| row.id);
         let before = self.entry::<Client>(before);
-        if before.is_some_and(|it| it.body.admin.as_deref() == Some(admin)) {
+        if before
+            .as_ref()
+            .is_some_and(|it| it.body.admin.as_deref() == Some(admin))
+        {
             return;
         }
+        // Its certificates were issued for somebody else to act as somebody else.
+        let passes = before.is_some() && admin != self.draft.setting.operator;
+        let rule = "cannot pass to another operator with four eyes: make another client";
+        let alone = self.draft.setting.four_eyes && passes;
+        self.require(client, "admin", !alone, rule);
         let operator = self.entry::<Operator>(id);
         let mut roles = operator.iter().flat_map(|it| &it.body.roles);
         let covers = roles.all(|role| self.who.roles.contains(role) || self.who.administers());

@@ -523,6 +523,21 @@ fn nobody_gets_roles_by_way_of_a_client() {
         town.apply_as(&who(&["admin"], None), &system, Mode::Apply)
             .is_ok()
     );
+
+    // With four eyes nobody takes another's name by way of a system whose key he has.
+    let mut passed = system;
+    passed.operators = vec![proto::Operator {
+        name: "bice".into(),
+        roles: vec!["admin".into()],
+        ..Default::default()
+    }];
+    passed.clients[0].admin = "bice".into();
+    town.four_eyes = true;
+    let refused = town.apply(&passed).unwrap_err();
+    assert!(
+        refused.to_string().contains("cannot pass to another"),
+        "{refused}"
+    );
 }
 
 #[test]
