@@ -3,118 +3,50 @@
 //! What gives authority here (`authorization`, `dpop`, inbound `varco-*`) never reaches a service;
 //! all other metadata does.
 
-use std::collections::HashMap;
-use std::error::Error as _;
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tower::ServiceExt as _;
-use varco_runtime::{grant, secret, tls};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use varco_runtime::grant;
 
-use crate::Error;
 use crate::authorize::Permit;
 use crate::call::Call;
+use crate::encoding;
 use crate::gate::Gate;
 use crate::keys::lifecycle::Role;
 use crate::refusal::{Reason, Refusal};
-use crate::registry::descriptor::Upstream;
+use crate::upstream::cancel::Held;
+use crate::upstream::failure::Failure;
+use crate::upstream::pool::{Place, Pool};
 
-/// Channels to the services, opened when they are first needed.
-pub struct Upstreams {
-    identity: tls::Identity,
-    ca: String,
-    open: Mutex<Channels>,
-}
+pub mod outgoing;
 
-/// Channels that present one certificate.
-#[derive(Default)]
-struct Channels {
-    thumbprint: [u8; 32],
-    by_upstream: HashMap<Upstream, Channel>,
-}
-
-impl Upstreams {
-    /// Channels that present the gateway's certificate and trust the comune's CA.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be read.
-    pub fn new(identity: tls::Identity, ca: &Path) -> Result<Self, secret::Error> {
-        Ok(Self {
-            identity,
-            ca: secret::read(ca)?.to_string(),
-            open: Mutex::default(),
-        })
-    }
-
-    /// The channel to a service, with the certificate of now; calls that are open on a channel with
-    /// the one before end there.
-    ///
-    /// # Errors
-    ///
-    /// When its address or its CA cannot be used.
-    pub fn channel(&self, to: &Upstream) -> Result<Channel, tonic::transport::Error> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let thumbprint = self.identity.thumbprint();
-        if open.thumbprint != thumbprint {
-            *open = Channels {
-                thumbprint,
-                ..Channels::default()
-            };
-        }
-        if let Some(channel) = open.by_upstream.get(to) {
-            return Ok(channel.clone());
-        }
-        let channel = self.endpoint(to)?.connect_lazy();
-        open.by_upstream.insert(to.clone(), channel.clone());
-        Ok(channel)
-    }
-
-    fn endpoint(&self, to: &Upstream) -> Result<Endpoint, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(to.address.clone())?
-            .connect_timeout(Duration::from_secs(2))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .keep_alive_while_idle(true)
-            // Calls that clients cancel count here for the life of the connection: one client
-            // must not bring it down for the others (hyperium/h2#856).
-            .http2_max_local_error_reset_streams(Some(1 << 20))
-            // A caller that does not read must not fill the connection for the others.
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
-        if to.address.starts_with("http://") {
-            return Ok(endpoint);
-        }
-        let ca = if to.ca_pem.is_empty() {
-            &self.ca
-        } else {
-            &to.ca_pem
-        };
-        let pair = self.identity.pair();
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(ca))
-            .domain_name(&to.server_name)
-            .identity(Identity::from_pem(&pair.certificate, pair.key.as_str()));
-        endpoint.tls_config(tls)
-    }
-}
+use outgoing::Outgoing;
 
 /// Forwards an authorised call and gives the service's answer as it comes.
-pub async fn forward(gate: Arc<Gate>, request: Request) -> Response {
-    let call = Call::of(&request, &gate);
+pub async fn forward(gate: &Gate, request: Request) -> Response {
+    let call = Call::of(&request, gate);
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
-    match send(&gate, &call, &permit, request).await {
+    match send(gate, &call, &permit, request).await {
         Ok(response) => response,
         Err(reason) => Refusal::from(reason).into_response(),
     }
+}
+
+/// A call with all that an attempt to send it needs.
+struct Onward<'a> {
+    gate: &'a Gate,
+    call: &'a Call,
+    permit: &'a Permit,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Outgoing,
+    /// What the layers before have left: it ends when the call does.
+    extensions: http::Extensions,
 }
 
 async fn send(
@@ -123,36 +55,114 @@ async fn send(
     permit: &Permit,
     request: Request,
 ) -> Result<Response, Reason> {
-    let channel = gate.upstreams.channel(&permit.upstream).map_err(|error| {
+    let pool = gate.upstreams.pool(&permit.upstream).map_err(|error| {
         tracing::error!(%error, "upstream cannot be used");
         Reason::UpstreamUnavailable
     })?;
     let grant = grant(gate, call, permit).ok_or(Reason::UpstreamUnavailable)?;
-    let (parts, body) = request.into_parts();
-    let mut onward = http::Request::new(tonic::body::Body::new(body));
-    *onward.method_mut() = Method::POST;
-    // Made from the method that was authorised, not from what the caller wrote.
-    *onward.uri_mut() =
-        Uri::try_from(format!("/{}", call.method())).map_err(|_| Reason::MethodUnknown)?;
-    *onward.version_mut() = http::Version::HTTP_2;
-    *onward.headers_mut() = onward_headers(parts.headers, call, grant);
-    call.forward();
-    let response = channel
-        .oneshot(onward)
-        .await
-        .map_err(|error| failure(&error, call))?;
-    if !is_grpc(response.status(), response.headers()) {
-        tracing::warn!(
-            status = response.status().as_u16(),
-            "a service answered something else"
-        );
-        return Err(call.after(Reason::UpstreamUnavailable));
+    let (mut parts, body) = request.into_parts();
+    let onward = Onward {
+        gate,
+        call,
+        permit,
+        // Made from the method that was authorised, not from what the caller wrote.
+        uri: Uri::try_from(format!("/{}", call.method())).map_err(|_| Reason::MethodUnknown)?,
+        headers: onward_headers(parts.headers, call, grant),
+        body: Outgoing::new(parts.extensions.remove(), body),
+        extensions: parts.extensions,
+    };
+    for _ in 1..ATTEMPTS {
+        let sent = onward.attempt(&pool).await?;
+        match sent {
+            Attempt::Answered(response) => return Ok(response),
+            Attempt::Unprocessed => {}
+        }
     }
-    let mut response = response.map(Body::new);
-    remove(response.headers_mut(), |name| {
-        name.starts_with("varco-") || name == "content-length"
-    });
-    Ok(response)
+    match onward.attempt(&pool).await? {
+        Attempt::Answered(response) => Ok(response),
+        Attempt::Unprocessed => Err(Reason::UpstreamUnavailable),
+    }
+}
+
+/// How an attempt went.
+enum Attempt {
+    /// The service answers.
+    Answered(Response),
+    /// The service has certainly seen nothing.
+    Unprocessed,
+}
+
+impl Onward<'_> {
+    async fn attempt(&self, pool: &Pool) -> Result<Attempt, Reason> {
+        let place = pool
+            .place()
+            .await
+            .map_err(|_| Reason::UpstreamUnavailable)?;
+        // A stream of which some was taken cannot be told again.
+        let body = self.body.next().ok_or(Reason::UpstreamUnavailable)?;
+        let mut request = http::Request::post(self.uri.clone())
+            .body(body)
+            .map_err(|_| Reason::MethodUnknown)?;
+        request.headers_mut().clone_from(&self.headers);
+        let endpoint = std::sync::Arc::clone(place.endpoint());
+        self.call.forward();
+        let answer = place.send(request).map_err(|_| Reason::MethodUnknown)?;
+        match self.gate.cancels.watch(answer, self.held(place)).await {
+            Ok(response) => {
+                let answer = self.accept(response);
+                match &answer {
+                    Ok(answer) if !says_unavailable(answer.headers()) => endpoint.succeeded(),
+                    _ => endpoint.failed(),
+                }
+                answer.map(Attempt::Answered)
+            }
+            Err(failure) if failure.unprocessed => {
+                self.call.recall();
+                Ok(Attempt::Unprocessed)
+            }
+            Err(failure) => {
+                endpoint.failed();
+                Err(self.failed(&failure))
+            }
+        }
+    }
+
+    fn held(&self, place: Place) -> Held {
+        let end = self.call.deadline();
+        Held {
+            place,
+            client: self.permit.client_id,
+            others: self.extensions.clone(),
+            end: end.unwrap_or_else(Instant::now),
+        }
+    }
+
+    fn accept(&self, mut response: Response) -> Result<Response, Reason> {
+        if !is_grpc(response.status(), response.headers()) {
+            let status = response.status().as_u16();
+            tracing::warn!(status, "a service answered something else");
+            return Err(self.call.after(Reason::UpstreamUnavailable));
+        }
+        let headers = response.headers_mut();
+        remove(headers, |name| {
+            name.starts_with("varco-") || name == "content-length"
+        });
+        encoding::filter_accepted(headers);
+        Ok(response)
+    }
+
+    fn failed(&self, failure: &Failure<Body>) -> Reason {
+        let cause = varco_runtime::problem::chain(&failure.error);
+        tracing::warn!(cause, "a service did not answer");
+        self.call.after(Reason::UpstreamUnavailable)
+    }
+}
+
+/// Whether an answer without messages says that the service is unavailable.
+fn says_unavailable(headers: &HeaderMap) -> bool {
+    headers
+        .get("grpc-status")
+        .is_some_and(|status| status == "14")
 }
 
 /// Whether a response is one of gRPC: anything else comes from a proxy or a wrong address.
@@ -161,26 +171,6 @@ fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
         .get("content-type")
         .and_then(|value| value.to_str().ok());
     status == StatusCode::OK && kind.is_some_and(|kind| kind.starts_with("application/grpc"))
-}
-
-/// Only a connection that was never made proves that nothing was processed.
-fn failure(error: &tonic::transport::Error, call: &Call) -> Reason {
-    tracing::warn!(
-        cause = varco_runtime::problem::chain(error),
-        "a service did not answer"
-    );
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if inner.is::<tonic::ConnectError>() {
-            call.recall();
-            return Reason::UpstreamUnavailable;
-        }
-        if inner.is::<tonic::TimeoutExpired>() {
-            return Reason::UpstreamSlow;
-        }
-        cause = inner.source();
-    }
-    call.after(Reason::UpstreamUnavailable)
 }
 
 fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
@@ -219,10 +209,10 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
                 | "host"
                 | "grpc-timeout"
                 | "baggage"
-                | "grpc-accept-encoding"
                 | "content-length"
         ) || name.starts_with("varco-")
     });
+    encoding::filter_accepted(&mut headers);
     headers.insert("varco-grant", grant);
     if let Ok(trace) = HeaderValue::try_from(call.trace().header()) {
         headers.insert("traceparent", trace);
@@ -250,18 +240,6 @@ pub fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
     }
 }
 
-const CONNECTION_WINDOW: u32 = 64 << 20;
+/// How often a call is sent at most, as long as the service has certainly seen nothing of it.
+const ATTEMPTS: usize = 3;
 const GRACE: Duration = Duration::from_millis(200);
-const STREAM_WINDOW: u32 = 256 << 10;
-
-impl std::fmt::Debug for Upstreams {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Upstreams")
-    }
-}
-
-impl From<tonic::transport::Error> for Error {
-    fn from(error: tonic::transport::Error) -> Self {
-        Self::Upstream(error)
-    }
-}

@@ -8,13 +8,14 @@ use varco_runtime::pki::Ca;
 use varco_runtime::tasks::Tasks;
 
 use crate::audit::committer::Register;
-use crate::forward::Upstreams;
 use crate::keys::keeper::Keeper;
 use crate::limit::Limiter;
 use crate::proof::replays::Replays;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
 use crate::token::spender::Spender;
+use crate::upstream::Upstreams;
+use crate::upstream::cancel::Cancels;
 use crate::voucher::Vouchers;
 
 /// The shared parts of one gateway.
@@ -36,8 +37,10 @@ pub struct Gate {
     pub address: String,
     /// The comune's own authority, where this gateway issues certificates.
     pub authority: Option<Ca>,
-    /// Channels to the services.
-    pub upstreams: Upstreams,
+    /// Ways to the services.
+    pub upstreams: Arc<Upstreams>,
+    /// How calls are given up.
+    pub cancels: Arc<Cancels>,
     /// Rates, open calls and quotas.
     pub limiter: Arc<Limiter>,
     /// Bytes of answers held at once.

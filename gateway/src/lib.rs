@@ -26,6 +26,7 @@ pub mod authorize;
 pub mod call;
 pub mod control;
 pub mod deadline;
+pub mod encoding;
 pub mod forward;
 pub mod gate;
 pub mod intent;
@@ -40,6 +41,7 @@ pub mod record;
 pub mod refusal;
 pub mod registry;
 pub mod token;
+pub mod upstream;
 pub mod voucher;
 
 use audit::committer::{self, Register, Run};
@@ -57,6 +59,8 @@ use minimise::minimise;
 use record::record;
 use registry::Registry;
 use registry::snapshot::LiveKey;
+use upstream::Upstreams;
+use upstream::cancel::Cancels;
 use voucher::Vouchers;
 
 /// The schema of the registry.
@@ -134,9 +138,6 @@ pub enum Error {
     /// The gateway's certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
-    /// An upstream cannot be used.
-    #[error("upstream cannot be used")]
-    Upstream(#[source] tonic::transport::Error),
 }
 
 impl Gateway {
@@ -165,11 +166,15 @@ impl Gateway {
             limits.streams_per_client,
         ));
         let identity = Identity::load(&path(&gateway.certificate), &path(&gateway.key))?;
-        let upstreams = forward::Upstreams::new(identity.clone(), &path(&config.comune.ca))?;
+        let ca = path(&config.comune.ca);
+        let upstreams = Upstreams::new(identity.clone(), &ca, clock.clone(), writer.clone())?;
+        let upstreams = Arc::new(upstreams);
+        let cancels = Cancels::new(writer.clone());
         let authority = authority(config, &vault)?;
         writer.spawn_until_stop(identity.clone().watch());
         writer.spawn_until_stop(registry.clone().follow());
         writer.spawn_until_stop(limit::keep_small(Arc::clone(&limiter)));
+        writer.spawn_until_stop(Arc::clone(&upstreams).keep_small());
         committer::close_dangling(&register).await?;
         let epoch = registry.snapshot().epoch;
         register
@@ -197,6 +202,7 @@ impl Gateway {
             registry,
             register,
             upstreams,
+            cancels,
             limiter,
             limits,
             clock,
@@ -236,7 +242,7 @@ impl Gateway {
             .layer(from_fn_with_state(Arc::clone(gate), minimise)) // only what the purpose allows
             .service(service_fn(move |request: Request| {
                 let gate = Arc::clone(&onward);
-                async move { Ok::<_, std::convert::Infallible>(forward(gate, request).await) }
+                async move { Ok::<_, std::convert::Infallible>(forward(&gate, request).await) }
             })); // bytes to the office
         let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
         Routers {

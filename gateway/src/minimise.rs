@@ -15,6 +15,8 @@ use http_body_util::BodyExt as _;
 
 use crate::authorize::Permit;
 use crate::call::Call;
+use crate::encoding::Encoding;
+use crate::forward::outgoing::Whole;
 use crate::gate::Gate;
 use crate::record::budget::Share;
 use crate::record::keeping::Keeping;
@@ -24,7 +26,7 @@ pub mod frames;
 pub mod walk;
 pub mod walked;
 
-use walked::{Direction, Walked};
+use walked::{Direction, Messages, Walked};
 
 /// Checks the request's messages and reduces those of the answer.
 pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
@@ -32,10 +34,10 @@ pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Nex
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
-    if is_compressed(request.headers()) {
+    let Ok(encoding) = Encoding::of(request.headers()) else {
         return Refusal::from(Reason::EncodingUnsupported).into_response();
-    }
-    let request = match check_request(&gate, &call, &permit, request).await {
+    };
+    let request = match check_request(&gate, &call, (&permit, encoding), request).await {
         Ok(request) => request,
         Err(refusal) => return refusal.into_response(),
     };
@@ -47,28 +49,32 @@ pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Nex
     if response.extensions().get::<Refusal>().is_some() {
         return response;
     }
-    if is_compressed(response.headers()) {
+    let Ok(encoding) = Encoding::of(response.headers()) else {
         return Refusal::from(call.after(Reason::AnswerInvalid)).into_response();
-    }
-    response.map(|body| walk_body(&gate, &call, &permit, body, Direction::Answer))
+    };
+    let messages = messages(&gate, Direction::Answer, encoding);
+    response.map(|body| Body::new(Walked::new(body, call, permit, messages)))
 }
 
 /// A single message is read and checked before anything is forwarded; a stream as it passes.
 async fn check_request(
     gate: &Gate,
     call: &Call,
-    permit: &Arc<Permit>,
+    (permit, encoding): (&Arc<Permit>, Encoding),
     request: Request,
 ) -> Result<Request, Refusal> {
-    let (parts, body) = request.into_parts();
-    let walked = walk_body(gate, call, permit, body, Direction::Request);
+    let (mut parts, body) = request.into_parts();
+    let messages = messages(gate, Direction::Request, encoding);
+    let walked = Walked::new(body, call.clone(), Arc::clone(permit), messages);
+    let walked = Body::new(walked);
     if permit.method.client_streaming {
         return Ok(Request::from_parts(parts, walked));
     }
     let mut share = gate.budget.share();
     let message = read(walked, call, &mut share).await?;
-    let body = Keeping::until_the_end(Body::from(message), share, http::Extensions::new());
-    Ok(Request::from_parts(parts, body))
+    parts.extensions.insert(Whole(message));
+    let held = Keeping::until_the_end(Body::empty(), share, http::Extensions::new());
+    Ok(Request::from_parts(parts, held))
 }
 
 /// Reads a whole request within the budget; its one message has been walked already.
@@ -89,19 +95,11 @@ async fn read(mut body: Body, call: &Call, share: &mut Share) -> Result<Bytes, R
     Ok(held.freeze())
 }
 
-fn walk_body(gate: &Gate, call: &Call, permit: &Arc<Permit>, body: Body, way: Direction) -> Body {
-    let largest = gate.limits.message_bytes;
-    Body::new(Walked::new(
-        body,
-        call.clone(),
-        Arc::clone(permit),
+fn messages(gate: &Gate, way: Direction, encoding: Encoding) -> Messages {
+    Messages {
         way,
-        largest,
-    ))
-}
-
-fn is_compressed(headers: &http::HeaderMap) -> bool {
-    headers
-        .get("grpc-encoding")
-        .is_some_and(|encoding| encoding != "identity")
+        encoding,
+        largest: gate.limits.message_bytes,
+        share: gate.budget.share(),
+    }
 }

@@ -15,6 +15,7 @@ use varco_runtime::telemetry;
 
 use crate::audit::committer::Receipt;
 use crate::call::Call;
+use crate::encoding::ACCEPTED;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 
@@ -56,8 +57,12 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     let _ = call.settle();
     match gate.register.commit(record).await {
         Ok(receipt) => {
-            let mut response = refusal.into_status(call.audit_id()).into_http();
+            let mut response = refusal.clone().into_status(call.audit_id()).into_http();
             stamp(response.headers_mut(), call, Some(&receipt));
+            if refusal.reason == Reason::EncodingUnsupported {
+                let headers = response.headers_mut();
+                headers.insert("grpc-accept-encoding", ACCEPTED);
+            }
             response
         }
         Err(_) => unrecorded(call),

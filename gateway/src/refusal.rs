@@ -60,8 +60,8 @@ reasons! {
     Draining "DRAINING" Unavailable
         "the gateway is stopping" "il varco si sta fermando"
     EncodingUnsupported "ENCODING_UNSUPPORTED" Unimplemented
-        "compressed messages are not accepted: send them as they are"
-        "i messaggi compressi non sono accettati"
+        "messages are accepted uncompressed or as gzip only"
+        "i messaggi sono accettati non compressi, o compressi con gzip"
     EserviceSuspended "ESERVICE_SUSPENDED" PermissionDenied
         "the e-service is not active" "l'e-service non è attivo"
     FieldNotInPurpose "FIELD_NOT_IN_PURPOSE" PermissionDenied

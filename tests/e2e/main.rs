@@ -32,6 +32,7 @@ mod startup;
 mod streams;
 mod telemetry;
 mod tenants;
+mod upstreams;
 mod vouchers;
 mod workspace;
 

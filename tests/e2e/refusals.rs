@@ -217,7 +217,7 @@ async fn outside_the_protocol(comune: &Comune) {
         (
             "ENCODING_UNSUPPORTED",
             Code::Unimplemented,
-            Some(("grpc-encoding", "gzip")),
+            Some(("grpc-encoding", "deflate")),
             &good,
         ),
         ("ENCODING_UNSUPPORTED", Code::Unimplemented, None, &flagged),

@@ -86,6 +86,20 @@ impl Eco {
             .expect("a count");
     }
 
+    /// Waits until at least so many calls of Wait and Follow are open.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so within five seconds.
+    pub async fn reached(&self, calls: usize) {
+        let mut open = self.service.open.subscribe();
+        let reached = open.wait_for(|open| *open >= calls);
+        tokio::time::timeout(crate::PATIENCE, reached)
+            .await
+            .expect("open calls")
+            .expect("a count");
+    }
+
     /// What registers it: its e-service, and a purpose of the tax office for all of its methods.
     #[must_use]
     pub fn document(&self, effect: &str) -> registry::Document {

@@ -1,5 +1,6 @@
 //! A body whose messages are walked as they pass.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,11 +11,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 
-use super::frames::{BadFrame, Frames, frame};
+use super::frames::{BadFrame, Framed, Frames, frame, frame_compressed};
 use super::walk::{Obstacle, Outside, walk};
 use crate::authorize::Permit;
 use crate::call::Call;
+use crate::encoding::{Bad, Encoding, deflate, inflate};
 use crate::forward::remove;
+use crate::record::budget::Share;
 use crate::refusal::{Reason, Refusal};
 
 /// Which way messages go.
@@ -26,6 +29,19 @@ pub enum Direction {
     Request,
 }
 
+/// What the messages of a body are, and how much of them may be held.
+#[derive(Debug)]
+pub struct Messages {
+    /// Which way they go.
+    pub way: Direction,
+    /// How those of them are compressed that are.
+    pub encoding: Encoding,
+    /// The largest, decompressed, in bytes.
+    pub largest: usize,
+    /// A share of the budget, for a message whose end has not arrived.
+    pub share: Share,
+}
+
 /// A body whose messages are walked.
 #[derive(Debug)]
 pub struct Walked {
@@ -33,7 +49,7 @@ pub struct Walked {
     frames: Frames,
     call: Call,
     permit: Arc<Permit>,
-    way: Direction,
+    messages: Messages,
     ended: bool,
 }
 
@@ -43,66 +59,98 @@ pub struct Walked {
 pub struct Stopped;
 
 impl Walked {
-    /// Walks the messages of a body, each at most `largest` bytes.
+    /// Walks the messages of a body.
     #[must_use]
-    pub fn new(
-        inner: Body,
-        call: Call,
-        permit: Arc<Permit>,
-        way: Direction,
-        largest: usize,
-    ) -> Self {
+    pub fn new(inner: Body, call: Call, permit: Arc<Permit>, messages: Messages) -> Self {
         Self {
             inner,
-            frames: Frames::new(largest),
+            frames: Frames::new(messages.largest),
             call,
             permit,
-            way,
+            messages,
             ended: false,
         }
     }
 
     fn next(&mut self) -> Result<Option<Bytes>, Stopped> {
-        let message = self.frames.take().map_err(|bad| {
-            self.stop(match (self.way, bad) {
-                (Direction::Answer, BadFrame::Compressed) => Reason::AnswerInvalid,
-                (Direction::Request, BadFrame::Compressed) => Reason::EncodingUnsupported,
-                (_, BadFrame::TooLarge) => Reason::MessageTooLarge,
+        let framed = self.frames.take().map_err(|bad| {
+            self.stop(match bad {
+                BadFrame::Malformed => self.malformed(),
+                BadFrame::TooLarge => Reason::MessageTooLarge,
             })
         })?;
-        message.map(|message| self.walk(&message)).transpose()
+        framed.map(|framed| self.pass(framed)).transpose()
     }
 
-    fn walk(&self, message: &[u8]) -> Result<Bytes, Stopped> {
-        let (place, outside) = match self.way {
+    /// Walks a message; what passes whole goes on as it came.
+    fn pass(&self, framed: Framed) -> Result<Bytes, Stopped> {
+        let message = self.opened(&framed)?;
+        let Some(reduced) = self.walk(&message)? else {
+            return Ok(framed.into_whole());
+        };
+        if !framed.compressed {
+            return Ok(frame(&reduced));
+        }
+        let reduced = deflate(&reduced).map_err(|_| self.stop(self.malformed()))?;
+        Ok(frame_compressed(&reduced))
+    }
+
+    /// The message as the contract describes it.
+    fn opened<'m>(&self, framed: &'m Framed) -> Result<Cow<'m, [u8]>, Stopped> {
+        if !framed.compressed {
+            return Ok(Cow::Borrowed(framed.message()));
+        }
+        if self.messages.encoding == Encoding::Identity {
+            return Err(self.stop(match self.messages.way {
+                Direction::Answer => Reason::AnswerInvalid,
+                Direction::Request => Reason::EncodingUnsupported,
+            }));
+        }
+        let inflated = inflate(framed.message(), self.messages.largest);
+        inflated.map(Cow::Owned).map_err(|bad| {
+            self.stop(match bad {
+                Bad::Malformed => self.malformed(),
+                Bad::TooLarge => Reason::MessageTooLarge,
+            })
+        })
+    }
+
+    /// The message reduced, where it does not pass whole.
+    fn walk(&self, message: &[u8]) -> Result<Option<Vec<u8>>, Stopped> {
+        let (place, outside) = match self.messages.way {
             Direction::Request => (self.permit.method.input, Outside::Refuse),
             Direction::Answer => (self.permit.method.output, Outside::Drop),
         };
-        let passed = walk(
-            &self.permit.contract,
-            place,
-            self.permit.allowed,
-            outside,
-            message,
-        )
-        .map_err(|obstacle| match obstacle {
+        let contract = &self.permit.contract;
+        let passed = walk(contract, place, self.permit.allowed, outside, message);
+        let passed = passed.map_err(|obstacle| match obstacle {
             Obstacle::Field(name) => {
                 self.refuse(Refusal::from(Reason::FieldNotInPurpose).with("field", name))
             }
             Obstacle::Malformed => self.stop(self.malformed()),
         })?;
-        if self.way == Direction::Answer {
+        if self.messages.way == Direction::Answer {
             let tally = self.call.tally();
             tally
                 .delivered
                 .fetch_or(passed.delivered, Ordering::Relaxed);
             tally.withheld.fetch_or(passed.withheld, Ordering::Relaxed);
         }
-        Ok(frame(&passed.bytes))
+        Ok((passed.bytes != message).then_some(passed.bytes))
+    }
+
+    /// Takes a piece in, as far as the budget has room for what must wait.
+    fn take_in(&mut self, piece: Bytes) -> Result<(), Stopped> {
+        let waiting = self.frames.waiting();
+        if waiting > 0 && !self.messages.share.resize(waiting + piece.len()) {
+            return Err(self.stop(Reason::Overloaded));
+        }
+        self.frames.push(piece);
+        Ok(())
     }
 
     fn malformed(&self) -> Reason {
-        match self.way {
+        match self.messages.way {
             Direction::Answer => Reason::AnswerInvalid,
             Direction::Request => Reason::MessageMalformed,
         }
@@ -110,7 +158,7 @@ impl Walked {
 
     /// Notes why the body stops; of an answer to a write the caller learns only that it stopped.
     fn stop(&self, reason: Reason) -> Stopped {
-        let reason = match self.way {
+        let reason = match self.messages.way {
             Direction::Answer => self.call.after(reason),
             Direction::Request => reason,
         };
@@ -130,6 +178,14 @@ impl Walked {
         remove(&mut trailers, |name| name.starts_with("varco-"));
         Ok(Frame::trailers(trailers))
     }
+
+    /// The end of the body, which must not come within a message.
+    fn end(&mut self) -> Result<(), Stopped> {
+        if self.frames.is_open() {
+            return Err(self.stop(self.malformed()));
+        }
+        Ok(())
+    }
 }
 
 impl HttpBody for Walked {
@@ -140,6 +196,10 @@ impl HttpBody for Walked {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let stopped = |this: &mut Self, error: axum::BoxError| {
+            this.ended = true;
+            Poll::Ready(Some(Err(error)))
+        };
         loop {
             if self.ended {
                 return Poll::Ready(None);
@@ -147,14 +207,11 @@ impl HttpBody for Walked {
             match self.next() {
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(Frame::data(message)))),
                 Ok(None) => {}
-                Err(stopped) => {
-                    self.ended = true;
-                    return Poll::Ready(Some(Err(stopped.into())));
-                }
+                Err(error) => return stopped(&mut self, error.into()),
             }
-            match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+            let taken = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(piece)) => match piece.into_data() {
-                    Ok(data) => self.frames.push(&data),
+                    Ok(data) => self.take_in(data),
                     Err(frame) => {
                         let trailers = frame.into_trailers().unwrap_or_default();
                         let passed = self.trailers(trailers);
@@ -162,17 +219,15 @@ impl HttpBody for Walked {
                         return Poll::Ready(Some(passed.map_err(Into::into)));
                     }
                 },
-                Some(Err(error)) => {
-                    self.ended = true;
-                    return Poll::Ready(Some(Err(error.into())));
-                }
+                Some(Err(error)) => return stopped(&mut self, error.into()),
                 None => {
+                    let end = self.end();
                     self.ended = true;
-                    if self.frames.is_open() {
-                        let stopped = self.stop(self.malformed());
-                        return Poll::Ready(Some(Err(stopped.into())));
-                    }
+                    end
                 }
+            };
+            if let Err(error) = taken {
+                return stopped(&mut self, error.into());
             }
         }
     }

@@ -49,6 +49,19 @@ impl Share {
     }
 }
 
+impl Share {
+    /// Makes it so many bytes, more or less than before; false when the budget does not have them.
+    pub fn resize(&mut self, bytes: usize) -> bool {
+        if bytes > self.bytes {
+            return self.take(bytes - self.bytes);
+        }
+        let back = self.bytes - bytes;
+        self.budget.left.fetch_add(back, Ordering::Relaxed);
+        self.bytes = bytes;
+        true
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.left.fetch_add(self.bytes, Ordering::Relaxed);
@@ -66,6 +79,10 @@ mod tests {
 
         assert!(one.take(8));
         assert!(!budget.share().take(3));
+        assert!(one.resize(9));
+        assert!(!one.resize(11));
+        assert!(one.resize(2));
+        assert!(budget.share().take(8));
         drop(one);
         assert!(budget.share().take(10));
     }

@@ -24,6 +24,7 @@ use super::{grpc_status, stamp, status_number};
 use crate::authorize::still_permitted;
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::minimise::frames;
 use crate::refusal::{Reason, Refusal};
 
 /// Releases a streamed answer piece by piece, each behind its record.
@@ -173,7 +174,9 @@ impl Relay {
             return Err(End::Gone);
         };
         let tally = self.call.tally();
-        tally.messages.fetch_add(messages(&data), Ordering::Relaxed);
+        tally
+            .messages
+            .fetch_add(frames::count(&data), Ordering::Relaxed);
         let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
         tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         let progress = Record {
@@ -248,18 +251,6 @@ fn gather(first: Frame<Bytes>, body: &mut Body) -> (Bytes, Option<HeaderMap>) {
         };
     }
     (data.freeze(), None)
-}
-
-/// How many length-prefixed messages a piece holds; pieces are whole messages.
-fn messages(mut data: &[u8]) -> u64 {
-    let mut count = 0;
-    while let Some((header, rest)) = data.split_first_chunk::<5>() {
-        let [_, a, b, c, d] = *header;
-        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        count += 1;
-        data = rest.get(length..).unwrap_or_default();
-    }
-    count
 }
 
 fn status_trailers(refusal: Refusal, call: &Call) -> HeaderMap {

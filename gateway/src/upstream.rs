@@ -1,0 +1,136 @@
+//! The ways to the services: several connections each, balanced, left alone when they fail.
+//!
+//! A service has one or more replicas, each with a few connections that are opened again after a
+//! jittered rest when they end. The next call takes the least busy one among the replicas that
+//! answer. What a failed call proves of its fate is said in [`failure`]; how calls that clients
+//! give up are cancelled, in [`cancel`].
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use tokio::sync::watch;
+use varco_runtime::clock::Clock;
+use varco_runtime::tasks::Tasks;
+use varco_runtime::tls::{self, Identity};
+
+use crate::registry::descriptor::Upstream;
+
+pub mod backoff;
+pub mod cancel;
+pub mod connection;
+pub mod endpoint;
+pub mod failure;
+pub mod fitness;
+pub mod health;
+pub mod pool;
+pub mod target;
+
+use pool::Pool;
+use target::Target;
+
+/// The ways to all services, made when they are first needed.
+#[derive(Debug)]
+pub struct Upstreams {
+    authorities: Authorities,
+    pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
+    ways: Ways,
+}
+
+/// What the gateway shows services, and whom it trusts when they declare no authority of their own.
+#[derive(Clone, Debug)]
+pub struct Authorities {
+    /// The gateway's certificate.
+    pub identity: Identity,
+    /// The comune's own authority.
+    pub roots: Arc<RootCertStore>,
+}
+
+/// What every way needs.
+#[derive(Clone, Debug)]
+pub struct Ways {
+    /// The gateway's certificate: ways that present another are not used for new calls.
+    pub identity: Identity,
+    /// Where connections are driven.
+    pub tasks: Tasks,
+    /// Counts connections that ended.
+    pub ended: watch::Sender<u64>,
+    /// Counts attempts to connect that came to an end.
+    pub changed: watch::Sender<u64>,
+    clock: Clock,
+}
+
+impl Upstreams {
+    /// Ways that present the gateway's certificate and trust the comune's authority.
+    ///
+    /// # Errors
+    ///
+    /// When the authority cannot be read.
+    pub fn new(
+        identity: Identity,
+        ca: &Path,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> Result<Self, tls::Error> {
+        let ways = Ways {
+            identity: identity.clone(),
+            tasks,
+            ended: watch::Sender::default(),
+            changed: watch::Sender::default(),
+            clock,
+        };
+        let roots = tls::roots(ca)?;
+        Ok(Self {
+            authorities: Authorities { identity, roots },
+            pools: Mutex::default(),
+            ways,
+        })
+    }
+
+    /// The ways to a service.
+    ///
+    /// # Errors
+    ///
+    /// When its address or its authority cannot be used.
+    pub fn pool(&self, to: &Upstream) -> Result<Arc<Pool>, target::Error> {
+        if let Some(pool) = self.pools().get(to) {
+            return Ok(Arc::clone(pool));
+        }
+        let target = Target::new(&to.address, to, &self.authorities)?;
+        let mut pools = self.pools();
+        let pool = pools
+            .entry(to.clone())
+            .or_insert_with(|| Pool::start(vec![target], &self.ways));
+        Ok(Arc::clone(pool))
+    }
+
+    /// Forgets, once a minute, ways that no call has taken for ten.
+    pub async fn keep_small(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            self.pools().retain(|_, pool| pool.idle() < FORGOTTEN);
+        }
+    }
+
+    fn pools(&self) -> MutexGuard<'_, HashMap<Upstream, Arc<Pool>>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ways {
+    /// Tells those who wait that something has changed.
+    pub fn changed(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// A number that other gateways do not draw at the same moment.
+    #[must_use]
+    pub fn chance(&self) -> u8 {
+        let [.., last] = self.clock.uuid().into_bytes();
+        last
+    }
+}
+
+const FORGOTTEN: Duration = Duration::from_mins(10);

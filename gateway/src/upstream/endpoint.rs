@@ -1,0 +1,209 @@
+//! One replica of a service: a few connections to one address, kept open by a task of its own.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::Ways;
+use super::backoff::Backoff;
+use super::connection::Connection;
+use super::fitness::Fitness;
+use super::target::Target;
+
+/// A replica.
+#[derive(Debug)]
+pub struct Endpoint {
+    at: SocketAddr,
+    target: Arc<Target>,
+    connections: ArcSwap<Vec<Arc<Connection>>>,
+    fitness: Mutex<Fitness>,
+    serves: AtomicBool,
+    /// When the last attempt to connect failed, while none is on its way.
+    failed: Mutex<Option<Instant>>,
+    asked: Notify,
+    ways: Ways,
+}
+
+impl Endpoint {
+    /// A replica that begins to connect.
+    pub fn start(at: SocketAddr, target: Arc<Target>, ways: &Ways) -> Arc<Self> {
+        let endpoint = Arc::new(Self {
+            at,
+            target,
+            connections: ArcSwap::default(),
+            fitness: Mutex::default(),
+            serves: AtomicBool::new(true),
+            failed: Mutex::default(),
+            asked: Notify::new(),
+            ways: ways.clone(),
+        });
+        let keeper = keep(Arc::downgrade(&endpoint), ways.clone());
+        ways.tasks.spawn_until_stop(keeper);
+        endpoint
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn at(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// The target that it is a replica of.
+    #[must_use]
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// The connection with the fewest open calls.
+    #[must_use]
+    pub fn least_busy(&self) -> Option<Arc<Connection>> {
+        let thumbprint = self.ways.identity.thumbprint();
+        let connections = self.connections.load();
+        let usable = connections.iter().filter(|it| it.is_usable(&thumbprint));
+        usable.min_by_key(|it| it.open_calls()).cloned()
+    }
+
+    /// Whether its calls and its own word give no reason to leave it alone.
+    #[must_use]
+    pub fn is_fit(&self, now: Instant) -> bool {
+        self.serves.load(Ordering::Relaxed) && !self.fitness().is_out(now)
+    }
+
+    /// Notes whether it says that it serves.
+    pub fn says(&self, serves: bool) {
+        if self.serves.swap(serves, Ordering::Relaxed) != serves {
+            tracing::info!(address = %self.at, serves, "a service changed its health");
+        }
+    }
+
+    /// Notes a call that it answered.
+    pub fn succeeded(&self) {
+        self.fitness().succeeded();
+    }
+
+    /// Notes a call that it did not carry out.
+    pub fn failed(&self) {
+        if self.fitness().failed(Instant::now()) {
+            tracing::warn!(address = %self.at, "a service is left alone for a while: its calls fail");
+        }
+    }
+
+    /// Whether no attempt is on its way and the last one, begun after `since` or a moment before,
+    /// has failed.
+    #[must_use]
+    pub fn is_down(&self, since: Instant) -> bool {
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|failed| failed + SOONEST >= since)
+    }
+
+    /// Brings the next attempt to connect forward, to ten in a second at most.
+    pub fn ask(&self) {
+        self.asked.notify_one();
+    }
+
+    fn fitness(&self) -> MutexGuard<'_, Fitness> {
+        self.fitness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, at: Option<Instant>) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = at;
+        if at.is_some() {
+            self.ways.changed();
+        }
+    }
+
+    /// Drops what is closed or presents an old certificate, and says whether another is wanted.
+    fn tidy(&self) -> bool {
+        let thumbprint = self.ways.identity.thumbprint();
+        let held = self.connections.load_full();
+        let usable: Vec<_> = held
+            .iter()
+            .filter(|it| it.is_usable(&thumbprint))
+            .cloned()
+            .collect();
+        let open: usize = usable.iter().map(|it| it.open_calls()).sum();
+        let count = usable.len();
+        if count != held.len() {
+            self.connections.store(Arc::new(usable));
+        }
+        count < wanted(open)
+    }
+
+    fn add(&self, connection: Connection) {
+        let mut connections = Vec::clone(&self.connections.load());
+        connections.push(Arc::new(connection));
+        self.connections.store(Arc::new(connections));
+        self.fail(None);
+        self.ways.changed();
+    }
+}
+
+/// Keeps the connections of a replica open for as long as somebody holds the replica.
+async fn keep(endpoint: Weak<Endpoint>, ways: Ways) {
+    let mut backoff = Backoff::default();
+    let mut ended = ways.ended.subscribe();
+    loop {
+        ended.mark_unchanged();
+        let Some(held) = endpoint.upgrade() else {
+            return;
+        };
+        if !held.tidy() {
+            drop(held);
+            let _ = tokio::time::timeout(LOOK, ended.changed()).await;
+            continue;
+        }
+        match held.target.open(held.at, &ways).await {
+            Ok(connection) => {
+                backoff.reset();
+                held.add(connection);
+            }
+            Err(error) => {
+                let cause = varco_runtime::problem::chain(&error);
+                tracing::warn!(address = %held.at, cause, "a service cannot be reached");
+                let rest = backoff.after_failure(ways.chance());
+                held.fail(Some(Instant::now()));
+                rest_for(rest, held).await;
+            }
+        }
+    }
+}
+
+/// Rests after a failure, less where a call asks; a replica that nobody holds any more rests no
+/// longer than its backoff.
+async fn rest_for(rest: Duration, endpoint: Arc<Endpoint>) {
+    let asked = async {
+        tokio::time::sleep(SOONEST.min(rest)).await;
+        endpoint.asked.notified().await;
+    };
+    let _ = tokio::time::timeout(rest, asked).await;
+    // An attempt begins: whoever asks now waits for it.
+    endpoint.fail(None);
+}
+
+/// Connections that a replica should have while so many calls are open on it.
+fn wanted(open: usize) -> usize {
+    (open / CALLS_EACH + 1).clamp(LEAST_CONNECTIONS, MOST_CONNECTIONS)
+}
+
+const CALLS_EACH: usize = 50;
+const LEAST_CONNECTIONS: usize = 2;
+const LOOK: Duration = Duration::from_millis(500);
+const MOST_CONNECTIONS: usize = 8;
+/// The least time between two attempts to connect.
+const SOONEST: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_replica_has_more_connections_up_to_eight() {
+        let counts: Vec<usize> = [0, 99, 100, 349, 10_000].map(wanted).to_vec();
+
+        assert_eq!(counts, [2, 2, 3, 7, 8]);
+    }
+}

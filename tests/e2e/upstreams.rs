@@ -1,0 +1,70 @@
+//! The ways to the services: what one client or one replica does to them harms nobody else.
+
+use futures_util::future::join_all;
+use tonic::Code;
+use varco_proto::registry::v1::{Agreement, Document, Kind, Purpose};
+use varco_tests::comune::Comune;
+use varco_tests::eco::v1::eco_service_client::EcoServiceClient;
+use varco_tests::eco::v1::{EchoRequest, WaitRequest};
+use varco_tests::eco::{self, Eco};
+
+/// An e-service of the test, which the desk uses beside the tax office.
+fn shared(eco: &Eco) -> Document {
+    let mut document = eco.document("read");
+    document.agreements.push(Agreement {
+        consumer: "sportello".to_owned(),
+        eservice: eco::NAME.to_owned(),
+        ..Default::default()
+    });
+    let purposes = document
+        .purposes
+        .clone()
+        .into_iter()
+        .map(|purpose| Purpose {
+            consumer: "sportello".to_owned(),
+            clients: vec!["sportello".to_owned()],
+            ..purpose
+        });
+    document.purposes.extend(purposes.collect::<Vec<_>>());
+    document
+}
+
+/// A service gives a whole connection up when too many calls on it are cancelled before it has
+/// taken them (hyper's default is 20), so that one client could end the calls of all.
+#[tokio::test(flavor = "multi_thread")]
+async fn client_that_aborts_its_calls_ends_nobody_elses() {
+    let comune = Comune::start().await;
+    let eco = Eco::start();
+    comune.apply(shared(&eco)).await;
+    let purpose = comune.id(Kind::Purpose, "tributi/prova").await;
+    let voucher = comune.voucher("tributi", &purpose).await;
+    let bearer = format!("Bearer {voucher}");
+    let purpose = comune.id(Kind::Purpose, "sportello/prova").await;
+    let other = comune.voucher("sportello", &purpose).await;
+    let mut desk = comune.wire("sportello").await;
+    let question = EchoRequest {
+        text: "eco".to_owned(),
+    };
+
+    for _ in 0..40 {
+        let client = EcoServiceClient::new(comune.client("tributi").bare());
+        let waiting = (0..60).map(|_| {
+            let mut request = tonic::Request::new(WaitRequest {});
+            request
+                .metadata_mut()
+                .insert("authorization", bearer.parse().unwrap());
+            let mut client = client.clone();
+            async move { client.wait(request).await }
+        });
+        tokio::select! {
+            answers = join_all(waiting) => assert!(answers.iter().all(Result::is_err), "{answers:?}"),
+            () = eco.reached(1) => {}
+        }
+        for _ in 0..3 {
+            let answer = desk.call("eco.v1.EcoService/Echo", &other, &question).await;
+            assert_eq!(answer.code(), Code::Ok, "{answer:?}");
+        }
+    }
+
+    comune.stop().await;
+}
