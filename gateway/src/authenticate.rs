@@ -9,7 +9,7 @@ use http::HeaderMap;
 use uuid::Uuid;
 use varco_runtime::tls::Peer;
 
-use crate::call::Call;
+use crate::call::{Call, Voucher};
 use crate::gate::Gate;
 use crate::proof::{self, Proof, Target, replays};
 use crate::refusal::{Reason, Refusal};
@@ -26,8 +26,8 @@ pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next:
         return Refusal::from(reason).into_response();
     }
     match check(&gate, &call, &request) {
-        Ok(claims) => {
-            call.vouch(claims);
+        Ok(voucher) => {
+            call.vouch(voucher);
             next.run(request).await
         }
         Err(reason) => Refusal::from(reason).into_response(),
@@ -96,7 +96,7 @@ pub enum Scheme {
     Dpop,
 }
 
-fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Arc<Claims>, Reason> {
+fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Voucher, Reason> {
     let headers = request.headers();
     if metadata_size(headers) > MAX_METADATA {
         return Err(Reason::MetadataTooLarge);
@@ -107,7 +107,6 @@ fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Arc<Claims>, Rea
     call.identify(client);
     let (scheme, token) = voucher(headers)?;
     let verdict = gate.vouchers.verdict(token, now)?;
-    call.signed_by(verdict.kid);
     let claims = verdict.claims;
     if claims.client_id != client {
         return Err(Reason::VoucherClient);
@@ -118,7 +117,10 @@ fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Arc<Claims>, Rea
     if scheme == Scheme::Dpop || claims.jkt().is_some() {
         prove(gate, request, &claims, (scheme, token))?;
     }
-    Ok(claims)
+    Ok(Voucher {
+        claims,
+        kid: verdict.kid,
+    })
 }
 
 /// Whether the caller proves that it holds the key of its voucher, for this call and only once.

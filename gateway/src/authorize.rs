@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::call::Call;
+use crate::call::{Call, Deadline, Voucher};
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::agreement::Agreement;
@@ -337,14 +337,21 @@ pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Ne
     let snapshot = gate.registry.snapshot();
     let decided = check_age(&gate, &snapshot).and_then(|()| {
         let claims = call.claims().ok_or(Reason::VoucherMissing)?;
-        decide(claims, call.method(), &snapshot, gate.clock.unix())
+        decide(&claims, call.method(), &snapshot, gate.clock.unix())
     });
     match decided {
         Ok(permit) => {
-            if !permit.method.server_streaming && !permit.method.client_streaming {
-                call.end_by(Instant::now() + Duration::from_secs(gate.limits.unary_seconds));
-            }
+            let streams = permit.method.server_streaming || permit.method.client_streaming;
             call.permit(Arc::new(permit));
+            if streams {
+                gate.streams.register(&call);
+            } else {
+                let limit = Duration::from_secs(gate.limits.unary_seconds);
+                call.end_by(Deadline {
+                    end: Instant::now() + limit,
+                    limit: "unary_seconds",
+                });
+            }
             next.run(request).await
         }
         Err(reason) => Refusal::from(reason).into_response(),
@@ -357,18 +364,18 @@ pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Ne
 ///
 /// The reason for which it may not.
 pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
-    let (Some(claims), Some(permit)) = (call.claims(), call.permitted()) else {
+    let (Some(Voucher { claims, kid }), Some(permit)) = (call.voucher(), call.permitted()) else {
         return Ok(());
     };
     if claims.exp <= gate.clock.unix() {
         return Err(Reason::VoucherExpired);
     }
-    if !call.kid().is_some_and(|kid| gate.vouchers.knows(kid)) {
+    if !gate.vouchers.knows(&kid) {
         return Err(Reason::VoucherSignature);
     }
     let snapshot = gate.registry.snapshot();
     check_age(gate, &snapshot)?;
-    let now = decide(claims, call.method(), &snapshot, gate.clock.unix())?;
+    let now = decide(&claims, call.method(), &snapshot, gate.clock.unix())?;
     let same = Arc::ptr_eq(&now.contract, &permit.contract);
     if same && now.allowed & permit.allowed == permit.allowed {
         Ok(())

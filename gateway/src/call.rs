@@ -3,9 +3,10 @@
 //! The layers share it by the request's extensions. The outermost one turns it into records.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
 use axum::extract::Request;
 use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
@@ -19,11 +20,34 @@ use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::contract::Effect;
 use crate::registry::snapshot::Snapshot;
+use crate::streams::{Registered, extend};
 use crate::voucher::Claims;
 
 /// One call.
 #[derive(Clone, Debug)]
 pub struct Call(Arc<Inner>);
+
+/// A call seen from elsewhere, which does not keep it.
+#[derive(Clone, Debug)]
+pub struct Distant(Weak<Inner>);
+
+/// A voucher that was verified, and the key that signed it.
+#[derive(Clone, Debug)]
+pub struct Voucher {
+    /// What it says.
+    pub claims: Arc<Claims>,
+    /// The key.
+    pub kid: Arc<str>,
+}
+
+/// When a call must have ended, and who wants it so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub end: Instant,
+    /// The caller's `grpc-timeout`, or a limit of the gateway by its name.
+    pub limit: &'static str,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -34,15 +58,16 @@ struct Inner {
     peer: Option<Arc<Peer>>,
     zone: &'static str,
     client: OnceLock<Uuid>,
-    claims: OnceLock<Arc<Claims>>,
-    kid: OnceLock<Arc<str>>,
+    voucher: ArcSwapOption<Voucher>,
     permit: OnceLock<Arc<Permit>>,
-    deadline: Mutex<Option<Instant>>,
+    deadline: Mutex<Option<Deadline>>,
     quota: OnceLock<Quota>,
     intended: AtomicBool,
     forwarded: AtomicBool,
     settled: AtomicBool,
     relayed: AtomicBool,
+    concerned: OnceLock<Uuid>,
+    registered: OnceLock<Registered>,
     tally: Tally,
 }
 
@@ -82,7 +107,7 @@ impl Call {
         let path = request.uri().path();
         let method = path
             .strip_prefix('/')
-            .filter(|method| snapshot.methods.contains(*method));
+            .filter(|method| snapshot.methods.contains(*method) || path == extend::PATH);
         let connection = request.extensions().get::<Connection>();
         let trace = request.extensions().get::<TraceContext>().copied();
         Self(Arc::new(Inner {
@@ -93,8 +118,7 @@ impl Call {
             peer: connection.and_then(|connection| connection.peer.clone()),
             zone: connection.map_or("unknown", |connection| zone(connection.address.ip())),
             client: OnceLock::new(),
-            claims: OnceLock::new(),
-            kid: OnceLock::new(),
+            voucher: ArcSwapOption::empty(),
             permit: OnceLock::new(),
             deadline: Mutex::new(None),
             quota: OnceLock::new(),
@@ -102,6 +126,8 @@ impl Call {
             forwarded: AtomicBool::new(false),
             settled: AtomicBool::new(false),
             relayed: AtomicBool::new(false),
+            concerned: OnceLock::new(),
+            registered: OnceLock::new(),
             tally: Tally::default(),
         }))
     }
@@ -143,25 +169,31 @@ impl Call {
     }
 
     /// Notes the verified voucher.
-    pub fn vouch(&self, claims: Arc<Claims>) {
-        let _ = self.0.claims.set(claims);
-    }
-
-    /// Notes the key that signed the voucher.
-    pub fn signed_by(&self, kid: Arc<str>) {
-        let _ = self.0.kid.set(kid);
-    }
-
-    /// The key that signed the voucher.
-    #[must_use]
-    pub fn kid(&self) -> Option<&str> {
-        self.0.kid.get().map(AsRef::as_ref)
+    pub fn vouch(&self, voucher: Voucher) {
+        self.0.voucher.store(Some(Arc::new(voucher)));
     }
 
     /// The verified voucher.
     #[must_use]
-    pub fn claims(&self) -> Option<&Arc<Claims>> {
-        self.0.claims.get()
+    pub fn voucher(&self) -> Option<Voucher> {
+        self.0.voucher.load().as_deref().cloned()
+    }
+
+    /// What the verified voucher says.
+    #[must_use]
+    pub fn claims(&self) -> Option<Arc<Claims>> {
+        self.voucher().map(|voucher| voucher.claims)
+    }
+
+    /// Goes on with another voucher, unless it ends earlier; gives the end of the one in force, in
+    /// seconds since the Unix epoch.
+    pub fn go_on(&self, voucher: Voucher) -> i64 {
+        let new = Arc::new(voucher);
+        let before = self.0.voucher.rcu(|held| match held {
+            Some(held) if held.claims.exp >= new.claims.exp => Some(Arc::clone(held)),
+            _ => Some(Arc::clone(&new)),
+        });
+        before.map_or(new.claims.exp, |it| it.claims.exp.max(new.claims.exp))
     }
 
     /// Notes the permit.
@@ -176,23 +208,47 @@ impl Call {
     }
 
     /// Brings the end of the call forward, never back.
-    pub fn end_by(&self, end: Instant) {
-        let mut held = self
-            .0
-            .deadline
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *held = Some(held.map_or(end, |held| held.min(end)));
+    pub fn end_by(&self, deadline: Deadline) {
+        let mut held = self.ends();
+        if held.is_none_or(|held| deadline.end < held.end) {
+            *held = Some(deadline);
+        }
     }
 
     /// When the call must have ended.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        *self
-            .0
+        self.ends().map(|deadline| deadline.end)
+    }
+
+    /// The refusal of a call whose time is up; none while it is not.
+    #[must_use]
+    pub fn overdue(&self, now: Instant) -> Option<Refusal> {
+        let deadline = self.ends().filter(|deadline| deadline.end <= now)?;
+        Some(Refusal::from(Reason::UpstreamSlow).with("limit", deadline.limit))
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Option<Deadline>> {
+        self.0
             .deadline
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps its place among the open streams to the end.
+    pub fn keep(&self, registered: Registered) {
+        let _ = self.0.registered.set(registered);
+    }
+
+    /// The call as others may hold it.
+    #[must_use]
+    pub fn distant(&self) -> Distant {
+        Distant(Arc::downgrade(&self.0))
+    }
+
+    /// Notes the call that this one is about.
+    pub fn concern(&self, audit_id: Uuid) {
+        let _ = self.0.concerned.set(audit_id);
     }
 
     /// Notes the state of the quota.
@@ -276,9 +332,11 @@ impl Call {
         let call = &*self.0;
         let latency = u64::try_from(call.arrived.elapsed().as_micros()).unwrap_or(u64::MAX);
         let id = call.audit_id.as_bytes().to_vec();
-        let decision = match call.permit.get() {
-            Some(_) => Decision::Permit,
-            None => Decision::Unspecified,
+        let concerned = call.concerned.get();
+        let decision = if call.permit.get().is_some() || concerned.is_some() {
+            Decision::Permit
+        } else {
+            Decision::Unspecified
         };
         let mut record = Record {
             kind: kind.into(),
@@ -295,6 +353,9 @@ impl Call {
         };
         if self.is_intended() && kind != RecordKind::Intent {
             record.ref_audit_id = id.into();
+        }
+        if let Some(concerned) = concerned {
+            record.ref_audit_id = concerned.as_bytes().to_vec().into();
         }
         self.describe_caller(&mut record);
         self.describe_permit(&mut record);
@@ -338,6 +399,14 @@ impl Call {
         record.data_classes_withheld = permit
             .contract
             .names(tally.withheld.load(Ordering::Relaxed));
+    }
+}
+
+impl Distant {
+    /// The call, while it lasts.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        self.0.upgrade().map(Call)
     }
 }
 

@@ -8,23 +8,27 @@ use std::time::{Duration, Instant};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use http::HeaderMap;
 use varco_runtime::server::office::parse_timeout;
 
 use crate::authorize::{Permit, still_permitted};
-use crate::call::Call;
+use crate::call::{Call, Deadline};
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 
 /// Ends a call whose answer has not begun in time.
 pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let call = Call::of(&request, &gate);
-    let asked = request
-        .headers()
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok());
-    let cap = Duration::from_secs(gate.limits.stream_seconds);
-    let limit = asked.and_then(parse_timeout).unwrap_or(cap).min(cap);
-    call.end_by(Instant::now() + limit);
+    match asked(request.headers()) {
+        Ok(asked) => {
+            let cap = Duration::from_secs(gate.limits.stream_seconds);
+            call.end_by(within(cap, "stream_seconds"));
+            if let Some(asked) = asked {
+                call.end_by(within(asked.min(cap), "grpc-timeout"));
+            }
+        }
+        Err(refusal) => return refusal.into_response(),
+    }
     let answer = next.run(request);
     tokio::pin!(answer);
     loop {
@@ -34,25 +38,43 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
         if let Ok(response) = tokio::time::timeout_at(wake.into(), answer.as_mut()).await {
             return response;
         }
-        if let Err(reason) = check(&gate, &call) {
-            return Refusal::from(reason).into_response();
+        if let Err(refusal) = check(&gate, &call) {
+            return refusal.into_response();
         }
     }
 }
 
+/// The time that the caller gives.
+fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
+    let Some(value) = headers.get(TIMEOUT) else {
+        return Ok(None);
+    };
+    let asked = value.to_str().ok().and_then(parse_timeout);
+    let malformed = || Refusal::from(Reason::MetadataInvalid).with("field", TIMEOUT);
+    asked.map(Some).ok_or_else(malformed)
+}
+
+fn within(time: Duration, limit: &'static str) -> Deadline {
+    Deadline {
+        end: Instant::now() + time,
+        limit,
+    }
+}
+
 /// Whether a call that has no answer yet may go on.
-fn check(gate: &Gate, call: &Call) -> Result<(), Reason> {
-    if call.deadline().is_some_and(|end| end <= Instant::now()) {
-        return Err(Reason::UpstreamSlow);
+fn check(gate: &Gate, call: &Call) -> Result<(), Refusal> {
+    if let Some(refusal) = call.overdue(Instant::now()) {
+        return Err(refusal);
     }
     // A unary call that the service is carrying out finishes; an open stream does not.
     let streams =
         |permit: &Permit| permit.method.client_streaming || permit.method.server_streaming;
     match call.permitted() {
-        Some(permit) if streams(permit) => still_permitted(gate, call),
+        Some(permit) if streams(permit) => Ok(still_permitted(gate, call)?),
         _ => Ok(()),
     }
 }
 
+const TIMEOUT: &str = "grpc-timeout";
 /// How often a waiting call is looked at.
 const RECHECK: Duration = Duration::from_millis(250);

@@ -179,9 +179,11 @@ fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
     let claims = grant::Claims {
         iss: gate.vouchers.issuer().to_owned(),
         aud: permit.audience.clone(),
-        sub: chain.map_or_else(|| permit.client_id.to_string(), |claims| claims.sub.clone()),
-        act: chain.and_then(|claims| claims.act.clone()),
-        origin_purpose_id: chain.and_then(|claims| claims.origin_purpose_id),
+        sub: chain
+            .as_ref()
+            .map_or_else(|| permit.client_id.to_string(), |it| it.sub.clone()),
+        act: chain.as_ref().and_then(|claims| claims.act.clone()),
+        origin_purpose_id: chain.as_ref().and_then(|claims| claims.origin_purpose_id),
         consumer_id: permit.consumer_id.to_string(),
         purpose_id: permit.purpose_id.to_string(),
         method: call.method().to_owned(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use varco_runtime::clock::Clock;
-use varco_runtime::config::Limits;
+use varco_runtime::config::{Limits, Reflection};
 use varco_runtime::pki::Ca;
 use varco_runtime::tasks::Tasks;
 
@@ -13,6 +13,7 @@ use crate::limit::Limiter;
 use crate::proof::replays::Replays;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
+use crate::streams::Streams;
 use crate::token::spender::Spender;
 use crate::upstream::Upstreams;
 use crate::upstream::cancel::Cancels;
@@ -41,12 +42,16 @@ pub struct Gate {
     pub upstreams: Arc<Upstreams>,
     /// How calls are given up.
     pub cancels: Arc<Cancels>,
+    /// Streams that are open.
+    pub streams: Arc<Streams>,
     /// Rates, open calls and quotas.
     pub limiter: Arc<Limiter>,
     /// Bytes of answers held at once.
     pub budget: Arc<Budget>,
     /// Limits of the configuration.
     pub limits: Limits,
+    /// Whether the contracts of the e-services can be asked for.
+    pub reflection: Reflection,
     /// Start of every URI in certificates of this comune.
     pub trust_domain: String,
     /// The time.

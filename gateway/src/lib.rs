@@ -34,12 +34,14 @@ pub mod json;
 pub mod keys;
 pub mod limit;
 pub mod minimise;
+pub mod own;
 pub mod own_certificate;
 pub mod probes;
 pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod registry;
+pub mod streams;
 pub mod token;
 pub mod upstream;
 pub mod voucher;
@@ -203,8 +205,10 @@ impl Gateway {
             register,
             upstreams,
             cancels,
+            streams: Arc::default(),
             limiter,
             limits,
+            reflection: gateway.reflection,
             clock,
             tasks,
         };
@@ -246,7 +250,7 @@ impl Gateway {
             })); // bytes to the office
         let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
         Routers {
-            data_plane: Router::new().fallback_service(call),
+            data_plane: own::router(gate).fallback_service(call),
             token: endpoint
                 .router()
                 .merge(control::certificates::renewal(gate)),

@@ -160,7 +160,7 @@ impl Drop for Abandoned {
 }
 
 /// A body that carries trailers after one piece of data.
-fn whole(data: bytes::Bytes, trailers: HeaderMap) -> Body {
+pub(crate) fn whole(data: bytes::Bytes, trailers: HeaderMap) -> Body {
     use futures_util::stream;
     use http_body::Frame;
     let frames = [Frame::data(data), Frame::trailers(trailers)];

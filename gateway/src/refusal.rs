@@ -76,6 +76,8 @@ reasons! {
         "a message is larger than allowed" "un messaggio supera la dimensione consentita"
     MetadataTooLarge "METADATA_TOO_LARGE" ResourceExhausted
         "the metadata is larger than 16 KiB" "i metadati superano i 16 KiB"
+    MetadataInvalid "METADATA_INVALID" InvalidArgument
+        "a metadatum is malformed" "un metadato è malformato"
     MethodNotInPurpose "METHOD_NOT_IN_PURPOSE" PermissionDenied
         "the purpose does not include this method" "la finalità non comprende questo metodo"
     MethodUnknown "METHOD_UNKNOWN" Unimplemented
@@ -106,6 +108,9 @@ reasons! {
         "the request broke off" "la richiesta si è interrotta"
     SnapshotStale "SNAPSHOT_STALE" Unavailable
         "the registry could not be read for too long" "il registro dei soggetti non è aggiornato"
+    StreamUnknown "STREAM_UNKNOWN" NotFound
+        "the client has no open stream with this audit id"
+        "il client non ha un flusso aperto con questo identificativo"
     StreamsClient "STREAMS_CLIENT" ResourceExhausted
         "the client has too many open calls" "il client ha troppe chiamate aperte"
     UpstreamSlow "UPSTREAM_SLOW" DeadlineExceeded
@@ -128,6 +133,9 @@ reasons! {
     VoucherNotYetValid "VOUCHER_NOT_YET_VALID" Unauthenticated
         "the voucher is not valid yet: compare the clocks"
         "il voucher non è ancora valido: verificare gli orologi"
+    VoucherPurpose "VOUCHER_PURPOSE" Unauthenticated
+        "the voucher is for another purpose than the stream"
+        "il voucher è per una finalità diversa da quella del flusso"
     VoucherSignature "VOUCHER_SIGNATURE" Unauthenticated
         "the voucher was not signed by this gateway" "il voucher non è firmato da questo varco"
 }
@@ -158,11 +166,13 @@ impl From<Reason> for Refusal {
 }
 
 impl Refusal {
-    /// Adds a machine-readable fact.
+    /// Adds a machine-readable fact, of which 256 bytes at most are told.
     #[must_use]
     pub fn with(self, key: &'static str, value: impl Into<String>) -> Self {
+        let mut value = value.into();
+        value.truncate(value.floor_char_boundary(MOST_FACT));
         Self {
-            fact: Some((key, value.into())),
+            fact: Some((key, value)),
             ..self
         }
     }
@@ -197,5 +207,58 @@ impl Refusal {
             problem = problem.retry_after(delay);
         }
         problem.into_status("varco")
+    }
+}
+
+const MOST_FACT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../docs/refusals.md");
+
+    #[test]
+    fn every_reason_has_its_section_with_its_code_and_both_texts() {
+        let sections: Vec<&str> = PAGE.split("\n## ").skip(1).collect();
+
+        assert_eq!(sections.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            let head = format!("{}\n\n`{}`\n", reason.name(), upper_snake(reason.code()));
+            let section = sections.iter().find(|it| it.starts_with(&head));
+            let section = section.unwrap_or_else(|| panic!("no section begins {head}"));
+            let (english, italian) = reason.texts();
+            for text in [english, italian] {
+                // The first letter is a capital there.
+                let rest: String = text.chars().skip(1).collect();
+                assert!(section.contains(&rest), "{head} lacks {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_refusal_fits_into_four_kibibytes() {
+        for reason in Reason::ALL {
+            let refusal = Refusal::from(*reason)
+                .with("field", "x".repeat(MOST_FACT + 1))
+                .retry_after(Duration::from_hours(24));
+            let mut headers = http::HeaderMap::new();
+            let status = refusal.into_status(Uuid::max());
+            status.add_header(&mut headers).unwrap();
+            let size: usize = headers.values().map(http::HeaderValue::len).sum();
+
+            assert!(size <= 4096, "{}: {size}", reason.name());
+        }
+    }
+
+    fn upper_snake(code: Code) -> String {
+        let mut name = String::new();
+        for letter in format!("{code:?}").chars() {
+            if letter.is_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_uppercase());
+        }
+        name
     }
 }

@@ -21,6 +21,7 @@ mod jose;
 mod journey;
 mod kill;
 mod kill_registry;
+mod own;
 mod postgres;
 mod privacy;
 mod refusals;

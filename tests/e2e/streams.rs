@@ -17,6 +17,7 @@ use varco_tests::eco::v1::{ConverseRequest, RefuseRequest};
 use varco_tests::eco::{DETAILS, Eco};
 
 mod ending;
+mod extending;
 
 /// Adds a voucher to every call.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use varco_tests::comune::Comune;
 use varco_tests::eco::v1::eco_service_client::EcoServiceClient;
 use varco_tests::eco::v1::{EchoRequest, WaitRequest};
 use varco_tests::eco::{self, Eco};
+use varco_tests::fault::{Fault, Front};
 
 /// An e-service of the test, which the desk uses beside the tax office.
 fn shared(eco: &Eco) -> Document {
@@ -63,6 +64,71 @@ async fn client_that_aborts_its_calls_ends_nobody_elses() {
         for _ in 0..3 {
             let answer = desk.call("eco.v1.EcoService/Echo", &other, &question).await;
             assert_eq!(answer.code(), Code::Ok, "{answer:?}");
+        }
+    }
+
+    comune.stop().await;
+}
+
+/// A call is sent again only when the service has certainly seen nothing of it; what may have been
+/// done is never called undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn call_is_sent_again_only_where_the_service_has_seen_nothing_of_it() {
+    let comune = Comune::start().await;
+    let eco = Eco::start();
+    let cases = [
+        (Fault::Refuse, Code::Ok, Code::Ok, ""),
+        (Fault::GoAway, Code::Ok, Code::Ok, ""),
+        (
+            Fault::Reset,
+            Code::Unavailable,
+            Code::Unknown,
+            "OUTCOME_UNKNOWN",
+        ),
+        (
+            Fault::Cut,
+            Code::Unavailable,
+            Code::Unknown,
+            "OUTCOME_UNKNOWN",
+        ),
+    ];
+
+    for (fault, read, write, reason) in cases {
+        for (effect, expected) in [("read", read), ("write", write)] {
+            let front = Front::before(eco.address(), fault, 2).await;
+            let suffix = format!("-{fault:?}-{effect}").to_lowercase();
+            let document = eco::document(front.address(), effect);
+            comune.apply(eco::beside(document, &suffix)).await;
+            let purpose = format!("tributi/prova{suffix}");
+            let purpose = comune.id(Kind::Purpose, &purpose).await;
+            let voucher = comune.voucher("tributi", &purpose).await;
+            let mut tributi = comune.wire("tributi").await;
+            let question = EchoRequest {
+                text: "eco".to_owned(),
+            };
+
+            let answer = tributi
+                .call("eco.v1.EcoService/Echo", &voucher, &question)
+                .await;
+
+            assert_eq!(answer.code(), expected, "{suffix}: {answer:?}");
+            assert!(front.faults() > 0, "{suffix}");
+            if effect == "write" && expected != Code::Ok {
+                assert_eq!(varco_tests::calls::reason(&answer), reason);
+            }
+            // Whatever it cost the one call, the next finds a way.
+            for _ in 0..3 {
+                let next = tributi
+                    .call("eco.v1.EcoService/Echo", &voucher, &question)
+                    .await;
+                if next.code() == Code::Ok {
+                    break;
+                }
+            }
+            let last = tributi
+                .call("eco.v1.EcoService/Echo", &voucher, &question)
+                .await;
+            assert_eq!(last.code(), Code::Ok, "{suffix}: {last:?}");
         }
     }
 

@@ -67,6 +67,12 @@ impl Eco {
         }
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Lets one call of Wait answer, now or when it comes.
     pub fn release(&self) {
         self.service.release.notify_one();
@@ -284,6 +290,22 @@ impl EcoService for Service {
             text => Ok(v1::ConverseResponse { text }),
         });
         Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn collect(
+        &self,
+        request: Request<Streaming<v1::CollectRequest>>,
+    ) -> Result<Response<v1::CollectResponse>, Status> {
+        let mut said = request.into_inner();
+        let mut text = String::new();
+        while let Some(asked) = said.message().await? {
+            if asked.text == "aspetta" {
+                let _open = self.enter();
+                std::future::pending::<()>().await;
+            }
+            text.push_str(&asked.text);
+        }
+        Ok(Response::new(v1::CollectResponse { text }))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod calls;
 pub mod collector;
 pub mod comune;
 pub mod eco;
+pub mod fault;
 pub mod folder;
 pub mod personal;
 pub mod possession;

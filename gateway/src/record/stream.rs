@@ -196,22 +196,21 @@ impl Relay {
     /// Waits for something as long as the stream may go on.
     async fn permitted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
         tokio::pin!(work);
+        let end = self.call.deadline();
+        let end = end.unwrap_or_else(|| Instant::now() + STALLED);
         loop {
             tokio::select! {
                 biased;
                 _ = self.again.tick() => self.check()?,
+                () = tokio::time::sleep_until(end.into()), if end > Instant::now() => self.check()?,
                 done = &mut work => return Ok(done),
             }
         }
     }
 
     fn check(&mut self) -> Result<(), End> {
-        if self
-            .call
-            .deadline()
-            .is_some_and(|end| end <= Instant::now())
-        {
-            return Err(End::Refused(Reason::UpstreamSlow.into()));
+        if let Some(refusal) = self.call.overdue(Instant::now()) {
+            return Err(End::Refused(refusal));
         }
         if self.gate.tasks.stopping().is_cancelled() {
             // Half of the drain is for streams that end by themselves.

@@ -65,7 +65,8 @@ async fn hold(call: &Call, mut body: Body, share: &mut Share) -> Result<Held, Re
     let mut trailers = HeaderMap::new();
     loop {
         let Ok(next) = tokio::time::timeout_at(end.into(), body.frame()).await else {
-            return Err(Reason::UpstreamSlow.into());
+            let overdue = call.overdue(Instant::now());
+            return Err(overdue.unwrap_or_else(|| Reason::UpstreamSlow.into()));
         };
         let Some(frame) = next else {
             return Ok(Held {

@@ -179,7 +179,7 @@ pub fn builtin(package: &str) -> Option<Vec<u8>> {
 }
 
 /// A file after those that it imports, each once.
-fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
+pub fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
     if files.iter().any(|known| known.name() == file.name()) {
         return;
     }

@@ -108,6 +108,8 @@ pub struct Gateway {
     pub key_rotation_days: u32,
     /// Audience of client assertions in PDND's style, beside the issuer and the token address.
     pub assertion_audience: String,
+    /// Whether clients may ask for the contracts of the e-services over gRPC reflection.
+    pub reflection: Reflection,
     /// Limits.
     pub limits: Limits,
 }

@@ -109,7 +109,7 @@ async fn open_stream_ends_with_its_permission() {
 }
 
 /// A voucher that ends in a moment.
-async fn short_voucher(comune: &Comune, purpose: &str) -> String {
+pub(super) async fn short_voucher(comune: &Comune, purpose: &str) -> String {
     let key = comune.signing_key(Role::Voucher);
     let vouchers = Vouchers::new(key, comune.config().issuer());
     let good = comune.voucher("tributi", purpose).await;

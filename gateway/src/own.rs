@@ -1,0 +1,73 @@
+//! What the data plane answers itself: health, the caller's open streams and, where it is switched
+//! on, reflection.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::any;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
+use tower::ServiceBuilder;
+use varco_runtime::config;
+use varco_runtime::server::Connection;
+use varco_runtime::telemetry;
+
+use crate::authenticate::{authenticate, client_of};
+use crate::call::Call;
+use crate::deadline::deadline;
+use crate::gate::Gate;
+use crate::record::record;
+use crate::refusal::Reason;
+use crate::streams::extend;
+
+mod health;
+mod reflection;
+
+use health::Health;
+use reflection::Reflection;
+
+/// The gateway's own methods on the data plane.
+pub fn router(gate: &Arc<Gate>) -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(from_fn(telemetry::server_span))
+        .layer(from_fn_with_state(Arc::clone(gate), record))
+        .layer(from_fn_with_state(Arc::clone(gate), deadline))
+        .layer(from_fn_with_state(Arc::clone(gate), authenticate));
+    let streams = Router::new()
+        .route(extend::PATH, any(extend::extend))
+        .layer(layers)
+        .with_state(Arc::clone(gate));
+    let mut about = Routes::new(HealthServer::new(Health::new(gate)));
+    if gate.reflection == config::Reflection::On {
+        about = about.add_service(ServerReflectionServer::new(Reflection::new(gate)));
+    }
+    let known = from_fn_with_state(Arc::clone(gate), known);
+    // What these say is nobody's data, so it leaves no record.
+    about
+        .into_axum_router()
+        .reset_fallback()
+        .layer(known)
+        .merge(streams)
+}
+
+/// Lets only registered clients ask.
+async fn known(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let connection = request.extensions().get::<Connection>();
+    let peer = connection.and_then(|connection| connection.peer.clone());
+    let (snapshot, now) = (gate.registry.snapshot(), gate.clock.unix());
+    let client = peer.ok_or(Reason::ClientUnknown);
+    let client = client.and_then(|peer| client_of(&peer, &gate.trust_domain, &snapshot, now));
+    match client {
+        Ok(_) => next.run(request).await,
+        Err(reason) => {
+            let audit_id = Call::of(&request, &gate).audit_id();
+            crate::refusal::Refusal::from(reason)
+                .into_status(audit_id)
+                .into_http()
+        }
+    }
+}
