@@ -21,6 +21,7 @@ use crate::registry::descriptor::Upstream;
 use crate::registry::entry::{Entry, State as Live};
 use crate::registry::eservice::Eservice;
 use crate::registry::purpose::Purpose;
+use crate::registry::rule::{self, Rule};
 use crate::registry::snapshot::{LiveDescriptor, LiveKey, Snapshot};
 use crate::registry::tenant::Tenant;
 use crate::voucher::Claims;
@@ -52,6 +53,8 @@ pub struct Permit {
     pub agreement_id: Uuid,
     /// Calls a day of the purpose.
     pub daily_calls: u64,
+    /// What the version asks of calls of this method.
+    pub rule: Rule,
     /// Epoch of the registry that decided.
     pub epoch: u64,
 }
@@ -327,6 +330,7 @@ pub fn decide(
         legal_basis: purpose.legal_basis.clone(),
         agreement_id: found.agreement.id,
         daily_calls: purpose.content.daily_calls,
+        rule: rule::of(&descriptor.body.rules, method),
         epoch: snapshot.epoch,
     })
 }

@@ -60,6 +60,7 @@ use limit::limit;
 use minimise::minimise;
 use record::record;
 use registry::Registry;
+use registry::rule::Caps;
 use registry::snapshot::LiveKey;
 use upstream::Upstreams;
 use upstream::cancel::Cancels;
@@ -155,6 +156,11 @@ impl Gateway {
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let rules = registry::Rules {
             four_eyes: gateway.four_eyes,
+            caps: Caps {
+                unary_seconds: gateway.limits.unary_seconds,
+                stream_seconds: gateway.limits.stream_seconds,
+                message_bytes: gateway.limits.message_bytes.try_into().unwrap_or(u64::MAX),
+            },
         };
         let registry = Registry::open(db.clone(), clock.clone(), rules).await?;
         // What calls leave behind ends with them; these end last.

@@ -38,6 +38,7 @@ pub mod key;
 pub mod law;
 pub mod operator;
 pub mod purpose;
+pub mod rule;
 pub mod scope;
 pub mod snapshot;
 pub mod store_entries;
@@ -71,6 +72,8 @@ pub struct Registry {
 pub struct Rules {
     /// Whether who asks for access may not be who approves it.
     pub four_eyes: bool,
+    /// What no rule of a method may go beyond.
+    pub caps: rule::Caps,
 }
 
 /// What an action is done to, and as what.
@@ -360,6 +363,7 @@ impl Registry {
             operator: &who.person,
             now: self.clock.now(),
             four_eyes: self.rules.four_eyes,
+            caps: self.rules.caps,
             reason: "",
             new_id,
         }

@@ -27,6 +27,7 @@ mod names;
 mod offers;
 mod parties;
 mod prune;
+mod rules;
 
 use names::declared;
 

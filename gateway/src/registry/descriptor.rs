@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::entry::State;
 use super::law::{Action, OFFERER, Transition};
+use super::rule::MethodRule;
 
 /// A version of an e-service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,9 @@ pub struct Descriptor {
     pub upstream: Upstream,
     /// Methods, `pkg.Service/Method`.
     pub methods: Vec<String>,
+    /// What it asks of calls; of the rules that name a method the first applies.
+    #[serde(default)]
+    pub rules: Vec<MethodRule>,
     /// Life of a voucher, seconds.
     pub voucher_lifespan: u32,
     /// Daily calls for all purposes of one consumer.

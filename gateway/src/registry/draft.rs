@@ -19,6 +19,7 @@ use super::error::Error;
 use super::eservice::Eservice;
 use super::fields::Fields;
 use super::purpose::{Purpose, Room};
+use super::rule::Caps;
 use super::snapshot::Snapshot;
 use super::tenant::Tenant;
 
@@ -31,6 +32,8 @@ pub struct Setting<'a> {
     pub now: Timestamp,
     /// Whether who asks for access may not be who approves it.
     pub four_eyes: bool,
+    /// What no rule of a method may go beyond.
+    pub caps: Caps,
     /// Why, as the operator says it; empty where nobody has to.
     pub reason: &'a str,
     /// Makes the ids of new entries.

@@ -14,6 +14,7 @@ use super::descriptor::{Approval, Descriptor};
 use super::entry::{Entry, State};
 use super::error::Error;
 use super::purpose::{Purpose, Trigger};
+use super::rule::MethodRule;
 use super::scope::Who;
 use super::snapshot::Snapshot;
 use super::store_entries;
@@ -159,6 +160,7 @@ impl Exporter<'_> {
                 ca_pem: body.upstream.ca_pem.clone(),
             }),
             methods: body.methods.clone(),
+            rules: body.rules.iter().map(rule).collect(),
             voucher_lifespan: body.voucher_lifespan,
             daily_calls: Some(proto::DailyCalls {
                 per_consumer: body.daily_per_consumer,
@@ -270,6 +272,16 @@ impl Exporter<'_> {
             standing: standing(it.state),
         };
         self.each().into_iter().map(operator).collect()
+    }
+}
+
+fn rule(of: &MethodRule) -> proto::MethodRule {
+    let evidence = of.rule.evidence.iter();
+    proto::MethodRule {
+        methods: of.methods.clone(),
+        seconds: of.rule.seconds.unwrap_or(0),
+        message_bytes: of.rule.message_bytes.unwrap_or(0),
+        evidence: evidence.map(|it| it.name().to_owned()).collect(),
     }
 }
 

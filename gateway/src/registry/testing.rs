@@ -23,6 +23,7 @@ use super::draft::{Draft, Setting};
 use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
 use super::law::{Action, Actor};
+use super::rule::Caps;
 use super::scope::Who;
 use super::snapshot::Snapshot;
 
@@ -40,6 +41,7 @@ static CONTRACTS: LazyLock<Contracts> = LazyLock::new(Contracts::default);
 pub struct Town {
     pub snapshot: Snapshot,
     pub four_eyes: bool,
+    pub caps: Caps,
     pub now: i64,
     next: Cell<u128>,
 }
@@ -185,6 +187,7 @@ impl Town {
         Self {
             snapshot: Snapshot::empty(),
             four_eyes: false,
+            caps: Caps::default(),
             now: NOW,
             next: Cell::new(1),
         }
@@ -206,6 +209,7 @@ impl Town {
         Self {
             snapshot: same.unwrap(),
             four_eyes: self.four_eyes,
+            caps: self.caps,
             now: self.now,
             next: self.next.clone(),
         }
@@ -233,6 +237,7 @@ impl Town {
             operator: &who.person,
             now: Timestamp::from_second(self.now).unwrap(),
             four_eyes: self.four_eyes,
+            caps: self.caps,
             reason: "perché no",
             new_id: &new_id,
         };

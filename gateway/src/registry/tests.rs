@@ -199,6 +199,12 @@ async fn export_applies_without_a_difference_here_and_elsewhere() {
         let (mut eservice, mut second) =
             (town().eservices.remove(0), super::testing::descriptor(2));
         second.audience = "https://anagrafe.example/due".into();
+        second.rules = vec![varco_proto::registry::v1::MethodRule {
+            methods: vec![super::testing::METHOD.into()],
+            seconds: 5,
+            evidence: vec!["signature".into(), "tracking".into()],
+            ..Default::default()
+        }];
         eservice.descriptors = vec![second];
         let drafts = [
             Document {

@@ -1,7 +1,8 @@
 //! What is offered: e-services and their versions, with contract, address and quotas.
 
 use varco_proto::registry::v1::{
-    AttributeGroup, DailyCalls, Descriptor, DescriptorDefaults, Eservice, Kind, Upstream,
+    AttributeGroup, DailyCalls, Descriptor, DescriptorDefaults, Eservice, Kind, MethodRule,
+    Upstream,
 };
 
 use super::fields::{Fields, Need};
@@ -49,6 +50,17 @@ fn descriptor(fields: &mut Fields<'_>) -> Descriptor {
         approval: fields.choice("approval", &["automatic", "manual"]),
         attributes: fields.groups("attributes").into_iter().map(group).collect(),
         standing: standing_or_draft(fields),
+        rules: fields.parts("rule", rule),
+    }
+}
+
+/// Reads an `[[eservice.descriptor.rule]]`.
+fn rule(fields: &mut Fields<'_>) -> MethodRule {
+    MethodRule {
+        methods: fields.texts("methods"),
+        seconds: fields.optional_small_number("seconds"),
+        message_bytes: fields.optional_number("message_bytes"),
+        evidence: fields.optional_texts("evidence"),
     }
 }
 

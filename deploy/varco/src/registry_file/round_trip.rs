@@ -8,7 +8,8 @@ use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use varco_proto::registry::v1::{
     Agreement, Attribute, AttributeGroup, Client, DailyCalls, Descriptor, DescriptorDefaults,
-    Eservice, Key, Operator, Purpose, RiskAnalysis, Tenant, Upstream, VerifiedAttribute,
+    Eservice, Key, MethodRule, Operator, Purpose, RiskAnalysis, Tenant, Upstream,
+    VerifiedAttribute,
 };
 
 use super::*;
@@ -208,6 +209,12 @@ impl Maker {
                 any_of: vec![it.text(), it.text()],
             }),
             standing: self.standing_or_draft(),
+            rules: self.some(|it| MethodRule {
+                methods: vec![it.text(), it.text()],
+                seconds: it.rng.random_range(0..3),
+                message_bytes: it.number_or_none(),
+                evidence: it.some(Self::text),
+            }),
         }
     }
 

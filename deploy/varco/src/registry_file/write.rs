@@ -169,6 +169,13 @@ impl Writer {
         self.text
             .some_items("attributes", &groups.collect::<Vec<_>>());
         self.suspended(descriptor.standing);
+        for rule in &descriptor.rules {
+            self.text.part("eservice.descriptor.rule");
+            self.text.texts("methods", &rule.methods);
+            self.text.number("seconds", rule.seconds.into());
+            self.text.number("message_bytes", rule.message_bytes);
+            self.text.some_texts("evidence", &rule.evidence);
+        }
     }
 
     fn client(&mut self, client: &Client) {

@@ -146,6 +146,7 @@ impl Planner<'_, '_> {
         let attributes = self.requirement(name, declared);
         let (contract, compiled) = self.contract(name, declared)?;
         let methods = self.exposed(name, declared, &compiled);
+        let rules = self.rules(name, &declared.rules, (&methods, &compiled));
         let daily = declared.daily_calls.unwrap_or_default();
         let upstream = declared.upstream.clone().unwrap_or_default();
         Some(Descriptor {
@@ -159,6 +160,7 @@ impl Planner<'_, '_> {
                 ca_pem: upstream.ca_pem,
             },
             methods,
+            rules,
             voucher_lifespan: lifespan(declared),
             daily_per_consumer: daily.per_consumer,
             daily_total: daily.total,
@@ -314,24 +316,11 @@ impl Planner<'_, '_> {
         known: &[String],
     ) -> Vec<String> {
         self.require(name, "methods", !declared.is_empty(), "is required");
-        let mut methods = Vec::new();
-        for pattern in declared {
-            let before = methods.len();
-            let prefix = pattern
-                .strip_suffix('*')
-                .filter(|prefix| prefix.ends_with('/'));
-            let fits = |method: &&String| match prefix {
-                Some(prefix) => method.starts_with(prefix),
-                None => *method == pattern,
-            };
-            methods.extend(known.iter().filter(fits).cloned());
-            if methods.len() == before {
-                let what = format!("names no callable method: {pattern}");
-                self.problem(name, "methods", &what);
-            }
+        let (methods, nameless) = expanded(declared, known);
+        for pattern in nameless {
+            let what = format!("names no callable method: {pattern}");
+            self.problem(name, "methods", &what);
         }
-        methods.sort();
-        methods.dedup();
         methods
     }
 
@@ -384,6 +373,31 @@ impl Planner<'_, '_> {
         let told: Vec<String> = entry.body.sensitive.iter().map(Sensitive::told).collect();
         format!("waits for approval: it changes the {}", told.join("; the "))
     }
+}
+
+/// The methods that patterns name, sorted and without doubles; and the patterns that name none.
+pub(super) fn expanded<'a>(
+    patterns: &'a [String],
+    known: &[String],
+) -> (Vec<String>, Vec<&'a str>) {
+    let (mut methods, mut nameless) = (Vec::new(), Vec::new());
+    for pattern in patterns {
+        let before = methods.len();
+        let prefix = pattern
+            .strip_suffix('*')
+            .filter(|prefix| prefix.ends_with('/'));
+        let fits = |method: &&String| match prefix {
+            Some(prefix) => method.starts_with(prefix),
+            None => *method == pattern,
+        };
+        methods.extend(known.iter().filter(fits).cloned());
+        if methods.len() == before {
+            nameless.push(pattern.as_str());
+        }
+    }
+    methods.sort();
+    methods.dedup();
+    (methods, nameless)
 }
 
 fn some_version(eservice: &proto::Eservice) -> bool {

@@ -136,6 +136,26 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "eservice.descriptor.attributes",
         "Attributes that a consumer needs: one of every group.",
     ),
+    (
+        "eservice.descriptor.rule",
+        "What it asks of the calls of some of its methods; the first rule that names a method applies.",
+    ),
+    (
+        "eservice.descriptor.rule.methods",
+        "Methods of this version, as pkg.Service/Method or pkg.Service/*.",
+    ),
+    (
+        "eservice.descriptor.rule.seconds",
+        "Longest call in seconds, within the gateway's own limit.",
+    ),
+    (
+        "eservice.descriptor.rule.message_bytes",
+        "Largest message in bytes, within the gateway's own limit.",
+    ),
+    (
+        "eservice.descriptor.rule.evidence",
+        "What ModI asks of the caller: tracking (who acts), signature (of the message).",
+    ),
     ("eservice.descriptor.suspended", SUSPENDED),
     ("eservice.descriptor.draft", DRAFT),
     ("client", "A system that signs assertions."),

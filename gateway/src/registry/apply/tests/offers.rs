@@ -457,6 +457,7 @@ fn contract_that_is_only_planned_is_kept_by_nobody() {
         operator: "root",
         now: jiff::Timestamp::UNIX_EPOCH,
         four_eyes: false,
+        caps: crate::registry::rule::Caps::default(),
         new_id: &new_id,
     };
     let mut draft = Draft::new(&snapshot, &contracts, setting);
