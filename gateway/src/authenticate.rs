@@ -11,9 +11,10 @@ use varco_runtime::tls::Peer;
 
 use crate::call::{Call, Voucher};
 use crate::gate::Gate;
-use crate::proof::{self, Proof, Target, replays};
+use crate::proof::{self, Proof, Target};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::snapshot::Snapshot;
+use crate::single_use::replays;
 use crate::voucher::Claims;
 
 /// Lets a call on only when its peer and its voucher are known and belong together.

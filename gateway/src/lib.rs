@@ -41,6 +41,7 @@ pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod registry;
+pub mod single_use;
 pub mod streams;
 pub mod token;
 pub mod upstream;
@@ -202,7 +203,7 @@ impl Gateway {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,
             spender,
-            proofs: proof::replays::Replays::default(),
+            proofs: single_use::replays::Replays::default(),
             address: config.gateway_address(),
             authority,
             budget: record::budget::Budget::new(limits.answer_bytes),

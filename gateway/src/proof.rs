@@ -13,8 +13,6 @@ use varco_runtime::jose::{self, PublicKey};
 
 use crate::json::Object;
 
-pub mod replays;
-
 /// What a proof must be for.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {

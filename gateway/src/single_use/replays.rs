@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use aws_lc_rs::digest::{Context, SHA256};
 use uuid::Uuid;
 
-use super::{LIFE, Proof, SKEW};
+use crate::proof::{LIFE, Proof, SKEW};
 
 /// The proofs that this gateway has seen.
 #[derive(Debug, Default)]

@@ -1,0 +1,3 @@
+//! What a call may use once.
+
+pub mod replays;
