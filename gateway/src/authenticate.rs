@@ -14,7 +14,8 @@ use crate::gate::Gate;
 use crate::proof::{self, Proof, Target};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::snapshot::Snapshot;
-use crate::single_use::replays;
+use crate::single_use;
+use crate::token::spender::Once;
 use crate::voucher::Claims;
 
 /// Lets a call on only when its peer and its voucher are known and belong together.
@@ -23,16 +24,33 @@ pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next:
     if !is_grpc(&request) {
         return Refusal::from(Reason::MethodUnknown).into_response();
     }
-    if let Err(reason) = catch_up(&gate, request.headers()).await {
-        return Refusal::from(reason).into_response();
-    }
-    match check(&gate, &call, &request) {
+    match admit(&gate, &call, (request.uri().path(), request.headers())).await {
         Ok(voucher) => {
             call.vouch(voucher);
             next.run(request).await
         }
         Err(reason) => Refusal::from(reason).into_response(),
     }
+}
+
+/// Who calls: checked first, and only then is the proof used up, so that a stranger uses up nothing.
+async fn admit(
+    gate: &Gate,
+    call: &Call,
+    (path, headers): (&str, &HeaderMap),
+) -> Result<Voucher, Reason> {
+    catch_up(gate, headers).await?;
+    let (voucher, proof) = check(gate, call, (path, headers))?;
+    if let Some(proof) = proof {
+        let (once, now) = (vec![Once::proof(&proof)], gate.clock.unix());
+        let taken = gate.single_use.take(voucher.claims.client_id, once, now).await;
+        taken.map_err(|refused| match refused {
+            single_use::Refused::Full => Reason::RateClient,
+            single_use::Refused::Unavailable => Reason::SnapshotStale,
+            single_use::Refused::Used(_) => Reason::ProofReplayed,
+        })?;
+    }
+    Ok(voucher)
 }
 
 /// A voucher that was issued on a newer registry makes this gateway read it first.
@@ -97,8 +115,12 @@ pub enum Scheme {
     Dpop,
 }
 
-fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Voucher, Reason> {
-    let headers = request.headers();
+/// The voucher of a call and the proof that goes with it, both good.
+fn check(
+    gate: &Gate,
+    call: &Call,
+    (path, headers): (&str, &HeaderMap),
+) -> Result<(Voucher, Option<Proof>), Reason> {
     if metadata_size(headers) > MAX_METADATA {
         return Err(Reason::MetadataTooLarge);
     }
@@ -108,42 +130,26 @@ fn check(gate: &Gate, call: &Call, request: &Request) -> Result<Voucher, Reason>
     call.identify(client);
     let (scheme, token) = voucher(headers)?;
     let verdict = gate.vouchers.verdict(token, now)?;
-    let claims = verdict.claims;
+    let claims = Arc::clone(&verdict.claims);
+    let verified = Voucher {
+        claims: verdict.claims,
+        kid: verdict.kid,
+    };
     if claims.client_id != client {
         return Err(Reason::VoucherClient);
     }
     if !claims.fits(&peer.thumbprint) {
         return Err(Reason::VoucherBinding);
     }
-    if scheme == Scheme::Dpop || claims.jkt().is_some() {
-        prove(gate, request, &claims, (scheme, token))?;
+    if scheme == Scheme::Bearer && claims.jkt().is_none() {
+        return Ok((verified, None));
     }
-    Ok(Voucher {
-        claims,
-        kid: verdict.kid,
-    })
-}
-
-/// Whether the caller proves that it holds the key of its voucher, for this call and only once.
-fn prove(
-    gate: &Gate,
-    request: &Request,
-    claims: &Claims,
-    (scheme, token): (Scheme, &str),
-) -> Result<(), Reason> {
-    let now = gate.clock.unix();
-    let htu = format!("{}{}", gate.address, request.uri().path());
     let target = Target {
-        htu: &htu,
+        htu: &format!("{}{path}", gate.address),
         voucher: Some(token),
     };
-    let proofs = proof::of(request.headers());
-    let proof = possession(scheme, claims.jkt(), &proofs, target, now)?;
-    let seen = gate.proofs.take(claims.client_id, &proof, now);
-    seen.map_err(|refused| match refused {
-        replays::Refused::Full => Reason::RateClient,
-        replays::Refused::Replayed => Reason::ProofReplayed,
-    })
+    let proof = possession(scheme, claims.jkt(), &proof::of(headers), target, now)?;
+    Ok((verified, Some(proof)))
 }
 
 /// The proof that goes with a voucher bound to a key (RFC 9449 §7).

@@ -12,7 +12,7 @@ use crate::keys::keeper::Keeper;
 use crate::limit::Limiter;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
-use crate::single_use::replays::Replays;
+use crate::single_use::SingleUse;
 use crate::streams::Streams;
 use crate::token::spender::Spender;
 use crate::upstream::Upstreams;
@@ -30,10 +30,10 @@ pub struct Gate {
     pub vouchers: Vouchers,
     /// The keys that sign and verify vouchers and grants.
     pub keys: Arc<Keeper>,
-    /// Spends what may be used once.
+    /// Spends what requests for vouchers use up.
     pub spender: Spender,
-    /// Proofs of possession that calls have used.
-    pub proofs: Replays,
+    /// Takes what calls use up.
+    pub single_use: SingleUse,
     /// Address of the data plane, as clients use it.
     pub address: String,
     /// The comune's own authority, where this gateway issues certificates.

@@ -63,6 +63,7 @@ use record::record;
 use registry::Registry;
 use registry::rule::Caps;
 use registry::snapshot::LiveKey;
+use single_use::SingleUse;
 use upstream::Upstreams;
 use upstream::cancel::Cancels;
 use voucher::Vouchers;
@@ -202,8 +203,8 @@ impl Gateway {
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,
+            single_use: SingleUse::over(spender.clone()),
             spender,
-            proofs: single_use::replays::Replays::default(),
             address: config.gateway_address(),
             authority,
             budget: record::budget::Budget::new(limits.answer_bytes),

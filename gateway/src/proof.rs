@@ -2,7 +2,7 @@
 //!
 //! One pure function judges the proofs of the token endpoint and of the data plane. It is strict,
 //! as PDND is: exact members, exact address, a short life. Whether a proof was seen before is asked
-//! elsewhere, because that needs a memory.
+//! elsewhere (`single_use`), because that needs a memory.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;

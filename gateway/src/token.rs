@@ -38,9 +38,9 @@ pub mod words;
 use answer::{Answered, Issued, Refusal};
 use asked::{Asked, TurnedAway};
 use form::{ACCESS_TOKEN_TYPE, Wanted};
-use issuance::{Case, Draft, Rules};
+use issuance::{Case, Draft, Rules, Spending};
 use rate::{Rates, Standing};
-use spender::{Refused, Spending};
+use spender::{Part, Refused};
 
 /// The token endpoint's own parts.
 #[derive(Clone, Debug)]
@@ -175,10 +175,11 @@ impl Endpoint {
     }
 
     async fn spend(&self, spending: Spending) -> Result<(), Refusal> {
-        let spent = self.gate.spender.spend(spending).await;
+        let parts = spending.proof.into_iter().chain([spending.assertion]);
+        let spent = self.gate.spender.spend(parts.collect()).await;
         spent.map_err(|refused| match refused {
-            Refused::Assertion => Refusal::client("JTI_REUSED"),
-            Refused::Proof => Refusal::proof("PROOF_REPLAYED"),
+            Refused::Used(Part::Proof) => Refusal::proof("PROOF_REPLAYED"),
+            Refused::Used(_) => Refusal::client("JTI_REUSED"),
             Refused::Unavailable => Refusal::unavailable("REGISTRY_UNAVAILABLE"),
         })
     }

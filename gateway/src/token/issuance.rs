@@ -11,7 +11,7 @@ use varco_runtime::tls::Peer;
 
 use super::answer::Refusal;
 use super::assertion::{Assertion, SKEW};
-use super::spender::{Once, Spending};
+use super::spender::Once;
 use crate::authorize::Eligible;
 use crate::json::Object;
 use crate::proof::Proof;
@@ -57,6 +57,15 @@ pub struct Rules {
     pub audiences: Vec<String>,
     /// Start of every URI in certificates of this comune.
     pub trust_domain: String,
+}
+
+/// What a request uses up: its assertion, and its proof where it carries one.
+#[derive(Clone, Debug)]
+pub struct Spending {
+    /// The assertion.
+    pub assertion: Once,
+    /// The proof.
+    pub proof: Option<Once>,
 }
 
 /// What the steps have found so far.

@@ -1,13 +1,13 @@
-//! Each assertion and each proof is used once: spent in the database that the gateways share.
+//! What is used once is spent in the database that the gateways share: assertions, proofs, evidence.
 //!
 //! One task takes whatever waits and spends it in one transaction, so that many requests share one
-//! flush to the disk. What cannot be spent in time is refused, and then no voucher leaves. What is
-//! stored is a hash: an identifier of a stranger's making may hold anything.
+//! flush to the disk. What cannot be spent in time is refused, and then no voucher leaves and no
+//! call goes on. What is stored is a hash: an identifier of a stranger's making may hold anything.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::{mpsc, oneshot};
@@ -26,26 +26,29 @@ pub struct Once {
     owner: String,
     jti: String,
     expires: i64,
+    part: Part,
 }
 
-/// What a request uses up: its assertion, and its proof where it carries one.
-#[derive(Clone, Debug)]
-pub struct Spending {
-    /// The assertion.
-    pub assertion: Once,
-    /// The proof.
-    pub proof: Option<Once>,
+/// What it is to the request that uses it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// A client assertion.
+    Assertion,
+    /// A proof of possession.
+    Proof,
+    /// The signature of a message (ModI).
+    Signature,
+    /// Evidence of who acts (ModI).
+    Tracking,
 }
 
 /// Ways that nothing is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The assertion was used before.
-    Assertion,
-    /// The proof was used before; the assertion is still good.
-    Proof,
     /// It cannot be stored now.
     Unavailable,
+    /// This part was used before; those that are spent after it are still good.
+    Used(Part),
 }
 
 /// The way to the task that spends.
@@ -57,7 +60,7 @@ pub struct Spender {
 
 #[derive(Debug)]
 struct Waiting {
-    spending: Spending,
+    parts: Vec<Once>,
     answer: oneshot::Sender<Result<(), Refused>>,
 }
 
@@ -71,18 +74,54 @@ impl Once {
     /// The assertion of a client, until its own expiry.
     #[must_use]
     pub fn assertion(client: Uuid, jti: &str, expires: i64) -> Self {
-        Self::new(client.to_string(), jti, expires)
+        Self::new(Part::Assertion, client.to_string(), jti, expires)
     }
 
     /// A proof that holds.
     #[must_use]
     pub fn proof(proof: &Proof) -> Self {
         let expires = proof.iat + proof::LIFE;
-        Self::new(format!("dpop:{}", proof.jkt), &proof.jti, expires)
+        Self::new(
+            Part::Proof,
+            format!("dpop:{}", proof.jkt),
+            &proof.jti,
+            expires,
+        )
     }
 
-    fn new(owner: String, jti: &str, expires: i64) -> Self {
+    /// A client's signature of a message, until nobody takes it any more.
+    #[must_use]
+    pub fn signature(client: Uuid, jti: &str, expires: i64) -> Self {
+        Self::new(Part::Signature, format!("signature:{client}"), jti, expires)
+    }
+
+    /// A client's evidence of who acts, until nobody takes it any more.
+    #[must_use]
+    pub fn tracking(client: Uuid, jti: &str, expires: i64) -> Self {
+        Self::new(Part::Tracking, format!("tracking:{client}"), jti, expires)
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        self.part
+    }
+
+    /// A short name that nothing else has.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Context::new(&SHA256);
+        hash.update(self.owner.as_bytes());
+        hash.update(&[0]);
+        hash.update(self.jti.as_bytes());
+        let mut name = [0; 32];
+        name.copy_from_slice(hash.finish().as_ref());
+        name
+    }
+
+    fn new(part: Part, owner: String, jti: &str, expires: i64) -> Self {
         Self {
+            part,
             owner,
             jti: URL_SAFE_NO_PAD.encode(digest(&SHA256, jti.as_bytes())),
             expires: expires.saturating_add(MARGIN),
@@ -92,6 +131,16 @@ impl Once {
     fn name(&self) -> (String, String) {
         (self.owner.clone(), self.jti.clone())
     }
+}
+
+impl Part {
+    /// The order in which parts are spent: an assertion whose proof was used before stays good.
+    const ORDER: [Self; 4] = [
+        Self::Proof,
+        Self::Assertion,
+        Self::Tracking,
+        Self::Signature,
+    ];
 }
 
 impl Spender {
@@ -108,14 +157,14 @@ impl Spender {
         Self { queue, db }
     }
 
-    /// Spends what a request uses up: all of it, durably, or nothing.
+    /// Spends what a request uses up, each part at most once in it, durably.
     ///
     /// # Errors
     ///
     /// What was used before, or that it cannot be stored within two seconds.
-    pub async fn spend(&self, spending: Spending) -> Result<(), Refused> {
+    pub async fn spend(&self, parts: Vec<Once>) -> Result<(), Refused> {
         let (answer, told) = oneshot::channel();
-        let waiting = Waiting { spending, answer };
+        let waiting = Waiting { parts, answer };
         self.queue
             .try_send(waiting)
             .map_err(|_| Refused::Unavailable)?;
@@ -164,27 +213,17 @@ impl Worker {
         group.iter().map(|_| Err(Refused::Unavailable)).collect()
     }
 
-    /// Proofs come first: an assertion whose proof was used before stays good.
     async fn spend(&self, group: &[Waiting]) -> Result<Vec<Result<(), Refused>>, store::Error> {
         let mut told: Vec<Result<(), Refused>> = group.iter().map(|_| Ok(())).collect();
         if group.is_empty() {
             return Ok(told);
         }
         let mut tx = self.db.begin().await?;
-        let proofs = places(group, &told, |spending| spending.proof.as_ref());
-        mark(
-            &mut told,
-            &proofs,
-            &insert(&mut tx, &proofs).await?,
-            Refused::Proof,
-        );
-        let assertions = places(group, &told, |spending| Some(&spending.assertion));
-        mark(
-            &mut told,
-            &assertions,
-            &insert(&mut tx, &assertions).await?,
-            Refused::Assertion,
-        );
+        for part in Part::ORDER {
+            let places = places(group, &told, part);
+            let new = insert(&mut tx, &places).await?;
+            mark(&mut told, &places, &new);
+        }
         tx.commit().await?;
         Ok(told)
     }
@@ -205,12 +244,13 @@ impl Worker {
 fn places<'a>(
     group: &'a [Waiting],
     told: &[Result<(), Refused>],
-    part: impl Fn(&'a Spending) -> Option<&'a Once>,
+    part: Part,
 ) -> Vec<(usize, &'a Once)> {
+    let of = |waiting: &'a Waiting| waiting.parts.iter().find(|once| once.part == part);
     let standing = group.iter().zip(told).enumerate();
     let standing = standing.filter(|(_, (_, told))| told.is_ok());
     standing
-        .filter_map(|(place, (waiting, _))| part(&waiting.spending).map(|once| (place, once)))
+        .filter_map(|(place, (waiting, _))| of(waiting).map(|once| (place, once)))
         .collect()
 }
 
@@ -219,14 +259,13 @@ fn mark(
     told: &mut [Result<(), Refused>],
     places: &[(usize, &Once)],
     new: &HashSet<(String, String)>,
-    refused: Refused,
 ) {
     let mut left = new.clone();
     for (place, once) in places {
         if !left.remove(&once.name())
             && let Some(told) = told.get_mut(*place)
         {
-            *told = Err(refused);
+            *told = Err(Refused::Used(once.part));
         }
     }
 }

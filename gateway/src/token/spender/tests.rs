@@ -16,23 +16,23 @@ fn spender(db: &Db) -> Spender {
     Spender::start(db.clone(), clock(), &Tasks::default())
 }
 
-fn assertion(jti: &str) -> Spending {
-    Spending {
-        assertion: Once::assertion(Uuid::from_u128(1), jti, clock().unix() + 60),
-        proof: None,
-    }
+fn assertion(jti: &str) -> Vec<Once> {
+    vec![Once::assertion(
+        Uuid::from_u128(1),
+        jti,
+        clock().unix() + 60,
+    )]
 }
 
-fn with_proof(jti: &str, proof: &str) -> Spending {
+fn with_proof(jti: &str, proof: &str) -> Vec<Once> {
     let proof = Proof {
         jkt: "key".to_owned(),
         jti: proof.to_owned(),
         iat: clock().unix(),
     };
-    Spending {
-        proof: Some(Once::proof(&proof)),
-        ..assertion(jti)
-    }
+    let mut parts = assertion(jti);
+    parts.push(Once::proof(&proof));
+    parts
 }
 
 #[tokio::test]
@@ -47,7 +47,9 @@ async fn of_many_that_race_on_two_gateways_one_wins() {
         let told = join_all((0..400).map(ask)).await;
 
         let won = told.iter().filter(|told| told.is_ok()).count();
-        let lost = told.iter().filter(|told| **told == Err(Refused::Assertion));
+        let lost = told
+            .iter()
+            .filter(|told| **told == Err(Refused::Used(Part::Assertion)));
         assert_eq!((won, lost.count()), (50, 350), "{}", fresh.name);
     }
 }
@@ -63,9 +65,9 @@ async fn assertion_whose_proof_was_used_stays_good() {
         let both = spender.spend(with_proof("b", "r")).await;
 
         assert_eq!(first, Ok(()), "{}", fresh.name);
-        assert_eq!(again, Err(Refused::Proof), "{}", fresh.name);
+        assert_eq!(again, Err(Refused::Used(Part::Proof)), "{}", fresh.name);
         assert_eq!(mended, Ok(()), "{}", fresh.name);
-        assert_eq!(both, Err(Refused::Assertion), "{}", fresh.name);
+        assert_eq!(both, Err(Refused::Used(Part::Assertion)), "{}", fresh.name);
     }
 }
 
@@ -73,13 +75,10 @@ async fn assertion_whose_proof_was_used_stays_good() {
 async fn another_client_may_use_the_same_jti_and_any_text_is_one() {
     for fresh in each_db(REGISTRY_MIGRATIONS).await.unwrap() {
         let spender = spender(&fresh.db);
-        let other = Spending {
-            assertion: Once::assertion(Uuid::from_u128(2), "a", clock().unix()),
-            proof: None,
-        };
+        let other = vec![Once::assertion(Uuid::from_u128(2), "a", clock().unix())];
 
-        for spending in [assertion("a"), other, assertion("a\0b"), assertion("a\0c")] {
-            assert_eq!(spender.spend(spending).await, Ok(()), "{}", fresh.name);
+        for parts in [assertion("a"), other, assertion("a\0b"), assertion("a\0c")] {
+            assert_eq!(spender.spend(parts).await, Ok(()), "{}", fresh.name);
         }
     }
 }
@@ -88,7 +87,7 @@ async fn another_client_may_use_the_same_jti_and_any_text_is_one() {
 async fn asking_uses_nothing_up_and_forgetting_waits_for_the_end() {
     for fresh in each_db(REGISTRY_MIGRATIONS).await.unwrap() {
         let spender = spender(&fresh.db);
-        let once = assertion("a").assertion;
+        let once = assertion("a").remove(0);
         let end = clock().unix() + 60 + MARGIN;
 
         assert!(!spender.is_spent(&once).await.unwrap(), "{}", fresh.name);
