@@ -16,7 +16,6 @@ use crate::refusal::{Reason, Refusal};
 use crate::registry::snapshot::Snapshot;
 use crate::single_use;
 use crate::token::spender::Once;
-use crate::voucher::Claims;
 
 /// Lets a call on only when its peer and its voucher are known and belong together.
 pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {

@@ -16,6 +16,8 @@ use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
 use crate::authorize::Permit;
+use crate::evidence::Shown;
+use crate::evidence::digest::Digest;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::contract::Effect;
@@ -61,6 +63,7 @@ struct Inner {
     voucher: ArcSwapOption<Voucher>,
     permit: OnceLock<Arc<Permit>>,
     deadline: Mutex<Option<Deadline>>,
+    shown: OnceLock<Shown>,
     quota: OnceLock<Quota>,
     intended: AtomicBool,
     forwarded: AtomicBool,
@@ -121,6 +124,7 @@ impl Call {
             voucher: ArcSwapOption::empty(),
             permit: OnceLock::new(),
             deadline: Mutex::new(None),
+            shown: OnceLock::new(),
             quota: OnceLock::new(),
             intended: AtomicBool::new(false),
             forwarded: AtomicBool::new(false),
@@ -205,6 +209,17 @@ impl Call {
     #[must_use]
     pub fn permitted(&self) -> Option<&Arc<Permit>> {
         self.0.permit.get()
+    }
+
+    /// Notes the evidence that came with the call and holds.
+    pub fn show(&self, shown: Shown) {
+        let _ = self.0.shown.set(shown);
+    }
+
+    /// What the one message of the request must be, where the caller has signed it.
+    #[must_use]
+    pub fn expected_digest(&self) -> Option<&Digest> {
+        self.0.shown.get()?.digest.as_ref()
     }
 
     /// Brings the end of the call forward, never back.
@@ -359,6 +374,11 @@ impl Call {
         }
         self.describe_caller(&mut record);
         self.describe_permit(&mut record);
+        if let Some(shown) = self.0.shown.get() {
+            let hashes = shown.hashes.iter().map(|hash| hash.to_vec().into());
+            record.evidence_sha256 = hashes.collect();
+            record.actor_loa = shown.level;
+        }
         record
     }
 

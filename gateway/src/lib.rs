@@ -27,6 +27,7 @@ pub mod call;
 pub mod control;
 pub mod deadline;
 pub mod encoding;
+pub mod evidence;
 pub mod forward;
 pub mod gate;
 pub mod intent;
@@ -51,6 +52,7 @@ use audit::committer::{self, Register, Run};
 use authenticate::authenticate;
 use authorize::authorize;
 use deadline::deadline;
+use evidence::evidence;
 use forward::forward;
 use gate::Gate;
 use intent::intent;
@@ -249,6 +251,7 @@ impl Gateway {
             .layer(from_fn_with_state(Arc::clone(gate), deadline)) // the caller's, capped
             .layer(from_fn_with_state(Arc::clone(gate), authenticate)) // peer and voucher
             .layer(from_fn_with_state(Arc::clone(gate), authorize)) // allow, or a reason
+            .layer(from_fn_with_state(Arc::clone(gate), evidence)) // who acts, signed messages
             .layer(from_fn_with_state(Arc::clone(gate), limit)) // rate, open calls, quota
             .layer(from_fn_with_state(Arc::clone(gate), intent)) // before any side effect
             .layer(from_fn_with_state(Arc::clone(gate), minimise)) // only what the purpose allows

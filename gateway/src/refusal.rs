@@ -64,6 +64,12 @@ reasons! {
         "i messaggi sono accettati non compressi, o compressi con gzip"
     EserviceSuspended "ESERVICE_SUSPENDED" PermissionDenied
         "the e-service is not active" "l'e-service non è attivo"
+    EvidenceInvalid "EVIDENCE_INVALID" PermissionDenied
+        "the evidence that came with the call does not hold"
+        "l'evidenza inviata con la chiamata non è valida"
+    EvidenceRequired "EVIDENCE_REQUIRED" PermissionDenied
+        "the method asks for evidence that did not come with the call"
+        "il metodo richiede un'evidenza che la chiamata non porta"
     FieldNotInPurpose "FIELD_NOT_IN_PURPOSE" PermissionDenied
         "the request sets a field whose data class the purpose does not allow"
         "la richiesta usa un campo che la finalità non consente"
@@ -147,8 +153,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// When asking again makes sense.
     pub retry: Option<Duration>,
-    /// A machine-readable fact, such as the field that is not allowed.
-    pub fact: Option<(&'static str, String)>,
+    /// Machine-readable facts, such as the field that is not allowed.
+    pub facts: Vec<(&'static str, String)>,
 }
 
 impl From<Reason> for Refusal {
@@ -160,7 +166,7 @@ impl From<Reason> for Refusal {
         Self {
             reason,
             retry,
-            fact: None,
+            facts: Vec::new(),
         }
     }
 }
@@ -168,13 +174,11 @@ impl From<Reason> for Refusal {
 impl Refusal {
     /// Adds a machine-readable fact, of which 256 bytes at most are told.
     #[must_use]
-    pub fn with(self, key: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
         let mut value = value.into();
         value.truncate(value.floor_char_boundary(MOST_FACT));
-        Self {
-            fact: Some((key, value)),
-            ..self
-        }
+        self.facts.push((key, value));
+        self
     }
 
     /// Adds when asking again makes sense.
@@ -200,7 +204,7 @@ impl Refusal {
         let (english, italian) = self.reason.texts();
         let mut problem = Problem::new(self.reason.code(), self.reason.name(), english, italian)
             .with("audit_id", audit_id.to_string());
-        if let Some((key, value)) = self.fact {
+        for (key, value) in self.facts {
             problem = problem.with(key, value);
         }
         if let Some(delay) = self.retry {

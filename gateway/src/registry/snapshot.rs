@@ -68,6 +68,19 @@ impl LiveKey {
         }
     }
 
+    /// A key of a client in a state, for what is judged by keys alone.
+    #[cfg(test)]
+    pub(crate) fn of_test(kid: &str, client: Uuid, state: State, pem: &str) -> Self {
+        Self {
+            kid: kid.to_owned(),
+            client,
+            state,
+            not_after: None,
+            pem: pem.to_owned(),
+            parsed: OnceLock::new(),
+        }
+    }
+
     /// The key itself; none when what is stored is no longer the key of that name.
     #[must_use]
     pub fn public(&self) -> Option<&PublicKey> {
