@@ -13,6 +13,7 @@ mod bypass;
 mod certificates;
 mod cli;
 mod conformance;
+mod evidence;
 mod export;
 mod fail_closed;
 mod foreign_clients;

@@ -23,6 +23,7 @@ use super::scope::{Sides, Who};
 
 mod access;
 mod credentials;
+mod methods;
 mod names;
 mod offers;
 mod parties;

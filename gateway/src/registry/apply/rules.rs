@@ -1,10 +1,10 @@
 //! Planning what a version asks of the calls of its methods.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use varco_proto::registry::v1 as proto;
 
-use super::offers::expanded;
+use super::methods::expanded;
 use super::{Named, Planner};
 use crate::registry::contract::Contract;
 use crate::registry::rule::{Evidence, MethodRule, Rule};
@@ -60,12 +60,7 @@ impl Planner<'_, '_> {
         MethodRule { methods, rule }
     }
 
-    fn evidence(
-        &mut self,
-        name: &Named,
-        place: usize,
-        words: &[String],
-    ) -> std::collections::BTreeSet<Evidence> {
+    fn evidence(&mut self, name: &Named, place: usize, words: &[String]) -> BTreeSet<Evidence> {
         for word in words {
             let known = Evidence::named(word).is_some();
             let rule = "must be tracking or signature";
