@@ -34,11 +34,11 @@ pub fn judge(token: &str, case: &Case<'_>) -> Result<Said, Fault> {
         }
     }
     for (name, value) in signed {
-        let came = match name {
+        let found = match name {
             METHOD => Some(case.method),
             name => only_value(case.headers, name),
         };
-        if came != Some(value) {
+        if found != Some(value) {
             return Err(Fault::Mismatch);
         }
     }
