@@ -42,7 +42,10 @@ async fn admit(
     let (voucher, proof) = check(gate, call, (path, headers))?;
     if let Some(proof) = proof {
         let (once, now) = (vec![Once::proof(&proof)], gate.clock.unix());
-        let taken = gate.single_use.take(voucher.claims.client_id, once, now).await;
+        let taken = gate
+            .single_use
+            .take(voucher.claims.client_id, once, now)
+            .await;
         taken.map_err(|refused| match refused {
             single_use::Refused::Full => Reason::RateClient,
             single_use::Refused::Unavailable => Reason::SnapshotStale,

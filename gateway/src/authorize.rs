@@ -345,20 +345,28 @@ pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Ne
     });
     match decided {
         Ok(permit) => {
-            let streams = permit.method.server_streaming || permit.method.client_streaming;
-            call.permit(Arc::new(permit));
-            if streams {
-                gate.streams.register(&call);
-            } else {
-                let limit = Duration::from_secs(gate.limits.unary_seconds);
-                call.end_by(Deadline {
-                    end: Instant::now() + limit,
-                    limit: "unary_seconds",
-                });
-            }
+            let permit = Arc::new(permit);
+            call.permit(Arc::clone(&permit));
+            bound(&gate, &call, &permit);
             next.run(request).await
         }
         Err(reason) => Refusal::from(reason).into_response(),
+    }
+}
+
+/// Gives a call its time by its method, and a stream its place among the open ones.
+fn bound(gate: &Gate, call: &Call, permit: &Permit) {
+    let within = |seconds: u64, limit| {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        call.end_by(Deadline { end, limit });
+    };
+    if let Some(seconds) = permit.rule.seconds {
+        within(seconds.into(), "seconds of the method");
+    }
+    if permit.method.server_streaming || permit.method.client_streaming {
+        gate.streams.register(call);
+    } else {
+        within(gate.limits.unary_seconds, "unary_seconds");
     }
 }
 

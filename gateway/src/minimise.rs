@@ -52,7 +52,7 @@ pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Nex
     let Ok(encoding) = Encoding::of(response.headers()) else {
         return Refusal::from(call.after(Reason::AnswerInvalid)).into_response();
     };
-    let messages = messages(&gate, Direction::Answer, encoding);
+    let messages = messages(&gate, &permit, (Direction::Answer, encoding));
     response.map(|body| Body::new(Walked::new(body, call, permit, messages)))
 }
 
@@ -64,7 +64,7 @@ async fn check_request(
     request: Request,
 ) -> Result<Request, Refusal> {
     let (mut parts, body) = request.into_parts();
-    let messages = messages(gate, Direction::Request, encoding);
+    let messages = messages(gate, permit, (Direction::Request, encoding));
     let walked = Walked::new(body, call.clone(), Arc::clone(permit), messages);
     let walked = Body::new(walked);
     if permit.method.client_streaming {
@@ -95,11 +95,20 @@ async fn read(mut body: Body, call: &Call, share: &mut Share) -> Result<Bytes, R
     Ok(held.freeze())
 }
 
-fn messages(gate: &Gate, way: Direction, encoding: Encoding) -> Messages {
+fn messages(gate: &Gate, permit: &Permit, (way, encoding): (Direction, Encoding)) -> Messages {
+    let largest = gate.limits.message_bytes;
+    let own = permit.rule.message_bytes.map(usize::try_from);
+    let streamed = match way {
+        Direction::Answer => permit.method.server_streaming,
+        Direction::Request => permit.method.client_streaming,
+    };
     Messages {
         way,
         encoding,
-        largest: gate.limits.message_bytes,
+        streamed,
+        largest: own
+            .and_then(Result::ok)
+            .map_or(largest, |own| own.min(largest)),
         share: gate.budget.share(),
     }
 }

@@ -16,6 +16,7 @@ use super::walk::{Obstacle, Outside, walk};
 use crate::authorize::Permit;
 use crate::call::Call;
 use crate::encoding::{Bad, Encoding, deflate, inflate};
+use crate::evidence::{Fault, Flaw, digest};
 use crate::forward::remove;
 use crate::record::budget::Share;
 use crate::refusal::{Reason, Refusal};
@@ -36,6 +37,8 @@ pub struct Messages {
     pub way: Direction,
     /// How those of them are compressed that are.
     pub encoding: Encoding,
+    /// Whether there may be any number of them, or one.
+    pub streamed: bool,
     /// The largest, decompressed, in bytes.
     pub largest: usize,
     /// A share of the budget, for a message whose end has not arrived.
@@ -50,6 +53,7 @@ pub struct Walked {
     call: Call,
     permit: Arc<Permit>,
     messages: Messages,
+    passed: u64,
     ended: bool,
 }
 
@@ -68,6 +72,7 @@ impl Walked {
             call,
             permit,
             messages,
+            passed: 0,
             ended: false,
         }
     }
@@ -79,12 +84,20 @@ impl Walked {
                 BadFrame::TooLarge => Reason::MessageTooLarge,
             })
         })?;
-        framed.map(|framed| self.pass(framed)).transpose()
+        let Some(framed) = framed else {
+            return Ok(None);
+        };
+        self.passed += 1;
+        if self.passed > 1 && !self.messages.streamed {
+            return Err(self.stop(self.malformed()));
+        }
+        self.pass(framed).map(Some)
     }
 
     /// Walks a message; what passes whole goes on as it came.
     fn pass(&self, framed: Framed) -> Result<Bytes, Stopped> {
         let message = self.opened(&framed)?;
+        self.check_digest(&message)?;
         let Some(reduced) = self.walk(&message)? else {
             return Ok(framed.into_whole());
         };
@@ -113,6 +126,17 @@ impl Walked {
                 Bad::TooLarge => Reason::MessageTooLarge,
             })
         })
+    }
+
+    /// Whether the message of a request is the one that its sender signed, where it signed one.
+    fn check_digest(&self, message: &[u8]) -> Result<(), Stopped> {
+        match (self.messages.way, self.call.expected_digest()) {
+            (Direction::Request, Some(expected)) if !digest::matches(expected, message) => {
+                let (part, fault) = (digest::NAME, Fault::Message);
+                Err(self.refuse(Flaw { part, fault }.into()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The message reduced, where it does not pass whole.
@@ -179,9 +203,10 @@ impl Walked {
         Ok(Frame::trailers(trailers))
     }
 
-    /// The end of the body, which must not come within a message.
+    /// The end of the body, which must not come within a message, nor before the one of a request.
     fn end(&mut self) -> Result<(), Stopped> {
-        if self.frames.is_open() {
+        let asks_nothing = self.messages.way == Direction::Request && !self.messages.streamed;
+        if self.frames.is_open() || (asks_nothing && self.passed == 0) {
             return Err(self.stop(self.malformed()));
         }
         Ok(())
