@@ -4,13 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use varco_proto::registry::v1::Descriptor;
-use varco_runtime::clock::Clock;
-use varco_runtime::config::Config;
-use varco_runtime::pki::{self, Ca, Holder, KeyKind};
 use varco_tests::comune::Comune;
 use varco_tests::eco::Eco;
 use varco_tests::program::Program;
+use varco_tests::registration::{Ids, Registration};
 
 use crate::PROGRAM;
 
@@ -33,9 +30,8 @@ async fn registry_file_is_applied_whole_or_not_at_all() {
 
     broken_files_are_told_whole_and_change_nothing(&program).await;
 
-    let folder = tempfile::tempdir().unwrap();
-    foreign_files(folder.path(), &eco, comune.config());
-    let file = path(&folder.path().join("registro.toml"));
+    let registration = Registration::write(eco.foreign(), comune.config());
+    let file = path(&registration.file());
     let before = registry(&program).await;
     let shown = program.done(&["apply", "-f", &file, "--dry-run"]).await;
     assert!(shown.contains("+ client prova"), "{shown}");
@@ -50,12 +46,8 @@ async fn registry_file_is_applied_whole_or_not_at_all() {
 
     let ids = Ids::of(&made);
     assert_eq!(Ids::of(&same), ids);
-    ids.leave(
-        &folder.path().join("prova"),
-        &comune.client_folder("prova"),
-        comune.config(),
-    );
-    foreign_service_is_called(&program, &path(&folder.path().join("eco.binpb"))).await;
+    registration.leave(&ids, comune.config());
+    foreign_service_is_called(&program, &path(&registration.descriptor_set())).await;
     comune.stop().await;
 }
 
@@ -132,91 +124,6 @@ async fn registry(program: &Program) -> Vec<Value> {
         all.push(program.json(&["get", kind]).await);
     }
     all
-}
-
-/// Writes a registry file exactly as the contract shows it, with the files that it names.
-fn foreign_files(folder: &Path, eco: &Eco, config: &Config) {
-    let document = eco.document("write");
-    let descriptor: &Descriptor = &document.eservices[0].descriptors[0];
-    let address = descriptor.upstream.as_ref().unwrap().address.clone();
-    fs::write(folder.join("eco.binpb"), &descriptor.descriptor_set).unwrap();
-    fs::write(
-        folder.join("registro.toml"),
-        FOREIGN.replace("UPSTREAM", &address),
-    )
-    .unwrap();
-    let keys = folder.join("prova");
-    fs::create_dir(&keys).unwrap();
-    let key = pki::generate_key(KeyKind::EcP256).unwrap();
-    fs::write(keys.join("assertion.key"), key.as_bytes()).unwrap();
-    fs::write(
-        folder.join("prova.assertion.pub.pem"),
-        pki::public_key(&key).unwrap(),
-    )
-    .unwrap();
-    // The certificate is known by its thumbprint alone: nothing in it names the client.
-    let pem = |name: &str| fs::read_to_string(config.folder.join(name)).unwrap();
-    let ca = Ca::load(pem("ca.pem"), &pem("ca.key")).unwrap();
-    let (name, uri) = (
-        "prova".to_owned(),
-        "spiffe://laboratorio.example/prova".to_owned(),
-    );
-    let leaf = ca
-        .issue(
-            &Holder {
-                name,
-                uri,
-                serves: None,
-            },
-            Clock::system().now(),
-        )
-        .unwrap();
-    fs::write(keys.join("tls.key"), leaf.key.as_bytes()).unwrap();
-    fs::write(keys.join("tls.pem"), &leaf.certificate).unwrap();
-    fs::write(folder.join("prova.tls.pem"), &leaf.certificate).unwrap();
-}
-
-/// What `apply --output json` says of a foreign service.
-#[derive(Debug, PartialEq, Eq)]
-struct Ids {
-    client: String,
-    purpose: String,
-}
-
-impl Ids {
-    /// Reads each id under its contractual name, beside the name of its entry.
-    fn of(applied: &Value) -> Self {
-        let id = |kind: &str, name: &str, field: &str| {
-            let changes = applied["changes"].as_array().unwrap().iter();
-            let found = changes.filter(|it| it["kind"] == kind && it["name"] == name);
-            let ids: Vec<&str> = found.filter_map(|it| it[field].as_str()).collect();
-            assert_eq!(ids.len(), 1, "{kind} {name}: {applied:#}");
-            ids[0].to_owned()
-        };
-        assert_eq!(id("eservice", "eco", "eservice"), "eco");
-        assert_eq!(id("descriptor", "eco/1", "eservice"), "eco");
-        assert_eq!(id("descriptor", "eco/1", "descriptor_id").len(), 36);
-        Self {
-            client: id("client", "prova", "client_id"),
-            purpose: id("purpose", "collaudo", "purpose_id"),
-        }
-    }
-
-    /// Leaves a client's folder as an office would make it from the ids.
-    fn leave(&self, keys: &Path, folder: &Path, config: &Config) {
-        varco_tests::folder::copy(keys, folder);
-        let file = json!({
-            "client_id": self.client,
-            "kid": "",
-            "token_url": format!("{}/token.oauth2", config.issuer()),
-            "gateway": config.gateway_address(),
-            "assertion_audience": config.gateway.assertion_audience,
-            "purposes": { "collaudo": {
-                "purpose_id": self.purpose, "eservice": "eco", "methods": ["eco.v1.EcoService/*"],
-            }},
-        });
-        fs::write(folder.join("client.json"), file.to_string()).unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -320,7 +227,6 @@ fn path(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-const FOREIGN: &str = include_str!("registry/foreign.toml");
 /// Problems that show without asking the registry.
 const UNREADABLE: &str = include_str!("registry/unreadable.toml");
 /// Problems that only the registry knows.

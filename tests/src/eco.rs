@@ -13,6 +13,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status, Streaming};
 use varco_proto::registry::v1 as registry;
 
+use crate::registration::Foreign;
 use v1::eco_service_server::{EcoService, EcoServiceServer};
 
 /// Its contract.
@@ -104,6 +105,16 @@ impl Eco {
             .await
             .expect("open calls")
             .expect("a count");
+    }
+
+    /// What a registry file says of it.
+    #[must_use]
+    pub fn foreign(&self) -> Foreign<'static> {
+        Foreign {
+            descriptor_set: DESCRIPTOR_SET,
+            methods: METHODS,
+            address: self.address,
+        }
     }
 
     /// What registers it: its e-service, and a purpose of the tax office for all of its methods.

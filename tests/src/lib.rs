@@ -20,6 +20,7 @@ pub mod personal;
 pub mod possession;
 pub mod process;
 pub mod program;
+pub mod registration;
 pub mod registry;
 pub mod wait;
 pub mod wire;
