@@ -1,6 +1,6 @@
-//! Compiles the contract of the foreign service that tests stand behind the gateway.
+//! Compiles the contracts of the foreign services that tests stand behind the gateway.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use prost::Message as _;
 
@@ -10,12 +10,19 @@ use prost::Message as _;
 )]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
+    let out = std::env::var("OUT_DIR")?;
+    let out = Path::new(&out);
+    compile("eco/v1/eco.proto", &out.join("eco.binpb"))?;
+    compile("grpc/testing/test.proto", &out.join("interop.binpb"))
+}
+
+/// Generates the code of a contract, and leaves its descriptor set in a file.
+fn compile(contract: &str, set_file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true);
-    compiler.open_file("eco/v1/eco.proto")?;
+    compiler.open_file(contract)?;
     let set = compiler.file_descriptor_set();
-    let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    std::fs::write(out.join("eco.binpb"), set.encode_to_vec())?;
+    std::fs::write(set_file, set.encode_to_vec())?;
     tonic_prost_build::configure().bytes(".").compile_fds(set)?;
     Ok(())
 }
