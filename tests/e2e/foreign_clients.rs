@@ -3,13 +3,14 @@
 //! Authlib and oauth4webapi are used unmodified, by the scripts of `tests/clients`; `.ci/run`
 //! installs them. Elsewhere the tests say that they skipped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tonic::Code;
 use varco_tests::calls::question;
 use varco_tests::comune::Comune;
+use varco_tests::foreign::{installed, scripts};
 
 /// A client for each kind of key, with a purpose of its own.
 const CLIENTS: [(&str, &str); 3] = [
@@ -133,23 +134,6 @@ impl Library {
         assert!(status.success(), "{client}: {said}");
         serde_json::from_slice(&stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
     }
-}
-
-/// The path that a variable names, where the library is installed.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test run says where libraries are"
-)]
-fn installed(variable: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(variable);
-    if path.is_none() {
-        eprintln!("skipped: {variable} is not set");
-    }
-    path.map(PathBuf::from)
-}
-
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
 fn text<'a>(issued: &'a Value, member: &str) -> &'a str {

@@ -22,6 +22,7 @@ mod jose;
 mod journey;
 mod kill;
 mod kill_registry;
+mod matrix;
 mod own;
 mod postgres;
 mod privacy;

@@ -19,6 +19,8 @@ use varco_proto::protocollo::v1::{
 };
 use varco_runtime::client::Gateway;
 
+pub mod raw;
+
 /// SHA-256 of some bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> Bytes {

@@ -16,6 +16,7 @@ pub mod comune;
 pub mod eco;
 pub mod fault;
 pub mod folder;
+pub mod foreign;
 pub mod interop;
 pub mod personal;
 pub mod possession;
