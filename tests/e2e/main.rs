@@ -18,6 +18,7 @@ mod export;
 mod fail_closed;
 mod foreign_clients;
 mod init;
+mod interop;
 mod jose;
 mod journey;
 mod kill;
