@@ -43,6 +43,25 @@ fn live_entries_permit_the_methods_of_the_purpose() {
 }
 
 #[test]
+fn permit_carries_the_rule_of_its_method() {
+    let mut document = town();
+    document.eservices[0].descriptors[0].rules = vec![varco_proto::registry::v1::MethodRule {
+        methods: vec![METHOD.into()],
+        seconds: 7,
+        message_bytes: 512,
+        evidence: vec!["tracking".into()],
+    }];
+    let (ruled, free) = (Town::holding(&document), registry());
+
+    let of = |town: &Town| decide(&claims(town), METHOD, &town.snapshot, NOW).unwrap();
+
+    let rule = of(&ruled).rule;
+    assert_eq!((rule.seconds, rule.message_bytes), (Some(7), Some(512)));
+    assert!(rule.asks(rule::Evidence::Tracking) && !rule.asks(rule::Evidence::Signature));
+    assert_eq!(of(&free).rule, Rule::default());
+}
+
+#[test]
 fn method_decides_between_unknown_elsewhere_and_outside_the_purpose() {
     let mut document = town();
     let mut elsewhere = document.eservices[0].clone();

@@ -22,7 +22,7 @@ fn ruled(rules: Vec<proto::MethodRule>) -> Document {
 }
 
 #[test]
-fn first_rule_that_names_a_method_is_in_its_permit() {
+fn rules_are_kept_for_each_method_that_they_name() {
     let limits = proto::MethodRule {
         seconds: 10,
         message_bytes: 1000,
