@@ -18,7 +18,7 @@ use crate::gate::Gate;
 use crate::keys::lifecycle::Role;
 use crate::refusal::{Reason, Refusal};
 use crate::upstream::cancel::Held;
-use crate::upstream::failure::Failure;
+use crate::upstream::failure::{Failure, Proof};
 use crate::upstream::pool::{Place, Pool};
 
 pub mod outgoing;
@@ -94,10 +94,11 @@ enum Attempt {
 
 impl Onward<'_> {
     async fn attempt(&self, pool: &Pool) -> Result<Attempt, Reason> {
-        let place = pool
-            .place()
-            .await
-            .map_err(|_| Reason::UpstreamUnavailable)?;
+        let place = pool.place().await.map_err(|error| {
+            let service = &self.permit.upstream.address;
+            tracing::warn!(service, %error, "a call found no way");
+            Reason::UpstreamUnavailable
+        })?;
         // A stream of which some was taken cannot be told again.
         let body = self.body.next().ok_or(Reason::UpstreamUnavailable)?;
         let mut request = http::Request::post(self.uri.clone())
@@ -116,7 +117,7 @@ impl Onward<'_> {
                 }
                 answer.map(Attempt::Answered)
             }
-            Err(failure) if failure.unprocessed => {
+            Err(failure) if failure.proof != Proof::Nothing => {
                 self.call.recall();
                 Ok(Attempt::Unprocessed)
             }
@@ -151,7 +152,7 @@ impl Onward<'_> {
         Ok(response)
     }
 
-    fn failed(&self, failure: &Failure<Body>) -> Reason {
+    fn failed(&self, failure: &Failure) -> Reason {
         let cause = varco_runtime::problem::chain(&failure.error);
         tracing::warn!(cause, "a service did not answer");
         self.call.after(Reason::UpstreamUnavailable)

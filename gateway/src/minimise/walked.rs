@@ -16,7 +16,7 @@ use super::walk::{Obstacle, Outside, walk};
 use crate::authorize::Permit;
 use crate::call::Call;
 use crate::encoding::{Bad, Encoding, deflate, inflate};
-use crate::evidence::{Fault, Flaw, digest};
+use crate::evidence::{digest, not_the_message};
 use crate::forward::remove;
 use crate::record::budget::Share;
 use crate::refusal::{Reason, Refusal};
@@ -132,8 +132,7 @@ impl Walked {
     fn check_digest(&self, message: &[u8]) -> Result<(), Stopped> {
         match (self.messages.way, self.call.expected_digest()) {
             (Direction::Request, Some(expected)) if !digest::matches(expected, message) => {
-                let (part, fault) = (digest::NAME, Fault::Message);
-                Err(self.refuse(Flaw { part, fault }.into()))
+                Err(self.refuse(not_the_message()))
             }
             _ => Ok(()),
         }

@@ -18,6 +18,12 @@ impl Backoff {
         rest.min(LONGEST) * spread / 100
     }
 
+    /// Whether the last attempt failed too.
+    #[must_use]
+    pub fn is_growing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// Starts anew after a success.
     pub fn reset(&mut self) {
         self.failures = 0;

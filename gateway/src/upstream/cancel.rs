@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 use varco_runtime::tasks::Tasks;
 
-use super::failure::Failure;
+use super::failure::{Failure, Proof};
 use super::pool::Place;
 
 /// How many calls each client may give up.
@@ -66,7 +66,7 @@ impl Cancels {
     /// An answer on its way, which may be given up.
     pub fn watch<F>(self: &Arc<Self>, answer: F, held: Held) -> Awaited
     where
-        F: Future<Output = Result<Response<Incoming>, Failure<Body>>> + Send + 'static,
+        F: Future<Output = Result<Response<Incoming>, Failure>> + Send + 'static,
     {
         Awaited {
             answer: Some(Box::pin(answer)),
@@ -102,7 +102,7 @@ struct Begun {
     watch: Option<Watch>,
 }
 
-type Answered = Result<Response<Incoming>, Failure<Body>>;
+type Answered = Result<Response<Incoming>, Failure>;
 
 impl Watch {
     /// What becomes of the call when it is given up now; `begun` when its answer has begun.
@@ -133,7 +133,7 @@ impl Watch {
 }
 
 impl Future for Awaited {
-    type Output = Result<Response<Body>, Failure<Body>>;
+    type Output = Result<Response<Body>, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(answer) = self.answer.as_mut() else {
@@ -142,6 +142,11 @@ impl Future for Awaited {
         let answered = ready!(answer.as_mut().poll(cx));
         self.answer = None;
         let watch = self.watch.take();
+        if let (Err(failure), Some(watch)) = (&answered, &watch)
+            && failure.proof == Proof::Ended
+        {
+            watch.held.place.retire();
+        }
         Poll::Ready(answered.map(|response| {
             response.map(|body| {
                 Body::new(Begun {

@@ -1,6 +1,6 @@
 //! One HTTP/2 connection to a service, with the calls that are open on it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -13,6 +13,7 @@ use super::failure::Failure;
 pub struct Connection {
     sender: SendRequest<Body>,
     open: AtomicUsize,
+    retired: AtomicBool,
     thumbprint: [u8; 32],
 }
 
@@ -23,6 +24,7 @@ impl Connection {
         Self {
             sender,
             open: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
             thumbprint,
         }
     }
@@ -30,7 +32,13 @@ impl Connection {
     /// Whether new calls may go over it: it is open, and presents the gateway's certificate of now.
     #[must_use]
     pub fn is_usable(&self, thumbprint: &[u8; 32]) -> bool {
-        !self.sender.is_closed() && self.thumbprint == *thumbprint
+        let takes_calls = !self.retired.load(Ordering::Relaxed) && !self.sender.is_closed();
+        takes_calls && self.thumbprint == *thumbprint
+    }
+
+    /// Notes that its peer takes no more calls on it, before it has closed.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
     }
 
     /// Calls that are open on it.
@@ -53,7 +61,7 @@ impl Connection {
     pub(super) fn send(
         &self,
         request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Incoming>, Failure<Body>>> + Send + 'static {
+    ) -> impl Future<Output = Result<Response<Incoming>, Failure>> + Send + 'static {
         let answer = self.sender.clone().try_send_request(request);
         async move { answer.await.map_err(Failure::from) }
     }

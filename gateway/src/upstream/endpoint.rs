@@ -162,8 +162,10 @@ async fn keep(endpoint: Weak<Endpoint>, ways: Ways) {
                 held.add(connection);
             }
             Err(error) => {
-                let cause = varco_runtime::problem::chain(&error);
-                tracing::warn!(address = %held.at, cause, "a service cannot be reached");
+                if !backoff.is_growing() {
+                    let cause = varco_runtime::problem::chain(&error);
+                    tracing::info!(address = %held.at, cause, "a service cannot be reached");
+                }
                 let rest = backoff.after_failure(ways.chance());
                 held.fail(Some(Instant::now()));
                 rest_for(rest, held).await;

@@ -192,6 +192,11 @@ impl Place {
         &self.endpoint
     }
 
+    /// Notes that the connection takes no more calls.
+    pub fn retire(&self) {
+        self.connection.retire();
+    }
+
     /// Sends a request, whose URI is a path; dropped before its end, the call is cancelled.
     ///
     /// # Errors
@@ -201,7 +206,7 @@ impl Place {
         &self,
         mut request: Request<Body>,
     ) -> Result<
-        impl Future<Output = Result<Response<Incoming>, Failure<Body>>> + Send + 'static,
+        impl Future<Output = Result<Response<Incoming>, Failure>> + Send + 'static,
         http::Error,
     > {
         self.endpoint.target().address(&mut request)?;
