@@ -20,6 +20,7 @@ use crate::registry::contract::{Contract, Method};
 use crate::registry::descriptor::Upstream;
 use crate::registry::entry::{Entry, State as Live};
 use crate::registry::eservice::Eservice;
+use crate::registry::load;
 use crate::registry::purpose::Purpose;
 use crate::registry::rule::{self, Rule};
 use crate::registry::snapshot::{LiveDescriptor, LiveKey, Snapshot};
@@ -51,10 +52,16 @@ pub struct Permit {
     pub legal_basis: String,
     /// The agreement.
     pub agreement_id: Uuid,
+    /// The e-service.
+    pub eservice_id: Uuid,
     /// Calls a day of the purpose.
     pub daily_calls: u64,
     /// What the version asks of calls of this method.
     pub rule: Rule,
+    /// Calls a day of the office on the e-service.
+    pub daily_per_consumer: u64,
+    /// Calls a day of everybody on the e-service.
+    pub daily_total: u64,
     /// Epoch of the registry that decided.
     pub epoch: u64,
 }
@@ -317,6 +324,7 @@ pub fn decide(
         .tenants
         .get(&purpose.consumer)
         .map(|tenant| tenant.name.clone());
+    let daily = load::limits(purpose, &descriptor.body, snapshot, now);
     Ok(Permit {
         method: compiled.clone(),
         allowed: contract.mask(&purpose.content.data_classes),
@@ -329,8 +337,11 @@ pub fn decide(
         purpose_id: claims.purpose_id,
         legal_basis: purpose.legal_basis.clone(),
         agreement_id: found.agreement.id,
+        eservice_id: descriptor.body.eservice,
         daily_calls: purpose.content.daily_calls,
         rule: rule::of(&descriptor.body.rules, method),
+        daily_per_consumer: daily.per_consumer,
+        daily_total: daily.total,
         epoch: snapshot.epoch,
     })
 }

@@ -18,6 +18,7 @@ use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
 use super::eservice::Eservice;
 use super::fields::Fields;
+use super::load;
 use super::purpose::{Purpose, Room};
 use super::rule::Caps;
 use super::snapshot::Snapshot;
@@ -306,22 +307,12 @@ impl<'a> Draft<'a> {
 
     /// The highest quota that the tenant's certified attributes give it among those asked for.
     fn most_per_consumer(&self, consumer: Uuid, descriptor: &Descriptor) -> Result<u64, Error> {
-        let mut most = descriptor.daily_per_consumer;
         if descriptor.attributes.is_empty() {
-            return Ok(most);
+            return Ok(descriptor.daily_per_consumer);
         }
         let tenant = self.entry::<Tenant>(consumer)?;
-        for id in descriptor.attributes.iter().flatten() {
-            let attribute = self.entry::<Attribute>(*id)?;
-            let certified =
-                attribute.body.kind == AttributeKind::Certified && attribute.state == State::Active;
-            let held = tenant.body.attributes.iter().any(|held| {
-                held.attribute == *id && held.expires.is_none_or(|end| self.now() < end)
-            });
-            if certified && held {
-                most = most.max(attribute.body.daily_calls_per_consumer.unwrap_or(0));
-            }
-        }
+        let attribute = |id| self.entry::<Attribute>(id).ok();
+        let most = load::most_per_consumer(descriptor, &tenant.body, attribute, self.now());
         Ok(most)
     }
 

@@ -25,6 +25,7 @@ use super::entry::{Entry, Kind, Row, State};
 use super::error::Error;
 use super::eservice::Eservice;
 use super::key::Key;
+use super::load::Load;
 use super::operator::Operator;
 use super::purpose::Purpose;
 use super::store_entries;
@@ -140,6 +141,7 @@ pub struct Snapshot {
     thumbprints: HashMap<[u8; 32], Uuid>,
     rows: HashMap<Uuid, Arc<Row>>,
     names: BTreeMap<(Kind, String), Vec<Uuid>>,
+    load: OnceLock<Load>,
     born: Instant,
     /// Milliseconds after birth at which the database last confirmed this epoch.
     confirmed: AtomicU64,
@@ -196,6 +198,7 @@ impl Snapshot {
             thumbprints: HashMap::new(),
             rows: HashMap::new(),
             names: BTreeMap::new(),
+            load: OnceLock::new(),
             born: Instant::now(),
             confirmed: AtomicU64::new(0),
         }
@@ -263,6 +266,7 @@ impl Snapshot {
             thumbprints: self.thumbprints.clone(),
             rows: self.rows.clone(),
             names: self.names.clone(),
+            load: OnceLock::new(),
             born,
             confirmed: AtomicU64::new(0),
         }
@@ -378,6 +382,13 @@ impl Snapshot {
     pub fn is_revoked(&self, thumbprint: &[u8; 32]) -> bool {
         self.certificate(thumbprint)
             .is_some_and(|entry| entry.state != State::Active)
+    }
+
+    /// What the purposes in force may call, summed up when it is first asked for.
+    #[must_use]
+    pub fn load(&self) -> &Load {
+        self.load
+            .get_or_init(|| Load::of(self.purposes.values().map(AsRef::as_ref)))
     }
 
     /// How long the database has not confirmed this epoch.
