@@ -75,10 +75,12 @@ pub const REGISTRY_MIGRATIONS: Migrations = Migrations {
     sqlite: &[
         include_str!("../migrations/registry/sqlite/0001_init.sql"),
         include_str!("../migrations/registry/sqlite/0002_signing_key.sql"),
+        include_str!("../migrations/registry/sqlite/0003_quota_lease.sql"),
     ],
     postgres: &[
         include_str!("../migrations/registry/postgres/0001_init.sql"),
         include_str!("../migrations/registry/postgres/0002_signing_key.sql"),
+        include_str!("../migrations/registry/postgres/0003_quota_lease.sql"),
     ],
 };
 
@@ -185,8 +187,8 @@ impl Gateway {
         let authority = authority(config, &vault)?;
         writer.spawn_until_stop(identity.clone().watch());
         writer.spawn_until_stop(registry.clone().follow());
-        writer.spawn_until_stop(limit::keep_small(Arc::clone(&limiter)));
         writer.spawn_until_stop(Arc::clone(&upstreams).keep_small());
+        writer.spawn_until_stop(limit::keeping::keep(Arc::clone(&limiter), register.clone()));
         committer::close_dangling(&register).await?;
         let epoch = registry.snapshot().epoch;
         register
@@ -318,11 +320,13 @@ impl Gateway {
         Ok(self.gate.vouchers.sign(&claims)?)
     }
 
-    /// Ends what calls have left running, leaves the STOP record and closes the databases; to be
+    /// Ends what calls have left running, gives leased quotas back, leaves the STOP record and closes the databases; to be
     /// called when the servers have drained.
     pub async fn close(self) {
         let patience = Duration::from_secs(self.gate.limits.drain_seconds);
         self.gate.tasks.drain(patience).await;
+        self.gate.limiter.close().await;
+        self.gate.limiter.tell(&self.gate.register);
         let epoch = self.gate.registry.snapshot().epoch;
         let stop = audit::record::stop(self.gate.clock.uuid(), epoch);
         if self.gate.register.commit(stop).await.is_err() {

@@ -1,315 +1,205 @@
-//! How much a client and a purpose may call: rate, open calls, calls a day.
+//! How much may be called: rate and open calls of a client; calls a day of a purpose, of a consumer
+//! and of an e-service.
 //!
-//! Daily calls are leased from the database in blocks, so that several gateways never give more
-//! than the purpose has; the block shrinks to one near the end. A call that surely was not
-//! processed is given back.
+//! The day's calls are leased from the database in blocks, so that several gateways never give more
+//! than the day has: what is given is decided in [`grant`], what a gateway does with it in
+//! [`ledger`], both without I/O. This file joins them to calls; [`keeping`] does what is due in
+//! between.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota as Rate};
 use jiff::civil::Date;
-use uuid::Uuid;
 use varco_runtime::clock::{Clock, midnight};
-use varco_runtime::on;
+use varco_runtime::problem::chain;
 use varco_runtime::store::{self, Db};
 
 use crate::call::{Call, Quota};
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 
+pub mod clients;
+pub mod grant;
+pub mod keeping;
+pub mod ledger;
+mod store_quota;
+pub mod subject;
+pub mod watch;
+
+use clients::Clients;
+use keeping::{Rounds, Warning};
+use ledger::{Ledger, Taken, Token};
+use subject::{Ask, Key, asks};
+
 /// Rates, open calls and quotas.
+#[derive(Debug)]
 pub struct Limiter {
+    clients: Clients,
     db: Db,
     clock: Clock,
-    rate: DefaultKeyedRateLimiter<Uuid>,
-    open: Arc<Mutex<HashMap<Uuid, u32>>>,
-    most_open: u32,
-    leases: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<Option<Lease>>>>>,
+    /// This run of the process.
+    holder: String,
+    books: Mutex<Books>,
+    rounds: tokio::sync::Mutex<Rounds>,
 }
 
-/// Calls that this gateway may still give for a purpose today.
-#[derive(Clone, Copy, Debug)]
-struct Lease {
-    day: Date,
-    left: u64,
-    /// Calls that were leased by all gateways when this block was taken.
-    taken: u64,
+/// What is held under one short lock.
+#[derive(Debug, Default)]
+struct Books {
+    ledger: Ledger,
+    /// Who may ask the database about a subject, one at a time; the others wait for what he brings.
+    turns: HashMap<Key, Arc<tokio::sync::Mutex<()>>>,
+    warnings: Vec<Warning>,
+    closed: bool,
 }
 
-/// A place among the open calls of a client; dropped, it is free again.
-#[derive(Debug)]
-pub struct Place {
-    open: Arc<Mutex<HashMap<Uuid, u32>>>,
-    client: Uuid,
-}
-
-/// Lets a call on when its client and its purpose still may call.
+/// Lets a call on when its client, its purpose, its consumer and the e-service still may.
 pub async fn limit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let call = Call::of(&request, &gate);
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
-    let place = match gate.limiter.enter(permit.client_id) {
+    let limiter = &gate.limiter;
+    let asks = asks(&permit, gate.clock.today());
+    let place = match limiter.clients.enter(permit.client_id) {
         Ok(place) => Arc::new(place),
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => return limiter.refuse(&call, &asks, refusal),
     };
-    match gate
-        .limiter
-        .take(permit.purpose_id, permit.daily_calls)
-        .await
-    {
-        Ok(quota) => call.count(quota),
-        Err(refusal) => return refusal.into_response(),
-    }
+    let token = match limiter.take(&asks).await {
+        Ok(token) => token,
+        Err(refusal) => return limiter.refuse(&call, &asks, refusal),
+    };
+    call.count(limiter.quota(token.tightest, token.remaining));
     let mut response = next.run(request).await;
     let refused = response.extensions().get::<Refusal>().is_some();
     if refused && !call.is_forwarded() {
-        gate.limiter.give_back(permit.purpose_id).await;
+        limiter.give_back(&token);
     }
     // The place is held until the last byte of the answer.
     response.extensions_mut().insert(place);
     response
 }
 
-/// Forgets, once a minute, clients that have not called for a while.
-pub async fn keep_small(limiter: Arc<Limiter>) {
-    loop {
-        tokio::time::sleep(Duration::from_mins(1)).await;
-        limiter.rate.retain_recent();
-    }
-}
-
 impl Limiter {
     /// Makes a limiter over the database that the gateways share.
     #[must_use]
     pub fn new(db: Db, clock: Clock, calls_per_second: u32, streams_per_client: u32) -> Self {
-        let rate = Rate::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));
         Self {
+            clients: Clients::new(calls_per_second, streams_per_client),
             db,
+            holder: clock.uuid().to_string(),
             clock,
-            rate: DefaultKeyedRateLimiter::keyed(rate),
-            open: Arc::default(),
-            most_open: streams_per_client,
-            leases: Mutex::default(),
+            books: Mutex::default(),
+            rounds: tokio::sync::Mutex::default(),
         }
     }
 
-    fn enter(&self, client: Uuid) -> Result<Place, Refusal> {
-        self.rate.check_key(&client).map_err(|wait| {
-            let delay = wait.wait_time_from(DefaultClock::default().now());
-            Refusal::from(Reason::RateClient).retry_after(delay)
-        })?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(client).or_default();
-        if *count >= self.most_open {
-            return Err(Reason::StreamsClient.into());
-        }
-        *count += 1;
-        Ok(Place {
-            open: Arc::clone(&self.open),
-            client,
-        })
-    }
-
-    /// Takes one call of today from a purpose.
-    async fn take(&self, purpose: Uuid, limit: u64) -> Result<Quota, Refusal> {
-        let day = self.clock.today();
-        let reset = self.until_midnight(day);
-        let held = self.held(purpose);
-        // One purpose that waits for the database holds up no other.
-        let mut held = held.lock().await;
-        let lease = match held.filter(|lease| lease.day == day && lease.left > 0) {
-            Some(lease) => lease,
-            None => self.lease_in_time(purpose, day, limit).await?,
-        };
-        if lease.left == 0 {
-            *held = None;
-            return Err(Refusal::from(Reason::QuotaDaily).retry_after(Duration::from_secs(reset)));
-        }
-        let lease = Lease {
-            left: lease.left - 1,
-            ..lease
-        };
-        *held = Some(lease);
-        Ok(Quota {
-            limit,
-            remaining: limit.saturating_sub(lease.taken) + lease.left,
-            reset,
-        })
-    }
-
-    async fn give_back(&self, purpose: Uuid) {
-        let today = self.clock.today();
-        if let Some(lease) = self.held(purpose).lock().await.as_mut()
-            && lease.day == today
-        {
-            lease.left += 1;
-        }
-    }
-
-    fn held(&self, purpose: Uuid) -> Arc<tokio::sync::Mutex<Option<Lease>>> {
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(leases.entry(purpose).or_default())
-    }
-
-    async fn lease_in_time(&self, purpose: Uuid, day: Date, limit: u64) -> Result<Lease, Refusal> {
-        let leased = tokio::time::timeout(PATIENCE, self.lease(purpose, day, limit)).await;
-        let unread = |cause: String| {
+    /// Counts a call on each of its subjects, or on none.
+    ///
+    /// # Errors
+    ///
+    /// When the day has no more for one of its subjects, or it cannot be known within a second.
+    pub async fn take(&self, asks: &[Ask; 3]) -> Result<Token, Refusal> {
+        let unknown = |cause: String| {
             tracing::error!(cause, "quota cannot be read");
             Refusal::from(Reason::SnapshotStale)
         };
-        match leased {
-            Ok(leased) => leased.map_err(|error| unread(varco_runtime::problem::chain(&error))),
-            Err(_) => Err(unread("no answer in time".to_owned())),
+        match tokio::time::timeout(PATIENCE, self.take_one_of_each(asks)).await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(error)) => Err(unknown(chain(&error))),
+            Err(_) => Err(unknown("no answer in time".to_owned())),
         }
     }
 
-    /// Takes a block of today's calls from the database; an empty one when none remain.
-    async fn lease(&self, purpose: Uuid, day: Date, limit: u64) -> Result<Lease, store::Error> {
-        let (subject, date) = (purpose.to_string(), day.to_string());
-        let mut tx = self.db.begin().await?;
-        on!(&mut tx, |db| sqlx::query(OPEN_DAY)
-            .bind(&subject)
-            .bind(&date)
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?;
-        // Locks the row: gateways that lease at once do so one after another.
-        let (before,): (i64,) = on!(&mut tx, |db| sqlx::query_as(HOLD)
-            .bind(&subject)
-            .bind(&date)
-            .fetch_one(db)
-            .await)?;
-        let before = before.cast_unsigned();
-        let left = block(limit, before);
-        let taken = before + left;
-        on!(&mut tx, |db| sqlx::query(TAKE)
-            .bind(&subject)
-            .bind(&date)
-            .bind(taken.cast_signed())
-            .execute(db)
-            .await
-            .map(|done| done.rows_affected()))?;
-        tx.commit().await?;
-        Ok(Lease { day, left, taken })
+    /// Gives a call back that surely was not processed.
+    pub fn give_back(&self, token: &Token) {
+        self.books().ledger.give_back(token);
+    }
+
+    async fn take_one_of_each(
+        &self,
+        asks: &[Ask; 3],
+    ) -> Result<Result<Token, Refusal>, store::Error> {
+        loop {
+            let told = {
+                let mut books = self.books();
+                if books.closed {
+                    return Ok(Err(Reason::Draining.into()));
+                }
+                books.ledger.take(asks, Instant::now())
+            };
+            match told {
+                Taken::Call(token) => return Ok(Ok(token)),
+                Taken::Spent(ask) => return Ok(Err(self.spent(&ask))),
+                Taken::Lacks(ask) => self.lease(&ask).await?,
+            }
+        }
+    }
+
+    /// Asks the database for more of one subject, in turn with the others who lack it.
+    async fn lease(&self, ask: &Ask) -> Result<(), store::Error> {
+        let turn = Arc::clone(self.books().turns.entry(ask.key).or_default());
+        let _alone = turn.lock().await;
+        let asked = {
+            let mut books = self.books();
+            // One is the map's own; every other is a caller's.
+            let wanted = Arc::strong_count(&turn).saturating_sub(1);
+            let wanted = u64::try_from(wanted).unwrap_or(1);
+            books.ledger.ask(ask, wanted, Instant::now())
+        };
+        let Some(asked) = asked else {
+            return Ok(());
+        };
+        let (granted, warned) = store_quota::lease(&self.db, &self.holder, &ask.key, asked).await?;
+        let mut books = self.books();
+        books.ledger.settle(ask, granted, Instant::now());
+        if warned {
+            let Ask { key, limit } = *ask;
+            books.warnings.push(Warning { key, limit });
+        }
+        Ok(())
+    }
+
+    fn spent(&self, ask: &Ask) -> Refusal {
+        Refusal::from(Reason::QuotaDaily)
+            .with("quota", ask.key.subject.kind())
+            .retry_after(Duration::from_secs(self.until_midnight(ask.key.day)))
+    }
+
+    /// Refuses, and tells what is known of the quotas.
+    fn refuse(&self, call: &Call, asks: &[Ask; 3], refusal: Refusal) -> Response {
+        let known = self.books().ledger.peek(asks);
+        let [purpose, ..] = asks;
+        let (ask, remaining) = known.unwrap_or((*purpose, 0));
+        call.count(self.quota(ask, remaining));
+        refusal.into_response()
+    }
+
+    fn quota(&self, ask: Ask, remaining: u64) -> Quota {
+        Quota {
+            limit: ask.limit,
+            remaining,
+            reset: self.until_midnight(ask.key.day),
+        }
     }
 
     fn until_midnight(&self, day: Date) -> u64 {
         let end = day.tomorrow().map_or(self.clock.now(), midnight);
         u64::try_from(end.as_second() - self.clock.unix()).unwrap_or(0)
     }
-}
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.client) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.client);
-            }
-        }
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl std::fmt::Debug for Limiter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Limiter({} open at most)", self.most_open)
-    }
-}
-
-/// How many calls to lease at once: a hundredth of what remains, from 1 to 100.
-fn block(limit: u64, taken: u64) -> u64 {
-    let remaining = limit.saturating_sub(taken);
-    (remaining / 100).clamp(1, 100).min(remaining)
 }
 
 const PATIENCE: Duration = Duration::from_secs(1);
-const HOLD: &str =
-    "UPDATE quota SET ultimo = ultimo + 0 WHERE subject = $1 AND day = $2 RETURNING ultimo";
-const OPEN_DAY: &str = "INSERT INTO quota (subject, day, ultimo) VALUES ($1, $2, 0) \
-     ON CONFLICT (subject, day) DO NOTHING";
-const TAKE: &str = "UPDATE quota SET ultimo = $3 WHERE subject = $1 AND day = $2";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use varco_runtime::store::testing::each_db;
-
-    #[test]
-    fn blocks_shrink_to_one_and_never_exceed_what_remains() {
-        assert_eq!(block(100_000, 0), 100);
-        assert_eq!(block(100, 0), 1);
-        assert_eq!(block(100, 99), 1);
-        assert_eq!(block(100, 100), 0);
-        assert_eq!(block(5, 9), 0);
-    }
-
-    #[tokio::test]
-    async fn two_gateways_never_give_more_than_the_day_has() {
-        for fresh in each_db(crate::REGISTRY_MIGRATIONS).await.unwrap() {
-            let clock = Clock::fixed("2026-11-22T10:00:00Z".parse().unwrap());
-            let one = Limiter::new(fresh.db.clone(), clock.clone(), 1000, 10);
-            let two = Limiter::new(fresh.db.clone(), clock.clone(), 1000, 10);
-            let purpose = Uuid::from_u128(7);
-
-            let mut given = 0;
-            for _ in 0..200 {
-                for limiter in [&one, &two] {
-                    given += u32::from(limiter.take(purpose, 250).await.is_ok());
-                }
-            }
-
-            assert_eq!(given, 250, "{}", fresh.name);
-            let refused = one.take(purpose, 250).await.unwrap_err();
-            assert_eq!(refused.reason, Reason::QuotaDaily);
-        }
-    }
-
-    #[tokio::test]
-    async fn quota_begins_anew_at_midnight_in_rome() {
-        for fresh in each_db(crate::REGISTRY_MIGRATIONS).await.unwrap() {
-            let clock = Clock::fixed("2026-11-22T22:59:00Z".parse().unwrap());
-            let limiter = Limiter::new(fresh.db, clock.clone(), 1000, 10);
-            let purpose = Uuid::from_u128(7);
-            let first = limiter.take(purpose, 1).await.unwrap();
-            let second = limiter.take(purpose, 1).await;
-
-            clock.set("2026-11-22T23:00:00Z".parse().unwrap());
-
-            assert_eq!(
-                first,
-                Quota {
-                    limit: 1,
-                    remaining: 0,
-                    reset: 60
-                }
-            );
-            assert!(second.is_err());
-            assert!(limiter.take(purpose, 1).await.is_ok());
-        }
-    }
-
-    #[tokio::test]
-    async fn place_is_free_again_when_the_call_ends() {
-        let fresh = each_db(crate::REGISTRY_MIGRATIONS).await.unwrap().remove(0);
-        let limiter = Limiter::new(fresh.db, Clock::system(), 1000, 1);
-        let client = Uuid::from_u128(1);
-
-        let held = limiter.enter(client).unwrap();
-
-        assert_eq!(
-            limiter.enter(client).unwrap_err().reason,
-            Reason::StreamsClient
-        );
-        drop(held);
-        assert!(limiter.enter(client).is_ok());
-    }
-}
+mod simulation;
+#[cfg(test)]
+mod tests;

@@ -107,7 +107,8 @@ reasons! {
     PurposeSuspended "PURPOSE_SUSPENDED" PermissionDenied
         "the purpose is suspended" "la finalità è sospesa"
     QuotaDaily "QUOTA_DAILY" ResourceExhausted
-        "the purpose has used its calls of today" "la finalità ha esaurito le chiamate di oggi"
+        "the calls of today are used up: of the purpose, the consumer or the e-service, as `quota` says"
+        "le chiamate di oggi sono esaurite: della finalità, del fruitore o dell'e-service, come indica `quota`"
     RateClient "RATE_CLIENT" ResourceExhausted
         "the client calls too often" "il client chiama troppo spesso"
     RequestBroken "REQUEST_BROKEN" Cancelled

@@ -36,6 +36,7 @@ pub mod eyes;
 pub mod fields;
 pub mod key;
 pub mod law;
+pub mod load;
 pub mod operator;
 pub mod purpose;
 pub mod rule;

@@ -169,6 +169,9 @@ async fn outside_the_purpose(comune: &Comune) {
     comune
         .assert_refused(&refused, Code::ResourceExhausted, "QUOTA_DAILY")
         .await;
+    let info = refused.get_details_error_info().unwrap();
+    assert_eq!(info.metadata["quota"], "purpose");
+    assert_eq!(refused.metadata().get("x-ratelimit-limit").unwrap(), "1");
     let retry = refused
         .get_details_retry_info()
         .unwrap()

@@ -21,6 +21,12 @@ pub fn key_change(id: Uuid, epoch: u64, detail: String) -> Record {
     own(RecordKind::KeyChange, id, epoch, detail)
 }
 
+/// Most of a day's calls of a purpose, a consumer or an e-service are used.
+#[must_use]
+pub fn quota_warning(id: Uuid, detail: String) -> Record {
+    own(RecordKind::QuotaWarning, id, 0, detail)
+}
+
 /// An operator uses the control plane; the caller says what kind of use it is.
 #[must_use]
 pub fn operator(id: Uuid, method: &str, operator: &str, detail: String) -> Record {

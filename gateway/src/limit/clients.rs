@@ -1,0 +1,114 @@
+//! How fast and how much at once a client may call; both are counted by each gateway for itself.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota as Rate};
+use uuid::Uuid;
+
+use crate::refusal::{Reason, Refusal};
+
+/// Rates and open calls of all clients.
+pub struct Clients {
+    rate: DefaultKeyedRateLimiter<Uuid>,
+    open: Arc<Mutex<HashMap<Uuid, u32>>>,
+    most_open: u32,
+}
+
+/// A place among the open calls of a client; dropped, it is free again.
+#[derive(Debug)]
+pub struct Place {
+    open: Arc<Mutex<HashMap<Uuid, u32>>>,
+    client: Uuid,
+}
+
+impl Clients {
+    /// Allows each client so many calls a second, and so many open ones.
+    #[must_use]
+    pub fn new(calls_per_second: u32, most_open: u32) -> Self {
+        let rate = Rate::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));
+        Self {
+            rate: DefaultKeyedRateLimiter::keyed(rate),
+            open: Arc::default(),
+            most_open,
+        }
+    }
+
+    /// Lets a call of a client in, until the place is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When it calls too often, or has too many open calls.
+    pub fn enter(&self, client: Uuid) -> Result<Place, Refusal> {
+        self.rate.check_key(&client).map_err(|wait| {
+            let delay = wait.wait_time_from(DefaultClock::default().now());
+            Refusal::from(Reason::RateClient).retry_after(delay)
+        })?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(client).or_default();
+        if *count >= self.most_open {
+            return Err(Reason::StreamsClient.into());
+        }
+        *count += 1;
+        Ok(Place {
+            open: Arc::clone(&self.open),
+            client,
+        })
+    }
+
+    /// Forgets clients that have not called for a while.
+    pub fn forget_idle(&self) {
+        self.rate.retain_recent();
+        self.rate.shrink_to_fit();
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.client);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Clients {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Clients({} open at most)", self.most_open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: Uuid = Uuid::from_u128(1);
+
+    #[test]
+    fn place_is_free_again_when_the_call_ends() {
+        let clients = Clients::new(1000, 1);
+
+        let held = clients.enter(CLIENT).unwrap();
+
+        let refused = clients.enter(CLIENT).unwrap_err();
+        assert_eq!(refused.reason, Reason::StreamsClient);
+        drop(held);
+        assert!(clients.enter(CLIENT).is_ok());
+    }
+
+    #[test]
+    fn client_that_calls_too_often_is_told_when_to_come_back() {
+        let clients = Clients::new(1, 10);
+
+        drop(clients.enter(CLIENT).unwrap());
+        let refused = clients.enter(CLIENT).unwrap_err();
+
+        assert_eq!(refused.reason, Reason::RateClient);
+        assert!(refused.retry.is_some());
+    }
+}
