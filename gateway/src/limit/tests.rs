@@ -88,7 +88,7 @@ async fn day_that_is_used_up_says_of_what_and_until_when() {
             let refused = limiter.take(&asks).await.unwrap_err();
 
             assert_eq!(refused.reason, Reason::QuotaDaily);
-            assert_eq!(refused.fact, Some(("quota", kind.to_owned())));
+            assert_eq!(refused.facts, [("quota", kind.to_owned())]);
             assert_eq!(refused.retry, Some(Duration::from_hours(12)));
             limiter.close().await;
         }
