@@ -96,10 +96,10 @@ pub struct Return {
 
 #[cfg(test)]
 impl Token {
-    /// What the call was counted on.
+    /// What the call was counted on, and of which lease.
     #[must_use]
-    pub fn keys(&self) -> [Key; 3] {
-        self.calls.map(|(key, _)| key)
+    pub fn calls(&self) -> [(Key, u64); 3] {
+        self.calls
     }
 }
 

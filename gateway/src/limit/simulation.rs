@@ -43,6 +43,8 @@ struct World {
     began: Instant,
     now: Duration,
     used: HashMap<Key, u64>,
+    /// The same for each lease: holder, subject and number.
+    used_of: HashMap<(String, Key, u64), u64>,
     /// When something is due to crash, or to pause.
     crashes: Vec<Duration>,
     pauses: Vec<Duration>,
@@ -78,6 +80,7 @@ impl World {
             began: Instant::now(),
             now: Duration::ZERO,
             used: HashMap::new(),
+            used_of: HashMap::new(),
             crashes: plan.spread(plan.crashes),
             pauses: plan.spread(plan.pauses),
             runs: 4,
@@ -169,6 +172,10 @@ impl World {
             *used += 1;
             assert!(*used <= ask.limit, "seed {}: {ask:?}", self.plan.seed);
         }
+        for (key, life) in token.calls() {
+            let lease = (self.nodes[place].holder.clone(), key, life);
+            *self.used_of.entry(lease).or_default() += 1;
+        }
         // What a call comes to is known long before its lease is idle.
         let until = self.now + IDLE / 2;
         self.nodes[place].open.push((until, token));
@@ -176,8 +183,10 @@ impl World {
 
     fn give_back(&mut self, place: usize, token: &Token) {
         self.nodes[place].ledger.give_back(token);
-        for key in token.keys() {
+        for (key, life) in token.calls() {
+            let lease = (self.nodes[place].holder.clone(), key, life);
             *self.used.get_mut(&key).unwrap() -= 1;
+            *self.used_of.get_mut(&lease).unwrap() -= 1;
         }
     }
 
@@ -261,6 +270,17 @@ impl World {
         }
     }
 
+    /// That no more was used of any lease than was counted when it ended.
+    fn check_leases(&self) {
+        let Base::Model(model) = &self.base else {
+            return;
+        };
+        for (lease, counted) in &model.settled {
+            let used = self.used_of.get(lease).copied().unwrap_or(0);
+            assert!(used <= *counted, "{lease:?}: {used} of {counted}");
+        }
+    }
+
     /// What was used of the consumer's first day, in thousandths of the limit.
     fn used_per_mille(&self) -> u64 {
         let [_, _, limit, _] = self.plan.limits;
@@ -308,6 +328,7 @@ async fn whatever_happens_no_day_is_exceeded_and_little_is_lost() {
 
         let used = world.used_per_mille();
         assert!(used >= 990, "seed {seed}: {used} of 1000");
+        world.check_leases();
         assert!(world.crashes.is_empty() && world.pauses.is_empty());
     }
 }
@@ -322,6 +343,18 @@ async fn without_crashes_what_is_counted_is_what_was_used() {
         for (key, used) in std::mem::take(&mut world.used) {
             assert_eq!(world.base.total(&key).await, used, "seed {seed}: {key:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn gateways_that_sleep_too_long_use_only_what_was_counted() {
+    for seed in 1..=3 {
+        let world = World::new(plan(seed, 0, 200), Base::Model(Model::default()));
+
+        let world = world.run().await;
+
+        world.check_leases();
+        assert!(world.pauses.is_empty());
     }
 }
 

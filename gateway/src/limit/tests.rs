@@ -198,6 +198,26 @@ async fn gateway_that_stops_leaves_all_that_it_has_not_used() {
 }
 
 #[tokio::test]
+async fn of_a_gateway_that_died_others_have_what_it_surely_has_not_used() {
+    for fresh in fresh().await {
+        let clock = at(NOON);
+        let [one, two] = [limiter(&fresh, &clock), limiter(&fresh, &clock)];
+        let asks = needs(clock.today(), 100_000);
+        one.take(&asks).await.unwrap();
+        one.round().await;
+        drop(one);
+
+        let dead = store_quota::beats(&fresh.db, &two.holder).await.unwrap();
+        store_quota::bury(&fresh.db, &dead[0]).await.unwrap();
+        two.round().await;
+
+        // Of a block of 100 one was used, and an eighth of the rest may have been.
+        let remaining = two.take(&asks).await.unwrap().remaining;
+        assert_eq!(remaining, 100_000 - 13 - 1, "{}", fresh.name);
+    }
+}
+
+#[tokio::test]
 async fn one_gateway_is_told_once_that_most_of_a_day_is_used() {
     for fresh in fresh().await {
         let clock = at(NOON);

@@ -22,6 +22,8 @@ pub struct Model {
     totals: HashMap<Key, u64>,
     leases: HashMap<(String, Key), Lease>,
     beats: HashMap<String, i64>,
+    /// Leases that have ended: holder, subject and number, with what was counted as used.
+    pub settled: Vec<((String, Key, u64), u64)>,
 }
 
 #[derive(Clone, Copy)]
@@ -140,6 +142,8 @@ impl Model {
             if let Some(lease) = self.leases.remove(&(holder.to_owned(), it.key)) {
                 let used = if lease.life == it.life { it.used } else { 0 };
                 *self.totals.get_mut(&it.key).unwrap() -= lease.granted - used;
+                let ended = (holder.to_owned(), it.key, lease.life);
+                self.settled.push((ended, used));
             }
         }
     }
@@ -158,11 +162,13 @@ impl Model {
             totals,
             leases,
             beats,
+            settled,
         } = self;
         leases.retain(|(holder, key), lease| {
             let alive = beats.contains_key(holder);
             if !alive {
                 *totals.get_mut(key).unwrap() -= lease.granted - lease.may;
+                settled.push(((holder.clone(), *key, lease.life), lease.may));
             }
             alive
         });
