@@ -374,7 +374,7 @@ fn bound(gate: &Gate, call: &Call, permit: &Permit) {
     if let Some(seconds) = permit.rule.seconds {
         within(seconds.into(), "seconds of the method");
     }
-    if permit.method.server_streaming || permit.method.client_streaming {
+    if permit.method.streams() {
         gate.streams.register(call);
     } else {
         within(gate.limits.unary_seconds, "unary_seconds");

@@ -9,11 +9,13 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
+use jiff::civil::Date;
 use varco_runtime::server::office::parse_timeout;
 
-use crate::authorize::{Permit, still_permitted};
+use crate::authorize::still_permitted;
 use crate::call::{Call, Deadline};
 use crate::gate::Gate;
+use crate::limit::recount;
 use crate::refusal::{Reason, Refusal};
 
 /// Ends a call whose answer has not begun in time.
@@ -31,6 +33,7 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
     }
     let answer = next.run(request);
     tokio::pin!(answer);
+    let mut counted = gate.clock.today();
     loop {
         // The end may be brought forward, and the permission may end, while the call runs.
         let wake = Instant::now() + RECHECK;
@@ -38,7 +41,7 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
         if let Ok(response) = tokio::time::timeout_at(wake.into(), answer.as_mut()).await {
             return response;
         }
-        if let Err(refusal) = check(&gate, &call) {
+        if let Err(refusal) = check(&gate, &call, &mut counted).await {
             return refusal.into_response();
         }
     }
@@ -62,17 +65,19 @@ fn within(time: Duration, limit: &'static str) -> Deadline {
 }
 
 /// Whether a call that has no answer yet may go on.
-fn check(gate: &Gate, call: &Call) -> Result<(), Refusal> {
+async fn check(gate: &Gate, call: &Call, counted: &mut Date) -> Result<(), Refusal> {
     if let Some(refusal) = call.overdue(Instant::now()) {
         return Err(refusal);
     }
     // A unary call that the service is carrying out finishes; an open stream does not.
-    let streams =
-        |permit: &Permit| permit.method.client_streaming || permit.method.server_streaming;
-    match call.permitted() {
-        Some(permit) if streams(permit) => Ok(still_permitted(gate, call)?),
-        _ => Ok(()),
+    if call
+        .permitted()
+        .is_some_and(|permit| permit.method.streams())
+    {
+        still_permitted(gate, call)?;
+        recount(gate, call, counted).await?;
     }
+    Ok(())
 }
 
 const TIMEOUT: &str = "grpc-timeout";

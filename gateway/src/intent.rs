@@ -15,11 +15,9 @@ use crate::registry::contract::Effect;
 /// Writes the INTENT of a call that needs one.
 pub async fn intent(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let call = Call::of(&request, &gate);
-    let needed = call.permitted().is_some_and(|permit| {
-        permit.method.effect == Effect::Write
-            || permit.method.client_streaming
-            || permit.method.server_streaming
-    });
+    let needed = call
+        .permitted()
+        .is_some_and(|permit| permit.method.effect == Effect::Write || permit.method.streams());
     if needed {
         // Noted first: a commit whose answer is late may stand all the same.
         call.intend();

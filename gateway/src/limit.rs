@@ -14,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use jiff::civil::Date;
+use uuid::Uuid;
 use varco_runtime::clock::{Clock, midnight};
 use varco_runtime::problem::chain;
 use varco_runtime::store::{self, Db};
@@ -58,14 +59,14 @@ struct Books {
 }
 
 /// Lets a call on when its client, its purpose, its consumer and the e-service still may.
-pub async fn limit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let call = Call::of(&request, &gate);
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
     let limiter = &gate.limiter;
     let asks = asks(&permit, gate.clock.today());
-    let place = match limiter.clients.enter(permit.client_id) {
+    let place = match limiter.enter(permit.client_id) {
         Ok(place) => Arc::new(place),
         Err(refusal) => return limiter.refuse(&call, &asks, refusal),
     };
@@ -74,14 +75,51 @@ pub async fn limit(State(gate): State<Arc<Gate>>, request: Request, next: Next) 
         Err(refusal) => return limiter.refuse(&call, &asks, refusal),
     };
     call.count(limiter.quota(token.tightest, token.remaining));
+    let _counted = Counted {
+        limiter: Arc::clone(limiter),
+        call,
+        token,
+    };
+    // Whoever sees a call to its end that its client gave up holds its place.
+    request.extensions_mut().insert(Arc::clone(&place));
     let mut response = next.run(request).await;
-    let refused = response.extensions().get::<Refusal>().is_some();
-    if refused && !call.is_forwarded() {
-        limiter.give_back(&token);
-    }
     // The place is held until the last byte of the answer.
     response.extensions_mut().insert(place);
     response
+}
+
+/// A call that was counted: given back, unless the service may have seen it.
+struct Counted {
+    limiter: Arc<Limiter>,
+    call: Call,
+    token: Token,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if !self.call.is_forwarded() {
+            self.limiter.give_back(&self.token);
+        }
+    }
+}
+
+/// Counts a stream that is open past midnight on the new day too.
+///
+/// # Errors
+///
+/// When the new day has no call left for it.
+pub async fn recount(gate: &Gate, call: &Call, counted: &mut Date) -> Result<(), Refusal> {
+    let today = gate.clock.today();
+    let (Some(permit), false) = (call.permitted(), *counted == today) else {
+        return Ok(());
+    };
+    match gate.limiter.take(&asks(permit, today)).await {
+        Ok(_) => *counted = today,
+        Err(refusal) if refusal.reason == Reason::QuotaDaily => return Err(refusal),
+        // The database may answer at the next look.
+        Err(_) => {}
+    }
+    Ok(())
 }
 
 impl Limiter {
@@ -96,6 +134,15 @@ impl Limiter {
             books: Mutex::default(),
             rounds: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// A place among the open calls of a client, within its rate.
+    ///
+    /// # Errors
+    ///
+    /// When it calls too often, or has too many calls open.
+    pub fn enter(&self, client: Uuid) -> Result<clients::Place, Refusal> {
+        self.clients.enter(client)
     }
 
     /// Counts a call on each of its subjects, or on none.

@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
+use jiff::civil::Date;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 use tokio_stream::wrappers::ReceiverStream;
@@ -24,6 +25,7 @@ use super::{grpc_status, stamp, status_number};
 use crate::authorize::still_permitted;
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::limit::recount;
 use crate::minimise::frames;
 use crate::refusal::{Reason, Refusal};
 
@@ -49,6 +51,8 @@ struct Relay {
     call: Call,
     pieces: mpsc::Sender<Result<Frame<Bytes>, CutOff>>,
     again: Interval,
+    /// The day on whose quota the stream counts.
+    counted: Date,
     draining_since: Option<Instant>,
 }
 
@@ -76,6 +80,7 @@ impl Relay {
         let mut again = tokio::time::interval(RECHECK);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
+            counted: gate.clock.today(),
             gate,
             call,
             pieces,
@@ -201,7 +206,11 @@ impl Relay {
         loop {
             tokio::select! {
                 biased;
-                _ = self.again.tick() => self.check()?,
+                _ = self.again.tick() => {
+                    self.check()?;
+                    let recounted = recount(&self.gate, &self.call, &mut self.counted).await;
+                    recounted.map_err(End::Refused)?;
+                }
                 () = tokio::time::sleep_until(end.into()), if end > Instant::now() => self.check()?,
                 done = &mut work => return Ok(done),
             }

@@ -56,6 +56,14 @@ pub struct Method {
     pub output: usize,
 }
 
+impl Method {
+    /// Whether its request or its answer is a stream.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.client_streaming || self.server_streaming
+    }
+}
+
 /// A message's fields by number.
 #[derive(Debug, Default)]
 pub struct Message {

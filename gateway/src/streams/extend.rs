@@ -40,6 +40,7 @@ async fn answer(
     request: Request,
 ) -> Result<ExtendStreamResponse, Refusal> {
     let voucher = call.voucher().ok_or(Reason::VoucherMissing)?;
+    let _place = gate.limiter.enter(voucher.claims.client_id)?;
     let asked = read(request.into_body()).await?;
     let audit_id = asked.audit_id.parse();
     let audit_id = audit_id.map_err(|_| malformed("audit_id"))?;
