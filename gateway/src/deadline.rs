@@ -14,6 +14,7 @@ use varco_runtime::server::office::parse_timeout;
 
 use crate::authorize::still_permitted;
 use crate::call::{Call, Deadline};
+use crate::drain::Drain;
 use crate::gate::Gate;
 use crate::limit::recount;
 use crate::refusal::{Reason, Refusal};
@@ -33,13 +34,16 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
     }
     let answer = next.run(request);
     tokio::pin!(answer);
-    let mut counted = gate.clock.today();
+    let (mut counted, mut drain) = (gate.clock.today(), Drain::default());
     loop {
         // The end may be brought forward, and the permission may end, while the call runs.
         let wake = Instant::now() + RECHECK;
         let wake = call.deadline().map_or(wake, |end| end.min(wake));
         if let Ok(response) = tokio::time::timeout_at(wake.into(), answer.as_mut()).await {
             return response;
+        }
+        if drain.is_over(&gate) {
+            return Refusal::from(call.after(Reason::Draining)).into_response();
         }
         if let Err(refusal) = check(&gate, &call, &mut counted).await {
             return refusal.into_response();

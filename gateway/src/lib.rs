@@ -26,6 +26,7 @@ pub mod authorize;
 pub mod call;
 pub mod control;
 pub mod deadline;
+pub mod drain;
 pub mod encoding;
 pub mod evidence;
 pub mod forward;

@@ -20,7 +20,7 @@ const VERIFY: &str = "varco.anagrafe.v1.AnagrafeService/VerifyResidenza";
 const WAIT: &str = "eco.v1.EcoService/Wait";
 
 /// Keeps everybody else from writing the register of accesses, until it is dropped.
-async fn hold(comune: &Comune) -> varco_runtime::store::Tx {
+pub(crate) async fn hold(comune: &Comune) -> varco_runtime::store::Tx {
     let none = Migrations {
         sqlite: varco_gateway::audit::MIGRATIONS.sqlite,
         postgres: &[],

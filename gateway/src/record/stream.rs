@@ -24,6 +24,7 @@ use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use super::{grpc_status, stamp, status_number};
 use crate::authorize::still_permitted;
 use crate::call::Call;
+use crate::drain::Drain;
 use crate::gate::Gate;
 use crate::limit::recount;
 use crate::minimise::frames;
@@ -53,7 +54,7 @@ struct Relay {
     again: Interval,
     /// The day on whose quota the stream counts.
     counted: Date,
-    draining_since: Option<Instant>,
+    drain: Drain,
 }
 
 /// The stream ended without trailers: whoever reads it must see that it was cut.
@@ -85,7 +86,7 @@ impl Relay {
             call,
             pieces,
             again,
-            draining_since: None,
+            drain: Drain::default(),
         }
     }
 
@@ -221,12 +222,8 @@ impl Relay {
         if let Some(refusal) = self.call.overdue(Instant::now()) {
             return Err(End::Refused(refusal));
         }
-        if self.gate.tasks.stopping().is_cancelled() {
-            // Half of the drain is for streams that end by themselves.
-            let since = *self.draining_since.get_or_insert_with(Instant::now);
-            if since.elapsed() > Duration::from_secs(self.gate.limits.drain_seconds) / 2 {
-                return Err(End::Refused(self.call.after(Reason::Draining).into()));
-            }
+        if self.drain.is_over(&self.gate) {
+            return Err(End::Refused(self.call.after(Reason::Draining).into()));
         }
         still_permitted(&self.gate, &self.call).map_err(|reason| End::Refused(reason.into()))
     }
