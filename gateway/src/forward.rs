@@ -17,7 +17,7 @@ use crate::gate::Gate;
 use crate::keys::lifecycle::Role;
 use crate::refusal::{Reason, Refusal};
 use crate::upstream::cancel::Held;
-use crate::upstream::failure::{Failure, Proof};
+use crate::upstream::failure::Failure;
 use crate::upstream::pool::{Place, Pool};
 
 pub mod outgoing;
@@ -116,7 +116,7 @@ impl Onward<'_> {
                 }
                 answer.map(Attempt::Answered)
             }
-            Err(failure) if failure.proof != Proof::Nothing => {
+            Err(failure) if failure.unprocessed => {
                 self.call.recall();
                 Ok(Attempt::Unprocessed)
             }

@@ -98,11 +98,13 @@ impl Upstreams {
         if let Some(pool) = self.pools().get(to) {
             return Ok(Arc::clone(pool));
         }
-        let target = Target::new(&to.address, to, &self.authorities)?;
+        let addresses = std::iter::once(&to.address).chain(&to.replicas);
+        let targets = addresses.map(|address| Target::new(address, to, &self.authorities));
+        let targets: Vec<_> = targets.collect::<Result<_, _>>()?;
         let mut pools = self.pools();
         let pool = pools
             .entry(to.clone())
-            .or_insert_with(|| Pool::start(vec![target], &self.ways));
+            .or_insert_with(|| Pool::start(targets, &self.ways));
         Ok(Arc::clone(pool))
     }
 

@@ -134,3 +134,58 @@ async fn call_is_sent_again_only_where_the_service_has_seen_nothing_of_it() {
 
     comune.stop().await;
 }
+
+/// Calls go to the replicas that answer; one that says it does not serve, or whose calls fail, is
+/// left alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_go_to_the_replicas_that_answer() {
+    let comune = Comune::start().await;
+    let (one, two) = (Eco::start(), Eco::start());
+    let mut document = one.document("read");
+    let upstream = document.eservices[0].descriptors[0].upstream.as_mut();
+    upstream.unwrap().replicas = vec![format!("http://{}", two.address())];
+    comune.apply(document).await;
+    let purpose = comune.id(Kind::Purpose, "tributi/prova").await;
+    let voucher = comune.voucher("tributi", &purpose).await;
+    let mut wires = Vec::new();
+    for _ in 0..8 {
+        wires.push(comune.wire("tributi").await);
+    }
+
+    // Eight calls that last: the less busy replica takes the next.
+    let waiting = wires
+        .iter_mut()
+        .map(|wire| wire.call("eco.v1.EcoService/Wait", &voucher, &WaitRequest {}));
+    let waiting = join_all(waiting);
+    tokio::pin!(waiting);
+    tokio::select! {
+        answers = &mut waiting => panic!("{answers:?}"),
+        () = async { tokio::join!(one.reached(1), two.reached(1)); } => {}
+    }
+    drop(two);
+    for _ in 0..8 {
+        one.release();
+    }
+    let answers = tokio::time::timeout(varco_tests::PATIENCE, async {
+        loop {
+            tokio::select! {
+                answers = &mut waiting => break answers,
+                () = one.reached(1) => one.release(),
+            }
+        }
+    });
+    let answers = answers.await.unwrap();
+    let lost = answers.iter().filter(|it| it.code() != Code::Ok);
+    assert!(lost.clone().all(|it| it.code() == Code::Unavailable));
+    assert!((1..8).contains(&lost.count()), "{answers:?}");
+
+    // With one of two gone, no call more is lost.
+    let question = EchoRequest {
+        text: "eco".to_owned(),
+    };
+    for _ in 0..20 {
+        let answer = wires[0].call("eco.v1.EcoService/Echo", &voucher, &question);
+        assert_eq!(answer.await.code(), Code::Ok);
+    }
+    comune.stop().await;
+}

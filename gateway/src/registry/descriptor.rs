@@ -106,6 +106,9 @@ pub struct Upstream {
     pub server_name: String,
     /// PEM of its CA; empty for the comune's own.
     pub ca_pem: String,
+    /// Further addresses of the same service.
+    #[serde(default)]
+    pub replicas: Vec<String>,
 }
 
 impl Sensitive {

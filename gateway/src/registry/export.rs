@@ -158,6 +158,7 @@ impl Exporter<'_> {
                 address: body.upstream.address.clone(),
                 server_name: body.upstream.server_name.clone(),
                 ca_pem: body.upstream.ca_pem.clone(),
+                replicas: body.upstream.replicas.clone(),
             }),
             methods: body.methods.clone(),
             rules: body.rules.iter().map(rule).collect(),

@@ -111,7 +111,7 @@ pub fn descriptor(version: u32) -> proto::Descriptor {
         upstream: Some(proto::Upstream {
             address: "https://127.0.0.1:7451".into(),
             server_name: "localhost".into(),
-            ca_pem: String::new(),
+            ..Default::default()
         }),
         methods: vec!["varco.anagrafe.v1.AnagrafeService/*".into()],
         voucher_lifespan: 300,

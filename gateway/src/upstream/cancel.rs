@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use uuid::Uuid;
 use varco_runtime::tasks::Tasks;
 
-use super::failure::{Failure, Proof};
+use super::failure::Failure;
 use super::pool::Place;
 
 /// How many calls each client may give up.
@@ -143,7 +143,7 @@ impl Future for Awaited {
         self.answer = None;
         let watch = self.watch.take();
         if let (Err(failure), Some(watch)) = (&answered, &watch)
-            && failure.proof == Proof::Ended
+            && failure.unprocessed
         {
             watch.held.place.retire();
         }

@@ -92,6 +92,7 @@ fn upstream(fields: &mut Fields<'_>) -> Upstream {
     if secure && server_name.is_none() {
         fields.problem("server_name", "is missing");
     }
+    let replicas = fields.optional_texts("replicas");
     let ca = fields.optional_text("ca");
     let ca = ca.and_then(|name| fields.file("ca", &name));
     Upstream {
@@ -100,6 +101,7 @@ fn upstream(fields: &mut Fields<'_>) -> Upstream {
         ca_pem: ca.map_or_else(String::new, |pem| {
             String::from_utf8_lossy(&pem).into_owned()
         }),
+        replicas,
     }
 }
 

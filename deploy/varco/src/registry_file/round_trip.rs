@@ -197,6 +197,7 @@ impl Maker {
                 address: format!("https://{}", self.name()),
                 server_name: self.name(),
                 ca_pem: self.text_or_none(),
+                replicas: vec![format!("https://{}", self.name())],
             }),
             methods: vec![self.text(), self.text()],
             voucher_lifespan: if self.yes() { 600 } else { 0 },

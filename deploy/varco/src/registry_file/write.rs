@@ -147,7 +147,8 @@ impl Writer {
             let upstream = Inline::default()
                 .text("address", &upstream.address)
                 .text("server_name", &upstream.server_name)
-                .text("ca", &ca);
+                .text("ca", &ca)
+                .texts("replicas", &upstream.replicas);
             self.text.table("upstream", upstream);
         }
         self.limits(descriptor);

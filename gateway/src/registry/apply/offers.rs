@@ -158,6 +158,7 @@ impl Planner<'_, '_> {
                 address: upstream.address,
                 server_name: upstream.server_name,
                 ca_pem: upstream.ca_pem,
+                replicas: upstream.replicas,
             },
             methods,
             rules,
@@ -189,6 +190,8 @@ impl Planner<'_, '_> {
         let quotas = daily.per_consumer > 0 && daily.total >= daily.per_consumer;
         let most = daily.total <= 1_000_000_000;
         let named = !upstream.server_name.is_empty() || upstream.address.starts_with("http://");
+        let replicas = upstream.replicas.iter().all(|it| is_upstream(it));
+        let few = upstream.replicas.len() <= MOST_REPLICAS;
         let approval = ["automatic", "manual"].contains(&declared.approval.as_str());
         for (field, holds, rule) in [
             ("version", declared.version > 0, "must be 1 or more"),
@@ -207,6 +210,8 @@ impl Planner<'_, '_> {
             ("daily_calls", most, "may be at most 1000000000"),
             ("upstream", is_upstream(&upstream.address), UPSTREAM_RULE),
             ("upstream.server_name", named, "is required"),
+            ("upstream.replicas", replicas, UPSTREAM_RULE),
+            ("upstream.replicas", few, "may be at most 16"),
             ("approval", approval, "must be automatic or manual"),
         ] {
             self.require(name, field, holds, rule);
@@ -360,4 +365,5 @@ fn is_upstream(address: &str) -> bool {
         }
 }
 
+const MOST_REPLICAS: usize = 16;
 const UPSTREAM_RULE: &str = "address must be https://host:port, or http:// on loopback";

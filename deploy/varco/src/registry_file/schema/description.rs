@@ -109,6 +109,10 @@ const DESCRIPTIONS: &[(&str, &str)] = &[
         "PEM file of the CA that signs it; the comune's own CA when left out.",
     ),
     (
+        "eservice.descriptor.upstream.replicas",
+        "Further addresses at which the same service listens, at most 16.",
+    ),
+    (
         "eservice.descriptor.methods",
         "Methods that it offers, as pkg.Service/Method or pkg.Service/*.",
     ),

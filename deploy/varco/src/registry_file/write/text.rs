@@ -111,6 +111,11 @@ impl Inline {
         self.some(key, (!text.is_empty()).then(|| quoted(text)))
     }
 
+    /// Adds a list of texts, unless it is empty.
+    pub fn texts(self, key: &str, texts: &[String]) -> Self {
+        self.some(key, (!texts.is_empty()).then(|| list(&quoted_all(texts))))
+    }
+
     /// Adds a number, unless it is zero.
     pub fn number(self, key: &str, number: u64) -> Self {
         self.some(key, (number > 0).then(|| number.to_string()))
