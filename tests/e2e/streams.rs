@@ -16,6 +16,7 @@ use varco_tests::eco::v1::eco_service_client::EcoServiceClient;
 use varco_tests::eco::v1::{ConverseRequest, RefuseRequest};
 use varco_tests::eco::{DETAILS, Eco};
 
+mod age;
 mod ending;
 mod extending;
 

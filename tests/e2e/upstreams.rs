@@ -153,28 +153,29 @@ async fn calls_go_to_the_replicas_that_answer() {
     }
 
     // Eight calls that last: the less busy replica takes the next.
-    let waiting = wires
-        .iter_mut()
-        .map(|wire| wire.call("eco.v1.EcoService/Wait", &voucher, &WaitRequest {}));
-    let waiting = join_all(waiting);
-    tokio::pin!(waiting);
-    tokio::select! {
-        answers = &mut waiting => panic!("{answers:?}"),
-        () = async { tokio::join!(one.reached(1), two.reached(1)); } => {}
-    }
-    drop(two);
-    for _ in 0..8 {
-        one.release();
-    }
-    let answers = tokio::time::timeout(varco_tests::PATIENCE, async {
-        loop {
-            tokio::select! {
-                answers = &mut waiting => break answers,
-                () = one.reached(1) => one.release(),
-            }
+    let answers = {
+        let calls = wires.iter_mut().map(|wire| {
+            let (voucher, wait) = (voucher.clone(), WaitRequest {});
+            async move { wire.call("eco.v1.EcoService/Wait", &voucher, &wait).await }
+        });
+        let waiting = join_all(calls);
+        tokio::pin!(waiting);
+        tokio::select! {
+            answers = &mut waiting => panic!("{answers:?}"),
+            () = async { tokio::join!(one.reached(1), two.reached(1)); } => {}
         }
-    });
-    let answers = answers.await.unwrap();
+        drop(two);
+        let answers = async {
+            loop {
+                tokio::select! {
+                    answers = &mut waiting => break answers,
+                    () = one.reached(1) => one.release(),
+                }
+            }
+        };
+        let answers = tokio::time::timeout(varco_tests::PATIENCE, answers).await;
+        answers.unwrap()
+    };
     let lost = answers.iter().filter(|it| it.code() != Code::Ok);
     assert!(lost.clone().all(|it| it.code() == Code::Unavailable));
     assert!((1..8).contains(&lost.count()), "{answers:?}");
