@@ -19,6 +19,7 @@ use varco_runtime::clock::{Clock, midnight};
 use varco_runtime::problem::chain;
 use varco_runtime::store::{self, Db};
 
+use crate::authorize::decide;
 use crate::call::{Call, Quota};
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
@@ -110,10 +111,13 @@ impl Drop for Counted {
 /// When the new day has no call left for it.
 pub async fn recount(gate: &Gate, call: &Call, counted: &mut Date) -> Result<(), Refusal> {
     let today = gate.clock.today();
-    let (Some(permit), false) = (call.permitted(), *counted == today) else {
+    let (Some(claims), false) = (call.claims(), *counted == today) else {
         return Ok(());
     };
-    match gate.limiter.take(&asks(permit, today)).await {
+    // The day's calls are those of the purpose as it is now.
+    let (snapshot, now) = (gate.registry.snapshot(), gate.clock.unix());
+    let permit = decide(&claims, call.method(), &snapshot, now)?;
+    match gate.limiter.take(&asks(&permit, today)).await {
         Ok(_) => *counted = today,
         Err(refusal) if refusal.reason == Reason::QuotaDaily => return Err(refusal),
         // The database may answer at the next look.

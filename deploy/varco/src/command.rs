@@ -5,6 +5,7 @@ pub mod attribute;
 pub mod audit;
 pub mod call;
 pub mod certificate;
+pub mod client_file;
 pub mod create;
 pub mod demo;
 pub mod doctor;

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::sample::{self, MEMBERS};
 
 mod addresses;
-mod client_files;
+pub mod client_files;
 pub mod comune;
 mod create;
 mod expired_voucher;

@@ -21,6 +21,7 @@ use varco_runtime::secret::{self, Vault};
 use varco_runtime::tls::Identity;
 
 use crate::cli::{Common, Output};
+use crate::command::client_file;
 use crate::failure::Failure;
 use crate::output::refusal::Refusal;
 use crate::{operator, output};
@@ -45,6 +46,8 @@ pub enum ClientCommand {
         #[command(flatten)]
         issue: IssueArgs,
     },
+    /// Writes a client's client.json from the registry: its id, its purposes, the addresses
+    File(client_file::Args),
     /// Renews the certificate in a client's folder with a fresh key, by presenting it
     Renew {
         /// Client, by the name of its folder
@@ -133,6 +136,7 @@ pub async fn client(args: ClientArgs, common: &Common) -> Result<(), Failure> {
         ClientCommand::Certificate { client, issue } => {
             run(HolderKind::Client, client, issue, common).await
         }
+        ClientCommand::File(args) => client_file::run(args, common).await,
         ClientCommand::Renew { client } => renew(&client, common).await,
     }
 }

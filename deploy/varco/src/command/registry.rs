@@ -51,7 +51,7 @@ pub struct DescribeArgs {
 
 /// Which entries are listed, and in which order.
 #[derive(Clone, Debug, Default)]
-struct Choice {
+pub struct Choice {
     filters: Vec<Filter>,
     order: Order,
 }
@@ -94,7 +94,12 @@ pub async fn describe(args: DescribeArgs, common: &Common) -> Result<(), Failure
     }
 }
 
-async fn one(
+/// One entry, by its name or id.
+///
+/// # Errors
+///
+/// When the registry refuses, or there is no such entry.
+pub async fn one(
     entry: String,
     kind: Kind,
     registry: &mut RegistryServiceClient<Channel>,
@@ -107,7 +112,12 @@ async fn one(
     answer.entry.ok_or_else(entry::missing)
 }
 
-async fn all(
+/// All entries of a choice, page after page.
+///
+/// # Errors
+///
+/// When the registry refuses.
+pub async fn all(
     kind: Kind,
     choice: &Choice,
     registry: &mut RegistryServiceClient<Channel>,

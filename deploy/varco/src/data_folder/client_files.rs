@@ -1,5 +1,6 @@
 //! The files `client.json`: what each member knows of itself and of the gateway.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use varco_proto::registry::v1::{Change, Document, Kind, Purpose};
@@ -74,15 +75,25 @@ impl Applied {
 pub fn create(config: &Config, member: &Member, applied: &Applied) -> Result<(), Failure> {
     let folder = config.path(Path::new(&member.folder()));
     let key = PrivateKey::from_pem(&secret::read(&folder.join("assertion.key"))?)?;
+    let kid = key.public().kid().to_owned();
     let file = ClientFile {
-        client_id: applied.member_id(member)?,
-        kid: key.public().kid().to_owned(),
+        purposes: applied.purposes(member)?.into_iter().collect(),
+        ..of(config, applied.member_id(member)?, kid)
+    };
+    write(&folder, &file)
+}
+
+/// A client's file with the addresses of the configuration, and no purpose yet.
+#[must_use]
+pub fn of(config: &Config, client_id: String, kid: String) -> ClientFile {
+    ClientFile {
+        client_id,
+        kid,
         token_url: token_url(config),
         gateway: config.gateway_address(),
         assertion_audience: config.gateway.assertion_audience.clone(),
-        purposes: applied.purposes(member)?.into_iter().collect(),
-    };
-    write(&folder, &file)
+        purposes: BTreeMap::new(),
+    }
 }
 
 /// The file with the addresses of the configuration, when it has others; purposes stay.
