@@ -1,15 +1,28 @@
 //! Walking one protobuf message on the wire by its contract.
 //!
 //! What the contract does not know or the mask does not hold is left out of an answer and refused
-//! in a request. Nothing is interpreted beyond tags, lengths and classes.
+//! in a request. Nothing is interpreted beyond tags, lengths, classes and the type of an `Any`. A
+//! field in a wire type that its declared type does not have is unknown: a decoder sees it so.
+//!
+//! Each field is judged where it stands. Of a oneof that is set twice, which no encoder does, the
+//! last one may be withheld and the first one pass, as its class allows.
 
-use crate::registry::contract::{Content, Contract, Field};
+use crate::registry::contract::Contract;
+use crate::registry::contract::message::{Content, Field, Message, VALUE};
 
-/// The part of a message that may pass, and the classes that were met.
+mod any;
+mod edits;
+mod wire;
+
+use any::Held;
+use edits::Edits;
+use wire::{Malformed, Reader, Tag};
+
+/// What of a message may pass, and the classes that were met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
-    /// The reduced message.
-    pub bytes: Vec<u8>,
+    /// The reduced message, never longer than it was; none when it passes exactly as it is.
+    pub reduced: Option<Vec<u8>>,
     /// Classes that passed.
     pub delivered: u64,
     /// Classes that were held back.
@@ -34,7 +47,7 @@ pub enum Outside {
     Refuse,
 }
 
-/// Walks a message of the given place in a contract.
+/// Walks a message of the given place in a contract, in time linear in its length.
 ///
 /// # Errors
 ///
@@ -46,204 +59,170 @@ pub fn walk(
     outside: Outside,
     message: &[u8],
 ) -> Result<Passed, Obstacle> {
+    if u32::try_from(message.len()).is_err() {
+        return Err(Obstacle::Malformed);
+    }
     let mut walker = Walker {
         contract,
         allowed,
         outside,
-        passed: Passed::default(),
+        delivered: 0,
+        withheld: 0,
+        edits: Edits::default(),
     };
-    let mut out = Vec::with_capacity(message.len());
-    let rest = walker.message(place, message, &mut out, None, 0)?;
-    if !rest.is_empty() {
-        return Err(Obstacle::Malformed);
-    }
-    walker.passed.bytes = out;
-    Ok(walker.passed)
+    let mut input = Reader::new(message);
+    match walker.opened(place, &input)? {
+        Some(inside) => walker.message(inside, &mut input)?,
+        None => walker.leave_out((0, message.len()), || "type_url".to_owned())?,
+    };
+    Ok(Passed {
+        reduced: walker.edits.applied(message),
+        delivered: walker.delivered,
+        withheld: walker.withheld,
+    })
 }
 
-struct Walker<'a> {
-    contract: &'a Contract,
+struct Walker<'c> {
+    contract: &'c Contract,
     allowed: u64,
     outside: Outside,
-    passed: Passed,
+    delivered: u64,
+    withheld: u64,
+    edits: Edits,
 }
 
-/// A field as it stands on the wire.
-struct Raw<'a> {
-    number: u32,
-    wire: u8,
-    /// Tag and value.
-    whole: &'a [u8],
-    /// Value alone; of a length-delimited field without its length.
-    value: &'a [u8],
+/// A message that is walked.
+#[derive(Clone, Copy)]
+struct Inside<'c> {
+    message: &'c Message,
+    /// Place of the message that an Any holds.
+    value: Option<usize>,
 }
 
-impl Walker<'_> {
-    /// Walks fields until the input or the group ends; gives what is left of the input.
-    fn message<'m>(
-        &mut self,
-        place: usize,
-        mut input: &'m [u8],
-        out: &mut Vec<u8>,
-        group: Option<u32>,
-        depth: usize,
-    ) -> Result<&'m [u8], Obstacle> {
-        if depth > MAX_DEPTH {
-            return Err(Obstacle::Malformed);
+impl<'c> Inside<'c> {
+    /// The field of a tag, with what it holds here.
+    fn field(&self, tag: Tag) -> Option<(&'c Field, Content)> {
+        let field = self.message.field(tag.number)?;
+        let content = match self.value {
+            Some(place) if tag.number == VALUE => Content::Message(place),
+            _ => field.content,
+        };
+        content.fits(tag.wire).then_some((field, content))
+    }
+}
+
+impl<'c> Walker<'c> {
+    /// A message of a place as it is to be walked; none when the contract does not know it.
+    fn opened(&self, place: usize, input: &Reader<'_>) -> Result<Option<Inside<'c>>, Obstacle> {
+        let Some(message) = self.contract.messages.get(place) else {
+            return Ok(None);
+        };
+        let held = match message.any {
+            Some(class) => any::held(self.contract, class, input.clone())?,
+            None => Held::Nothing,
+        };
+        Ok(match held {
+            Held::Message(place) => Some(Inside {
+                message,
+                value: Some(place),
+            }),
+            Held::Nothing => Some(Inside {
+                message,
+                value: None,
+            }),
+            Held::Unknown => None,
+        })
+    }
+
+    /// Walks fields until the message or the group ends; gives how many bytes go, as all below do.
+    fn message(&mut self, inside: Inside<'c>, input: &mut Reader<'_>) -> Result<usize, Obstacle> {
+        let mut removed = 0;
+        while let Some(tag) = input.tag()? {
+            removed += self.field(inside, tag, input)?;
         }
-        while !input.is_empty() {
-            let (tag, after) = varint(input)?;
-            if let Some(number) = group
-                && tag == u64::from(number) << 3 | u64::from(END_GROUP)
-            {
-                return Ok(after);
-            }
-            let (raw, rest) = field(input, depth)?;
-            self.field(place, &raw, out, depth)?;
-            input = rest;
-        }
-        if group.is_some() {
-            Err(Obstacle::Malformed)
-        } else {
-            Ok(input)
-        }
+        Ok(removed)
     }
 
     fn field(
         &mut self,
-        place: usize,
-        raw: &Raw<'_>,
-        out: &mut Vec<u8>,
-        depth: usize,
-    ) -> Result<(), Obstacle> {
-        let contract = self.contract;
-        let known = contract
-            .messages
-            .get(place)
-            .and_then(|m| m.fields.get(&raw.number));
-        let Some(field) = known.filter(|field| fits(field, raw.wire)) else {
-            return self.leave_out(|| format!("#{}", raw.number));
+        inside: Inside<'c>,
+        tag: Tag,
+        input: &mut Reader<'_>,
+    ) -> Result<usize, Obstacle> {
+        let Some((field, content)) = inside.field(tag) else {
+            input.skip(tag)?;
+            return self.leave_out((tag.from, input.at()), || format!("#{}", tag.number));
         };
         let class = 1_u64 << field.class;
         if self.allowed & class == 0 {
-            self.passed.withheld |= class;
-            return self.leave_out(|| field.name.clone());
+            self.withheld |= class;
+            input.skip(tag)?;
+            return self.leave_out((tag.from, input.at()), || field.name.clone());
         }
-        self.passed.delivered |= class;
-        match field.content {
-            Content::Whole => out.extend_from_slice(raw.whole),
-            Content::Message(inner) => {
-                let mut nested = Vec::with_capacity(raw.value.len());
-                self.message(inner, raw.value, &mut nested, None, depth + 1)?;
-                put_varint(out, u64::from(raw.number) << 3 | u64::from(LENGTH));
-                put_varint(out, nested.len() as u64);
-                out.extend_from_slice(&nested);
+        let removed = match content {
+            Content::Message(place) => self.nested(place, input)?,
+            Content::Group(place) => self.group(place, tag, input)?,
+            Content::Numbers(_) | Content::Value(_) => {
+                input.skip(tag)?;
+                Some(0)
             }
-            Content::Group(inner) => {
-                put_varint(out, u64::from(raw.number) << 3 | u64::from(START_GROUP));
-                self.message(inner, raw.value, out, Some(raw.number), depth + 1)?;
-                put_varint(out, u64::from(raw.number) << 3 | u64::from(END_GROUP));
-            }
-        }
-        Ok(())
+        };
+        let Some(removed) = removed else {
+            return self.leave_out((tag.from, input.at()), || field.name.clone());
+        };
+        self.delivered |= class;
+        Ok(removed)
     }
 
-    fn leave_out(&self, name: impl Fn() -> String) -> Result<(), Obstacle> {
+    /// Walks a nested message; none when it cannot be known.
+    fn nested(&mut self, place: usize, input: &mut Reader<'_>) -> Result<Option<usize>, Obstacle> {
+        let prefix = input.at();
+        let mut inner = input.nested()?;
+        let Some(inside) = self.opened(place, &inner)? else {
+            return Ok(None);
+        };
+        let start = inner.at();
+        let length = self.edits.length(prefix, start);
+        let removed = self.message(inside, &mut inner)?;
+        let before = input.at() - start;
+        Ok(Some(self.edits.shorten(&length, before, removed)))
+    }
+
+    /// Walks a message in group encoding; none when it cannot be known.
+    fn group(
+        &mut self,
+        place: usize,
+        tag: Tag,
+        input: &mut Reader<'_>,
+    ) -> Result<Option<usize>, Obstacle> {
+        let mut inner = input.group(tag.number)?;
+        let Some(inside) = self.opened(place, &inner)? else {
+            input.skip(tag)?;
+            return Ok(None);
+        };
+        let removed = self.message(inside, &mut inner)?;
+        input.go_on_after(&inner);
+        Ok(Some(removed))
+    }
+
+    fn leave_out(
+        &mut self,
+        (from, to): (usize, usize),
+        name: impl Fn() -> String,
+    ) -> Result<usize, Obstacle> {
         match self.outside {
-            Outside::Drop => Ok(()),
+            Outside::Drop if from == to => Ok(0),
+            Outside::Drop => Ok(self.edits.cut(from, to)),
             Outside::Refuse => Err(Obstacle::Field(name())),
         }
     }
 }
 
-/// Whether a wire type can hold what the contract says.
-fn fits(field: &Field, wire: u8) -> bool {
-    match field.content {
-        Content::Whole => wire != END_GROUP,
-        Content::Message(_) => wire == LENGTH,
-        Content::Group(_) => wire == START_GROUP,
+impl From<Malformed> for Obstacle {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
     }
 }
-
-/// Splits the first field off.
-fn field(input: &[u8], depth: usize) -> Result<(Raw<'_>, &[u8]), Obstacle> {
-    let (tag, after) = varint(input)?;
-    let number = u32::try_from(tag >> 3).map_err(|_| Obstacle::Malformed)?;
-    let wire = u8::try_from(tag & 7).map_err(|_| Obstacle::Malformed)?;
-    if number == 0 {
-        return Err(Obstacle::Malformed);
-    }
-    let (value, rest) = match wire {
-        VARINT => split(after, after.len() - varint(after)?.1.len())?,
-        FIXED64 => split(after, 8)?,
-        FIXED32 => split(after, 4)?,
-        LENGTH => {
-            let (length, after) = varint(after)?;
-            split(
-                after,
-                usize::try_from(length).map_err(|_| Obstacle::Malformed)?,
-            )?
-        }
-        START_GROUP => group(after, number, depth + 1)?,
-        _ => return Err(Obstacle::Malformed),
-    };
-    let (whole, _) = split(input, input.len() - rest.len())?;
-    Ok((
-        Raw {
-            number,
-            wire,
-            whole,
-            value,
-        },
-        rest,
-    ))
-}
-
-/// Splits a group off; its value includes the end tag.
-fn group(input: &[u8], number: u32, depth: usize) -> Result<(&[u8], &[u8]), Obstacle> {
-    if depth > MAX_DEPTH {
-        return Err(Obstacle::Malformed);
-    }
-    let mut left = input;
-    loop {
-        let (tag, after) = varint(left)?;
-        if tag == u64::from(number) << 3 | u64::from(END_GROUP) {
-            return split(input, input.len() - after.len());
-        }
-        left = field(left, depth)?.1;
-    }
-}
-
-fn split(input: &[u8], at: usize) -> Result<(&[u8], &[u8]), Obstacle> {
-    input.split_at_checked(at).ok_or(Obstacle::Malformed)
-}
-
-fn varint(input: &[u8]) -> Result<(u64, &[u8]), Obstacle> {
-    let mut value = 0_u64;
-    for (place, byte) in input.iter().enumerate().take(10) {
-        value |= u64::from(byte & 0x7f) << (7 * place);
-        if byte & 0x80 == 0 {
-            return Ok((value, input.get(place + 1..).unwrap_or_default()));
-        }
-    }
-    Err(Obstacle::Malformed)
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
-        value >>= 7;
-    }
-    out.push(u8::try_from(value).unwrap_or(0));
-}
-
-const END_GROUP: u8 = 4;
-const FIXED32: u8 = 5;
-const FIXED64: u8 = 1;
-const LENGTH: u8 = 2;
-const MAX_DEPTH: usize = 64;
-const START_GROUP: u8 = 3;
-const VARINT: u8 = 0;
 
 #[cfg(test)]
 mod tests;

@@ -159,7 +159,7 @@ impl Walked {
                 .fetch_or(passed.delivered, Ordering::Relaxed);
             tally.withheld.fetch_or(passed.withheld, Ordering::Relaxed);
         }
-        Ok((passed.bytes != message).then_some(passed.bytes))
+        Ok(passed.reduced)
     }
 
     /// Takes a piece in, as far as the budget has room for what must wait.

@@ -10,12 +10,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest::{SHA256, digest};
 use prost::Message as _;
 use prost_reflect::{
-    DescriptorPool, FieldDescriptor, FileDescriptor, Kind as FieldKind, MessageDescriptor,
-    MethodDescriptor, Value,
+    DescriptorPool, DynamicMessage, FieldDescriptor, FileDescriptor, MethodDescriptor, Value,
 };
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use super::descriptor::ContractRef;
+
+mod compiler;
+pub mod message;
+pub mod presence;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use compiler::Compiler;
+use message::{Held, Message};
 
 /// Whether a method changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +41,8 @@ pub struct Contract {
     pub methods: HashMap<String, Method>,
     /// Messages, named by their place.
     pub messages: Vec<Message>,
+    /// Places of the messages that an Any may hold.
+    pub held: Held,
     /// Names of the data classes, named by their place; at most 64.
     pub classes: Vec<String>,
     /// Methods that declare no effect, which nobody can register or call.
@@ -62,35 +72,6 @@ impl Method {
     pub fn streams(&self) -> bool {
         self.client_streaming || self.server_streaming
     }
-}
-
-/// A message's fields by number.
-#[derive(Debug, Default)]
-pub struct Message {
-    /// The fields that have a class, or may hold such.
-    pub fields: HashMap<u32, Field>,
-}
-
-/// A field that may pass.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// Name, for refusals.
-    pub name: String,
-    /// Place of its class.
-    pub class: u8,
-    /// What it holds.
-    pub content: Content,
-}
-
-/// What a field holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// A value that passes whole.
-    Whole,
-    /// A message whose own fields decide; its place.
-    Message(usize),
-    /// A message in group encoding; its place.
-    Group(usize),
 }
 
 /// Contracts by what they were compiled from.
@@ -238,157 +219,6 @@ fn missing_imports(set: &[u8]) -> Vec<String> {
 /// Missing imports that are told; a set that lacks more is told again.
 const MOST_TOLD: usize = 100;
 
-struct Compiler<'a> {
-    defaults: &'a ContractRef,
-    methods: HashMap<String, Method>,
-    messages: Vec<Message>,
-    places: HashMap<String, usize>,
-    classes: Vec<String>,
-    without_effect: Vec<String>,
-    problems: Vec<String>,
-}
-
-impl<'a> Compiler<'a> {
-    fn new(defaults: &'a ContractRef) -> Self {
-        Self {
-            defaults,
-            methods: HashMap::new(),
-            messages: Vec::new(),
-            places: HashMap::new(),
-            classes: Vec::new(),
-            without_effect: Vec::new(),
-            problems: Vec::new(),
-        }
-    }
-
-    fn method(&mut self, method: &MethodDescriptor) {
-        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
-        // A method that declares no effect is left out: nobody can register or call it.
-        let Some(effect) = effect(method, self.defaults) else {
-            self.without_effect.push(path);
-            return;
-        };
-        let (input, output) = (
-            self.message(&method.input()),
-            self.message(&method.output()),
-        );
-        let compiled = Method {
-            effect,
-            client_streaming: method.is_client_streaming(),
-            server_streaming: method.is_server_streaming(),
-            input,
-            output,
-        };
-        self.methods.insert(path, compiled);
-    }
-
-    fn message(&mut self, message: &MessageDescriptor) -> usize {
-        if let Some(place) = self.places.get(message.full_name()) {
-            return *place;
-        }
-        let place = self.messages.len();
-        self.messages.push(Message::default());
-        self.places.insert(message.full_name().to_owned(), place);
-        let fields: HashMap<u32, Field> = message
-            .fields()
-            .filter_map(|field| Some((field.number(), self.field(&field)?)))
-            .collect();
-        if let Some(held) = self.messages.get_mut(place) {
-            held.fields = fields;
-        }
-        place
-    }
-
-    fn field(&mut self, field: &FieldDescriptor) -> Option<Field> {
-        let name = data_class(field).or_else(|| self.defaults.default_class.clone())?;
-        let class = self.class(name)?;
-        let content = match field.kind() {
-            FieldKind::Message(entry) if field.is_map() => {
-                Content::Message(self.map(&entry, class))
-            }
-            // Well-known types carry no classes inside: they pass with the field that holds them.
-            FieldKind::Message(inner) if inner.package_name().starts_with("google.protobuf") => {
-                Content::Whole
-            }
-            FieldKind::Message(inner) if field.is_group() => Content::Group(self.message(&inner)),
-            FieldKind::Message(inner) => Content::Message(self.message(&inner)),
-            _ => Content::Whole,
-        };
-        Some(Field {
-            name: field.name().to_owned(),
-            class,
-            content,
-        })
-    }
-
-    /// The entry of a map: its key and its value have the class of the map.
-    fn map(&mut self, entry: &MessageDescriptor, class: u8) -> usize {
-        let place = self.messages.len();
-        self.messages.push(Message::default());
-        let mut fields = HashMap::new();
-        for field in entry.fields() {
-            let content = match field.kind() {
-                FieldKind::Message(inner) => Content::Message(self.message(&inner)),
-                _ => Content::Whole,
-            };
-            let name = field.name().to_owned();
-            fields.insert(
-                field.number(),
-                Field {
-                    name,
-                    class,
-                    content,
-                },
-            );
-        }
-        if let Some(held) = self.messages.get_mut(place) {
-            held.fields = fields;
-        }
-        place
-    }
-
-    fn class(&mut self, name: String) -> Option<u8> {
-        let place = self
-            .classes
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or_else(|| {
-                self.classes.push(name);
-                self.classes.len() - 1
-            });
-        if place >= MAX_CLASSES {
-            self.problems.push(format!(
-                "a contract may name at most {MAX_CLASSES} data classes"
-            ));
-            return None;
-        }
-        u8::try_from(place).ok()
-    }
-
-    fn finish(self, pool: DescriptorPool) -> Result<Contract, Vec<String>> {
-        let Self {
-            methods,
-            messages,
-            classes,
-            without_effect,
-            mut problems,
-            ..
-        } = self;
-        problems.dedup();
-        if problems.is_empty() {
-            Ok(Contract {
-                methods,
-                messages,
-                classes,
-                without_effect,
-                pool,
-            })
-        } else {
-            Err(problems)
-        }
-    }
-}
-
 /// The effect that a method declares, or that is assumed of it.
 #[must_use]
 pub fn effect(method: &MethodDescriptor, defaults: &ContractRef) -> Option<Effect> {
@@ -421,9 +251,11 @@ pub fn subject(field: &FieldDescriptor) -> Option<i32> {
 /// The class that a field's own option names.
 #[must_use]
 pub fn data_class(field: &FieldDescriptor) -> Option<String> {
-    let pool = field.parent_message().parent_pool().clone();
+    class_in(field.parent_message().parent_pool(), &field.options())
+}
+
+fn class_in(pool: &DescriptorPool, options: &DynamicMessage) -> Option<String> {
     let option = pool.get_extension_by_name("varco.options.v1.data_class")?;
-    let options = field.options();
     if !options.has_extension(&option) {
         return None;
     }
@@ -432,8 +264,6 @@ pub fn data_class(field: &FieldDescriptor) -> Option<String> {
         _ => None,
     }
 }
-
-const MAX_CLASSES: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! What our own contracts declare: an effect on each method, a class on each field.
 
+use serde_json::json;
+
 use super::*;
 
 fn whole() -> Arc<Contract> {
@@ -62,6 +64,99 @@ fn every_field_of_the_offices_has_a_class_and_explicit_presence() {
             );
         }
     }
+}
+
+/// A contract whose answer holds these fields of message `A`.
+fn answering(syntax: &str, fields: &[serde_json::Value]) -> Contract {
+    let held = json!({
+        "number": 1, "name": "a", "type": "TYPE_MESSAGE", "typeName": ".p.A",
+        "label": "LABEL_REPEATED",
+    });
+    let any = json!({
+        "number": 1, "name": "any", "type": "TYPE_MESSAGE", "typeName": ".google.protobuf.Any",
+        "label": "LABEL_OPTIONAL",
+    });
+    let asked = field(1, "asked", "STRING", "OPTIONAL");
+    let method = |name: &str, output: &str| {
+        json!({
+            "name": name, "inputType": ".p.Request", "outputType": output,
+            "options": {"idempotencyLevel": "NO_SIDE_EFFECTS"},
+        })
+    };
+    let mut file = json!({
+        "name": "p.proto", "package": "p", "syntax": syntax, "dependency": testing::IMPORTS,
+        "messageType": [
+            {"name": "A", "field": fields, "oneofDecl": [{"name": "o"}]},
+            {"name": "Request", "field": [asked]},
+            {"name": "Response", "field": [held]},
+            {"name": "Free", "field": [any]},
+        ],
+        "enumType": [{"name": "E", "value": [{"name": "E0", "number": 0}]}],
+        "service": [{"name": "S", "method": [method("Do", ".p.Response")]}],
+    });
+    if syntax == "any" {
+        file["syntax"] = json!("proto3");
+        file["service"][0]["method"] = json!([method("Do", ".p.Free")]);
+    }
+    Arc::into_inner(testing::compiled(&testing::set(&[file]))).unwrap()
+}
+
+fn field(number: i32, name: &str, kind: &str, label: &str) -> serde_json::Value {
+    json!({
+        "number": number, "name": name, "type": format!("TYPE_{kind}"),
+        "label": format!("LABEL_{label}"),
+        "options": {"[varco.options.v1.data_class]": "a"},
+    })
+}
+
+#[test]
+fn our_contracts_say_which_values_are_withheld() {
+    assert_eq!(presence::problems(&whole()), Vec::<String>::new());
+}
+
+#[test]
+fn every_classed_scalar_of_an_answer_without_presence_is_a_problem() {
+    let mut numbered = field(2, "enumerated", "ENUM", "OPTIONAL");
+    numbered["typeName"] = json!(".p.E");
+    let fields = [field(1, "text", "STRING", "OPTIONAL"), numbered];
+
+    let problems = presence::problems(&answering("proto3", &fields));
+
+    let told = |name: &str| {
+        format!(
+            "p.A.{name} has a data class but no presence: declare it optional, so that a withheld \
+             value does not read as its default"
+        )
+    };
+    assert_eq!(problems, [told("enumerated"), told("text")]);
+}
+
+#[test]
+fn presence_is_a_oneof_an_optional_or_a_list_and_the_default_of_proto2() {
+    let text = || field(1, "text", "STRING", "OPTIONAL");
+    let (mut chosen, mut optional, mut unclassed) = (text(), text(), text());
+    chosen["oneofIndex"] = json!(0);
+    optional["proto3Optional"] = json!(true);
+    unclassed["options"] = json!({});
+
+    for fine in [
+        chosen,
+        optional,
+        unclassed,
+        field(1, "texts", "STRING", "REPEATED"),
+    ] {
+        assert!(presence::problems(&answering("proto3", &[fine])).is_empty());
+    }
+    assert!(presence::problems(&answering("proto2", &[text()])).is_empty());
+}
+
+#[test]
+fn answer_that_holds_an_any_may_hold_every_message() {
+    let contract = answering("any", &[field(1, "text", "STRING", "OPTIONAL")]);
+
+    let problems = presence::problems(&contract).join("; ");
+
+    assert!(problems.contains("p.A.text") && problems.contains("p.Request.asked"));
 }
 
 #[test]

@@ -1,0 +1,237 @@
+//! From a descriptor set to what the data plane walks.
+//!
+//! A message of `google.protobuf` carries no classes: its fields have the class of the field that
+//! holds it, as the entries of a map do; so it is compiled once for each such class. An Any may hold
+//! whatever the set declares: where one is met, all of it is compiled. Extensions that the set
+//! declares are fields as others.
+
+use std::collections::{BTreeSet, HashMap};
+
+use prost::encoding::WireType;
+use prost_reflect::{
+    DescriptorPool, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
+};
+
+use super::message::{ANY, Content, Field, Held, Message, TYPE_URL, VALUE, is_well_known};
+use super::{Contract, Method, class_in, effect};
+use crate::registry::descriptor::ContractRef;
+
+/// Compiles the services of a pool and what their methods can hold.
+pub(super) struct Compiler<'a> {
+    defaults: &'a ContractRef,
+    methods: HashMap<String, Method>,
+    messages: Vec<Message>,
+    /// By full name and the class that the fields inherit.
+    places: HashMap<(String, Option<u8>), usize>,
+    /// Messages that have a place and no fields yet: descriptors may be nested deeper than a stack.
+    waiting: Vec<Waiting>,
+    /// Classes of the fields that hold an Any.
+    anys: BTreeSet<u8>,
+    held: Held,
+    classes: Vec<String>,
+    without_effect: Vec<String>,
+    problems: Vec<String>,
+}
+
+struct Waiting {
+    place: usize,
+    message: MessageDescriptor,
+    inherited: Option<u8>,
+}
+
+/// A field or an extension, as it is declared.
+struct Declared {
+    number: u32,
+    name: String,
+    class: Option<String>,
+    kind: Kind,
+    is_group: bool,
+    is_list: bool,
+    is_map: bool,
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(defaults: &'a ContractRef) -> Self {
+        Self {
+            defaults,
+            methods: HashMap::new(),
+            messages: Vec::new(),
+            places: HashMap::new(),
+            waiting: Vec::new(),
+            anys: BTreeSet::new(),
+            held: Held::default(),
+            classes: Vec::new(),
+            without_effect: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn method(&mut self, method: &MethodDescriptor) {
+        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
+        // A method that declares no effect is left out: nobody can register or call it.
+        let Some(effect) = effect(method, self.defaults) else {
+            self.without_effect.push(path);
+            return;
+        };
+        let compiled = Method {
+            effect,
+            client_streaming: method.is_client_streaming(),
+            server_streaming: method.is_server_streaming(),
+            input: self.place(&method.input(), None),
+            output: self.place(&method.output(), None),
+        };
+        self.methods.insert(path, compiled);
+        self.compile_waiting();
+    }
+
+    pub(super) fn finish(mut self, pool: DescriptorPool) -> Result<Contract, Vec<String>> {
+        self.compile_held(&pool);
+        self.problems.dedup();
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        Ok(Contract {
+            methods: self.methods,
+            messages: self.messages,
+            held: self.held,
+            classes: self.classes,
+            without_effect: self.without_effect,
+            pool,
+        })
+    }
+
+    /// The place of a message whose fields inherit a class, if they do.
+    fn place(&mut self, message: &MessageDescriptor, inherited: Option<u8>) -> usize {
+        let key = (message.full_name().to_owned(), inherited);
+        if let Some(place) = self.places.get(&key) {
+            return *place;
+        }
+        let place = self.messages.len();
+        self.messages.push(Message::default());
+        self.places.insert(key, place);
+        self.waiting.push(Waiting {
+            place,
+            message: message.clone(),
+            inherited,
+        });
+        place
+    }
+
+    fn compile_waiting(&mut self) {
+        while let Some(next) = self.waiting.pop() {
+            let compiled = self.message(&next.message, next.inherited);
+            if let Some(held) = self.messages.get_mut(next.place) {
+                *held = compiled;
+            }
+        }
+    }
+
+    /// Compiles all that an Any may hold, which may bring more of them.
+    fn compile_held(&mut self, pool: &DescriptorPool) {
+        let mut done = BTreeSet::new();
+        while let Some(class) = self.anys.difference(&done).next().copied() {
+            done.insert(class);
+            for message in pool.all_messages().filter(|it| !it.is_map_entry()) {
+                let inherited = is_well_known(&message).then_some(class);
+                let place = self.place(&message, inherited);
+                self.held.insert(&message, class, place);
+            }
+            self.compile_waiting();
+        }
+    }
+
+    fn message(&mut self, message: &MessageDescriptor, inherited: Option<u8>) -> Message {
+        let own = message.fields().map(|field| Declared::from(&field));
+        let extensions = message.extensions().map(|field| Declared::from(&field));
+        let declared: Vec<Declared> = own.chain(extensions).collect();
+        let fields = declared.into_iter();
+        let fields = fields.filter_map(|field| self.field(field, inherited));
+        let mut compiled = Message::new(fields.collect());
+        if message.full_name() == ANY {
+            compiled.any = class_of_any(&compiled);
+            self.anys.extend(compiled.any);
+        }
+        compiled
+    }
+
+    fn field(&mut self, declared: Declared, inherited: Option<u8>) -> Option<Field> {
+        let class = match (declared.class, inherited) {
+            (Some(own), _) => self.class(own)?,
+            (None, Some(inherited)) => inherited,
+            (None, None) => self.class(self.defaults.default_class.clone()?)?,
+        };
+        let content = match declared.kind {
+            Kind::Message(inner) => {
+                let inherits = declared.is_map || is_well_known(&inner);
+                let place = self.place(&inner, inherits.then_some(class));
+                if declared.is_group {
+                    Content::Group(place)
+                } else {
+                    Content::Message(place)
+                }
+            }
+            kind => match kind.wire_type() {
+                WireType::LengthDelimited => Content::Value(WireType::LengthDelimited),
+                wire if declared.is_list => Content::Numbers(wire),
+                wire => Content::Value(wire),
+            },
+        };
+        Some(Field {
+            number: declared.number,
+            name: declared.name,
+            class,
+            content,
+        })
+    }
+
+    fn class(&mut self, name: String) -> Option<u8> {
+        let known = self.classes.iter().position(|known| *known == name);
+        let place = known.unwrap_or(self.classes.len());
+        if place >= MAX_CLASSES {
+            let problem = format!("a contract may name at most {MAX_CLASSES} data classes");
+            self.problems.push(problem);
+            return None;
+        }
+        if known.is_none() {
+            self.classes.push(name);
+        }
+        u8::try_from(place).ok()
+    }
+}
+
+/// The class of an Any, when it is declared as it should be.
+fn class_of_any(message: &Message) -> Option<u8> {
+    let bytes = Content::Value(WireType::LengthDelimited);
+    let declared = |number| message.field(number).filter(|it| it.content == bytes);
+    declared(TYPE_URL).and(declared(VALUE)).map(|it| it.class)
+}
+
+impl From<&FieldDescriptor> for Declared {
+    fn from(field: &FieldDescriptor) -> Self {
+        Self {
+            number: field.number(),
+            name: field.name().to_owned(),
+            class: class_in(field.parent_message().parent_pool(), &field.options()),
+            kind: field.kind(),
+            is_group: field.is_group(),
+            is_list: field.is_list(),
+            is_map: field.is_map(),
+        }
+    }
+}
+
+impl From<&ExtensionDescriptor> for Declared {
+    fn from(field: &ExtensionDescriptor) -> Self {
+        Self {
+            number: field.number(),
+            name: field.name().to_owned(),
+            class: class_in(field.parent_pool(), &field.options()),
+            kind: field.kind(),
+            is_group: field.is_group(),
+            is_list: field.is_list(),
+            is_map: field.is_map(),
+        }
+    }
+}
+
+const MAX_CLASSES: usize = 64;
