@@ -9,7 +9,7 @@ use super::{Mode, Named, Planner, is_class, some};
 use crate::registry::act;
 use crate::registry::attribute::Attribute;
 use crate::registry::compat;
-use crate::registry::contract::{self, Contract};
+use crate::registry::contract::{self, Contract, presence};
 use crate::registry::descriptor::{Approval, ContractRef, Descriptor, Sensitive, Upstream};
 use crate::registry::entry::{Entry, Kind, State};
 use crate::registry::error::Error;
@@ -76,6 +76,13 @@ impl Planner<'_, '_> {
         };
         if seen.is_none() {
             self.one_at_a_time(name, eservice)?;
+        }
+        // What stands in the registry already is not judged by a rule that came later.
+        if seen
+            .as_ref()
+            .is_none_or(|it| it.body.contract != body.contract)
+        {
+            self.presence(name, &body)?;
         }
         self.compare(name, &mut body, seen.as_ref())?;
         let id = seen.as_ref().map_or_else(|| self.id_of(name), |it| it.id);
@@ -285,6 +292,15 @@ impl Planner<'_, '_> {
                 None
             }
         }
+    }
+
+    /// Asks a contract that is new to say which of its values are withheld.
+    fn presence(&mut self, name: &Named, body: &Descriptor) -> Result<(), Error> {
+        let contract = self.draft.contract(&body.contract)?;
+        for problem in presence::problems(&contract) {
+            self.problem(name, "descriptor_set", &problem);
+        }
+        Ok(())
     }
 
     /// Compares a contract with the version before it, and with what this version had.

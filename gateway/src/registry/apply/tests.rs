@@ -10,6 +10,7 @@ use prost_types::field_descriptor_proto::Type;
 
 mod access;
 mod offers;
+mod presence;
 mod rules;
 
 fn problems(document: &Document) -> String {
