@@ -191,6 +191,7 @@ impl Call {
 
     /// Goes on with another voucher, unless it ends earlier; gives the end of the one in force, in
     /// seconds since the Unix epoch.
+    #[must_use]
     pub fn go_on(&self, voucher: Voucher) -> i64 {
         let new = Arc::new(voucher);
         let before = self.0.voucher.rcu(|held| match held {

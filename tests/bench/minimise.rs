@@ -81,8 +81,8 @@ fn measure<M: Message + Default>(
         for _ in 0..ROUNDS {
             walks.push(cost(bytes.len(), || walked().delivered != 0));
             decodes.push(cost(bytes.len(), || {
-                let decoded = M::decode(black_box(bytes.as_slice())).expect("a message");
-                !decoded.encode_to_vec().is_empty()
+                let message = M::decode(black_box(bytes.as_slice())).expect("a message");
+                !message.encode_to_vec().is_empty()
             }));
         }
         tell(name, what, bytes.len(), [walks, decodes]);
@@ -118,29 +118,24 @@ fn contract(package: &str) -> Contract {
     compile(&of, &set).expect("a contract")
 }
 
-fn text(characters: usize) -> Option<String> {
-    Some(
-        "Lungarno degli Acciaiuoli "
-            .chars()
-            .cycle()
-            .take(characters)
-            .collect(),
-    )
+fn text(characters: usize) -> String {
+    let street = "Lungarno degli Acciaiuoli ".chars().cycle();
+    street.take(characters).collect()
 }
 
 /// Where somebody lives.
 fn residenza() -> GetResidenzaResponse {
     GetResidenzaResponse {
         indirizzo: Some(Indirizzo {
-            specie: text(3),
-            denominazione: text(26),
-            codice_toponimo: text(9),
+            specie: Some(text(3)),
+            denominazione: Some(text(26)),
+            codice_toponimo: Some(text(9)),
             numero: Some(12),
-            esponente: text(1),
-            interno: text(2),
-            cap: text(5),
+            esponente: Some(text(1)),
+            interno: Some(text(2)),
+            cap: Some(text(5)),
         }),
-        dal: text(10),
+        dal: Some(text(10)),
         stato: Some(1),
     }
 }
@@ -148,9 +143,9 @@ fn residenza() -> GetResidenzaResponse {
 /// A family of thirty, about 1 KiB in fields as short as they come.
 fn famiglia() -> GetFamigliaResponse {
     let member = |parentela| Componente {
-        codice_fiscale: text(16),
+        codice_fiscale: Some(text(16)),
         parentela: Some(parentela),
-        dal: text(10),
+        dal: Some(text(10)),
     };
     GetFamigliaResponse {
         numero_componenti: Some(30),
@@ -161,33 +156,33 @@ fn famiglia() -> GetFamigliaResponse {
 /// A registration with five attachments, about 1 KiB.
 fn registrazione() -> GetRegistrazioneResponse {
     let document = |_| DocumentoRegistrato {
-        documento: text(46),
+        documento: Some(text(46)),
         sha256: Some(vec![7; 32].into()),
-        descrizione: text(40),
+        descrizione: Some(text(40)),
     };
     let person = PersonaFisica {
-        nome: text(12),
-        cognome: text(14),
-        codice_fiscale: text(16),
+        nome: Some(text(12)),
+        cognome: Some(text(14)),
+        codice_fiscale: Some(text(16)),
     };
     let registrazione = Registrazione {
         identificatore: Some(Identificatore {
-            aoo: text(7),
-            registro: text(8),
+            aoo: Some(text(7)),
+            registro: Some(text(8)),
             anno: Some(2026),
             numero: Some(12345),
         }),
-        data: text(10),
+        data: Some(text(10)),
         flusso: Some(1),
-        segnatura: text(40),
-        oggetto: text(80),
+        segnatura: Some(text(40)),
+        oggetto: Some(text(80)),
         mittente: Some(Soggetto {
             tipo: Some(soggetto::Tipo::PersonaFisica(person)),
         }),
         documento_primario: Some(document(0)),
         allegati: (0..5).map(document).collect(),
-        classificazione: text(5),
-        assegnazione: text(8),
+        classificazione: Some(text(5)),
+        assegnazione: Some(text(8)),
         catena: Some(vec![9; 32].into()),
         ..Default::default()
     };

@@ -95,10 +95,13 @@ async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
         .write_all(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])
         .await?;
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await?;
-        let [a, b, c, kind, flags, d, e, f, g] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        // Length, kind, flags, stream (RFC 9113 §4.1).
+        let (mut length, mut kind, mut id) = ([0; 4], [0; 2], [0; 4]);
+        stream.read_exact(&mut length[1..]).await?;
+        stream.read_exact(&mut kind).await?;
+        stream.read_exact(&mut id).await?;
+        let [kind, flags] = kind;
+        let mut payload = vec![0; u32::from_be_bytes(length) as usize];
         stream.read_exact(&mut payload).await?;
         match kind {
             SETTINGS if flags & ACK == 0 => {
@@ -106,7 +109,7 @@ async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
                 stream.write_all(&acknowledged).await?;
             }
             HEADERS => {
-                end(&mut stream, [d, e, f, g], fault).await?;
+                end(&mut stream, id, fault).await?;
                 if fault == Fault::Cut {
                     return Ok(());
                 }
@@ -121,10 +124,7 @@ async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
 }
 
 async fn end(stream: &mut TcpStream, id: [u8; 4], fault: Fault) -> std::io::Result<()> {
-    let reset = |code: u8| {
-        let [d, e, f, g] = id;
-        vec![0, 0, 4, RST_STREAM, 0, d, e, f, g, 0, 0, 0, code]
-    };
+    let reset = |code: u8| [&[0, 0, 4, RST_STREAM, 0], &id[..], &[0, 0, 0, code]].concat();
     let frame = match fault {
         Fault::Cut => return Ok(()),
         // No stream was looked at, and no error.

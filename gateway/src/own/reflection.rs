@@ -129,7 +129,7 @@ fn files(found: Option<FileDescriptor>) -> MessageResponse {
     crate::registry::contract::with_imports(&file, &mut files);
     let encoded = files.iter().map(FileDescriptor::encode_to_vec);
     MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
-        file_descriptor_proto: encoded.map(Into::into).collect(),
+        file_descriptor_proto: encoded.collect(),
     })
 }
 

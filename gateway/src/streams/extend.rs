@@ -87,12 +87,12 @@ async fn read(body: Body) -> Result<ExtendStreamRequest, Refusal> {
     let body = body.map_err(|_| Reason::MessageTooLarge)?.to_bytes();
     let mut frames = Frames::new(LARGEST);
     frames.push(body);
-    let framed = frames.take().map_err(|_| Reason::MessageMalformed)?;
-    let framed = framed.ok_or(Reason::MessageMalformed)?;
-    if framed.compressed || frames.is_open() {
+    let one = frames.take().map_err(|_| Reason::MessageMalformed)?;
+    let one = one.ok_or(Reason::MessageMalformed)?;
+    if one.compressed || frames.is_open() {
         return Err(Reason::MessageMalformed.into());
     }
-    let message = ExtendStreamRequest::decode(framed.message());
+    let message = ExtendStreamRequest::decode(one.message());
     message.map_err(|_| Reason::MessageMalformed.into())
 }
 

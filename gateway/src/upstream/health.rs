@@ -65,8 +65,8 @@ async fn serves(place: &Place) -> bool {
 fn status(body: Bytes) -> Option<ServingStatus> {
     let mut frames = Frames::new(LARGEST);
     frames.push(body);
-    let framed = frames.take().ok()??;
-    let answer = HealthCheckResponse::decode(framed.message()).ok()?;
+    let one = frames.take().ok()??;
+    let answer = HealthCheckResponse::decode(one.message()).ok()?;
     ServingStatus::try_from(answer.status).ok()
 }
 

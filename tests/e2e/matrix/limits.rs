@@ -116,7 +116,7 @@ async fn client_with_too_many_open_calls_is_refused_alike_in_every_kind_and_to_e
 
     let another = |kind| call(&comune, kind, &good);
     let expected = (Code::ResourceExhausted, "STREAMS_CLIENT");
-    let (_, ended) = tokio::join!(
+    let ((), ended) = tokio::join!(
         async {
             clients.assert_all_refused(another, expected).await;
             eco.release();

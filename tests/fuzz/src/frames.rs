@@ -24,9 +24,9 @@ fn messages(stream: &[u8], cut: usize) -> (Vec<(bool, Vec<u8>)>, String) {
         frames.push(Bytes::copy_from_slice(piece));
         loop {
             match frames.take() {
-                Ok(Some(framed)) => {
-                    assert!(framed.message().len() <= LARGEST);
-                    out.push((framed.compressed, framed.message().to_vec()));
+                Ok(Some(one)) => {
+                    assert!(one.message().len() <= LARGEST);
+                    out.push((one.compressed, one.message().to_vec()));
                 }
                 Ok(None) => break,
                 Err(bad) => return (out, format!("{bad:?}")),
