@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::response::Response;
+use http::header::TE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use varco_runtime::grant;
 
@@ -215,6 +216,8 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
         ) || name.starts_with("varco-")
     });
     encoding::filter_accepted(&mut headers);
+    // Without it a server may take the call for one of HTTP and leave the trailers out.
+    headers.insert(TE, HeaderValue::from_static("trailers"));
     headers.insert("varco-grant", grant);
     if let Ok(trace) = HeaderValue::try_from(call.trace().header()) {
         headers.insert("traceparent", trace);
