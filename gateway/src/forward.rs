@@ -108,7 +108,13 @@ impl Onward<'_> {
         let endpoint = std::sync::Arc::clone(place.endpoint());
         self.call.forward();
         let answer = place.send(request).map_err(|_| Reason::MethodUnknown)?;
-        match self.gate.cancels.watch(answer, self.held(place)).await {
+        let answer = self.gate.cancels.watch(answer, self.held(place));
+        let answer = tokio::select! {
+            answer = answer => answer,
+            // Why it broke off is known to whoever has read it.
+            () = self.body.broken() => return Err(Reason::RequestBroken),
+        };
+        match answer {
             Ok(response) => {
                 let answer = self.accept(response);
                 match &answer {
@@ -134,6 +140,7 @@ impl Onward<'_> {
             place,
             client: self.permit.client_id,
             others: self.extensions.clone(),
+            attempted: self.body.attempted(),
             end: end.unwrap_or_else(Instant::now),
         }
     }

@@ -1,8 +1,12 @@
 //! The ways to the services: what one client or one replica does to them harms nobody else.
 
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use tonic::Code;
 use varco_proto::registry::v1::{Agreement, Document, Kind, Purpose};
+use varco_tests::calls::reason;
 use varco_tests::comune::Comune;
 use varco_tests::eco::v1::eco_service_client::EcoServiceClient;
 use varco_tests::eco::v1::{EchoRequest, WaitRequest};
@@ -70,6 +74,46 @@ async fn client_that_aborts_its_calls_ends_nobody_elses() {
     comune.stop().await;
 }
 
+/// The same by streams that break a rule with their first message, as soon as they are forwarded.
+#[tokio::test(flavor = "multi_thread")]
+async fn client_whose_streams_break_a_rule_ends_nobody_elses() {
+    let comune = Comune::start().await;
+    let eco = Eco::start();
+    comune.apply(shared(&eco)).await;
+    let purpose = comune.id(Kind::Purpose, "tributi/prova").await;
+    let voucher = comune.voucher("tributi", &purpose).await;
+    let bearer = format!("Bearer {voucher}");
+    let purpose = comune.id(Kind::Purpose, "sportello/prova").await;
+    let other = comune.voucher("sportello", &purpose).await;
+    let mut desk = comune.wire("sportello").await;
+    let question = EchoRequest {
+        text: "eco".to_owned(),
+    };
+    let mut wires = Vec::new();
+    for _ in 0..40 {
+        wires.push(comune.wire("tributi").await);
+    }
+
+    for _ in 0..3 {
+        let headers = [("authorization", bearer.as_str())];
+        // Field 99 stands in no contract.
+        let unknown = Bytes::from_static(&[0, 0, 0, 0, 3, 0x98, 0x06, 0x01]);
+        let broken = wires
+            .iter_mut()
+            .map(|wire| wire.send("eco.v1.EcoService/Collect", &headers, unknown.clone()));
+        for answer in join_all(broken).await {
+            let told = reason(&answer.unwrap().status());
+            assert!(["FIELD_NOT_IN_PURPOSE", "STREAMS_CLIENT"].contains(&told.as_str()));
+        }
+        for _ in 0..3 {
+            let answer = desk.call("eco.v1.EcoService/Echo", &other, &question).await;
+            assert_eq!(answer.code(), Code::Ok, "{answer:?}");
+        }
+    }
+
+    comune.stop().await;
+}
+
 /// A call is sent again only when the service has certainly seen nothing of it; what may have been
 /// done is never called undone.
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +137,7 @@ async fn call_is_sent_again_only_where_the_service_has_seen_nothing_of_it() {
         ),
     ];
 
-    for (fault, read, write, reason) in cases {
+    for (fault, read, write, told) in cases {
         for (effect, expected) in [("read", read), ("write", write)] {
             let front = Front::before(eco.address(), fault, 2).await;
             let suffix = format!("-{fault:?}-{effect}").to_lowercase();
@@ -114,7 +158,7 @@ async fn call_is_sent_again_only_where_the_service_has_seen_nothing_of_it() {
             assert_eq!(answer.code(), expected, "{suffix}: {answer:?}");
             assert!(front.faults() > 0, "{suffix}");
             if effect == "write" && expected != Code::Ok {
-                assert_eq!(varco_tests::calls::reason(&answer), reason);
+                assert_eq!(reason(&answer), told);
             }
             // Whatever it cost the one call, the next finds a way.
             for _ in 0..3 {
@@ -154,24 +198,26 @@ async fn calls_go_to_the_replicas_that_answer() {
 
     // Eight calls that last: the less busy replica takes the next.
     let answers = {
-        let calls = wires.iter_mut().map(|wire| {
+        let mut waiting = FuturesUnordered::new();
+        for (wire, begun) in wires.iter_mut().zip(1..) {
             let (voucher, wait) = (voucher.clone(), WaitRequest {});
-            async move { wire.call("eco.v1.EcoService/Wait", &voucher, &wait).await }
-        });
-        let waiting = join_all(calls);
-        tokio::pin!(waiting);
-        tokio::select! {
-            answers = &mut waiting => panic!("{answers:?}"),
-            () = async { tokio::join!(one.reached(1), two.reached(1)); } => {}
+            waiting.push(async move { wire.call("eco.v1.EcoService/Wait", &voucher, &wait).await });
+            // One after the other, so that both replicas are connected when the last ones come.
+            tokio::select! {
+                answer = waiting.next() => panic!("{answer:?}"),
+                () = one.reached(begun) => {}
+                () = two.reached(1) => {}
+            }
         }
+        two.reached(1).await;
         drop(two);
         let answers = async {
-            loop {
-                tokio::select! {
-                    answers = &mut waiting => break answers,
-                    () = one.reached(1) => one.release(),
-                }
+            let mut answers = Vec::new();
+            while answers.len() < 8 {
+                one.release();
+                answers.extend(waiting.next().await);
             }
+            answers
         };
         let answers = tokio::time::timeout(varco_tests::PATIENCE, answers).await;
         answers.unwrap()

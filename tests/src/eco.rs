@@ -79,7 +79,7 @@ impl Eco {
         self.service.release.notify_one();
     }
 
-    /// Waits until so many calls of Wait and Follow are open.
+    /// Waits until so many calls that last are open.
     ///
     /// # Panics
     ///
@@ -296,9 +296,13 @@ impl EcoService for Service {
         &self,
         request: Request<Streaming<v1::ConverseRequest>>,
     ) -> Result<Response<Self::ConverseStream>, Status> {
-        let answers = request.into_inner().map(|asked| match asked?.text {
-            text if text == "basta" => Err(refusal()),
-            text => Ok(v1::ConverseResponse { text }),
+        let open = self.enter();
+        let answers = request.into_inner().map(move |asked| {
+            let _held = &open;
+            match asked?.text {
+                text if text == "basta" => Err(refusal()),
+                text => Ok(v1::ConverseResponse { text }),
+            }
         });
         Ok(Response::new(Box::pin(answers)))
     }

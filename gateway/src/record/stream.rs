@@ -219,6 +219,9 @@ impl Relay {
     }
 
     fn check(&mut self) -> Result<(), End> {
+        if let Some(violation) = self.call.tally().violation.get() {
+            return Err(End::Refused(violation.clone()));
+        }
         if let Some(refusal) = self.call.overdue(Instant::now()) {
             return Err(End::Refused(refusal));
         }

@@ -24,6 +24,7 @@ use varco_runtime::tasks::Tasks;
 
 use super::failure::Failure;
 use super::pool::Place;
+use crate::forward::outgoing::Attempted;
 
 /// How many calls each client may give up.
 pub struct Cancels {
@@ -48,6 +49,8 @@ pub struct Held {
     pub client: Uuid,
     /// Other things that end with the call, such as its place among the client's open calls.
     pub others: Extensions,
+    /// Ends the stream of the request, where there is one.
+    pub attempted: Option<Attempted>,
     /// When the call ends whatever happens.
     pub end: Instant,
 }

@@ -90,8 +90,7 @@ async fn open_calls_are_told_that_the_gateway_stops_in_every_kind_and_by_either_
         });
         let open = futures_util::future::join_all(open);
         tokio::pin!(open);
-        // The conversation does not count itself: its client has sent nothing.
-        let counted = if Clients::both() { 6 } else { 3 };
+        let counted = if Clients::both() { 8 } else { 4 };
         tokio::select! {
             ended = &mut open => panic!("{ended:?}"),
             () = eco.open(counted) => {}
