@@ -5,7 +5,11 @@
 //! field in a wire type that its declared type does not have is unknown: a decoder sees it so.
 //!
 //! Each field is judged where it stands. Of a oneof that is set twice, which no encoder does, the
-//! last one may be withheld and the first one pass, as its class allows.
+//! last one may be withheld and the first one pass, as its class allows. A message that comes twice
+//! where it may come once is merged by those who read it, and so could an `Any` be of which neither
+//! half says what the whole is: where the contract has any, what comes second is unknown.
+
+use std::collections::BTreeSet;
 
 use crate::registry::contract::Contract;
 use crate::registry::contract::message::{Content, Field, Message, VALUE};
@@ -92,14 +96,23 @@ struct Walker<'c> {
 }
 
 /// A message that is walked.
-#[derive(Clone, Copy)]
 struct Inside<'c> {
     message: &'c Message,
     /// Place of the message that an Any holds.
     value: Option<usize>,
+    /// Numbers of the messages that were met and may come once.
+    met: BTreeSet<u32>,
 }
 
 impl<'c> Inside<'c> {
+    fn new(message: &'c Message, value: Option<usize>) -> Self {
+        Self {
+            message,
+            value,
+            met: BTreeSet::new(),
+        }
+    }
+
     /// The field of a tag, with what it holds here.
     fn field(&self, tag: Tag) -> Option<(&'c Field, Content)> {
         let field = self.message.field(tag.number)?;
@@ -122,30 +135,28 @@ impl<'c> Walker<'c> {
             None => Held::Nothing,
         };
         Ok(match held {
-            Held::Message(place) => Some(Inside {
-                message,
-                value: Some(place),
-            }),
-            Held::Nothing => Some(Inside {
-                message,
-                value: None,
-            }),
+            Held::Message(place) => Some(Inside::new(message, Some(place))),
+            Held::Nothing => Some(Inside::new(message, None)),
             Held::Unknown => None,
         })
     }
 
     /// Walks fields until the message or the group ends; gives how many bytes go, as all below do.
-    fn message(&mut self, inside: Inside<'c>, input: &mut Reader<'_>) -> Result<usize, Obstacle> {
+    fn message(
+        &mut self,
+        mut inside: Inside<'c>,
+        input: &mut Reader<'_>,
+    ) -> Result<usize, Obstacle> {
         let mut removed = 0;
         while let Some(tag) = input.tag()? {
-            removed += self.field(inside, tag, input)?;
+            removed += self.field(&mut inside, tag, input)?;
         }
         Ok(removed)
     }
 
     fn field(
         &mut self,
-        inside: Inside<'c>,
+        inside: &mut Inside<'c>,
         tag: Tag,
         input: &mut Reader<'_>,
     ) -> Result<usize, Obstacle> {
@@ -153,6 +164,10 @@ impl<'c> Walker<'c> {
             input.skip(tag)?;
             return self.leave_out((tag.from, input.at()), || format!("#{}", tag.number));
         };
+        if self.merges(inside, field, content) {
+            input.skip(tag)?;
+            return self.leave_out((tag.from, input.at()), || field.name.clone());
+        }
         let class = 1_u64 << field.class;
         if self.allowed & class == 0 {
             self.withheld |= class;
@@ -172,6 +187,16 @@ impl<'c> Walker<'c> {
         };
         self.delivered |= class;
         Ok(removed)
+    }
+
+    /// Whether whoever reads the message would merge this field with one that was met before, where
+    /// the halves of an Any could meet.
+    fn merges(&self, inside: &mut Inside<'c>, field: &Field, content: Content) -> bool {
+        let is_message = matches!(content, Content::Message(_) | Content::Group(_));
+        !self.contract.held.is_empty()
+            && is_message
+            && !field.repeats
+            && !inside.met.insert(field.number)
     }
 
     /// Walks a nested message; none when it cannot be known.

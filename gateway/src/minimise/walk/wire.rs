@@ -215,7 +215,7 @@ fn wire(bits: u32) -> Result<WireType, Malformed> {
     })
 }
 
-/// One level down; decoders stop at a hundred.
+/// One level down; the decoders of C++, Java and prost stop at a hundred.
 fn deeper(depth: usize) -> Result<usize, Malformed> {
     if depth < MAX_DEPTH {
         Ok(depth + 1)
@@ -225,4 +225,4 @@ fn deeper(depth: usize) -> Result<usize, Malformed> {
 }
 
 const LONGEST_VARINT: usize = 10;
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 100;

@@ -181,6 +181,7 @@ impl<'a> Compiler<'a> {
             name: declared.name,
             class,
             content,
+            repeats: declared.is_list || declared.is_map,
         })
     }
 

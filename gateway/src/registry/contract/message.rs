@@ -25,6 +25,9 @@ pub struct Field {
     pub class: u8,
     /// What it holds.
     pub content: Content,
+    /// Whether it may come any number of times. A message that may not and does is merged by those
+    /// who read it.
+    pub repeats: bool,
 }
 
 /// What a field holds.
@@ -85,6 +88,12 @@ impl Content {
 }
 
 impl Held {
+    /// Whether no Any is held anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.well_known.is_empty()
+    }
+
     /// The place of a message in an Any whose field has a class.
     #[must_use]
     pub fn place(&self, name: &str, class: u8) -> Option<usize> {

@@ -78,6 +78,26 @@ fn unknown_any_delivers_nothing_and_leaves_its_neighbours() {
 }
 
 #[test]
+fn any_that_two_halves_would_make_is_not_let_together() {
+    let first = any(6, "t.M", &[0x10, 0x07]);
+    let second = any(6, "t.OnlyInAny", &[]);
+    let both = [&first[..], &second].concat();
+
+    assert_eq!(left(&both), first);
+    let refused = walked(Outside::Refuse, &both);
+    assert_eq!(refused, Err(Obstacle::Field("any".to_owned())));
+    // The same in the two halves of what holds it, be it a message or a group.
+    let inner = field(4, &first);
+    assert_eq!(left(&[&inner[..], &field(4, &second)].concat()), inner);
+    let group = |held: &[u8]| [&[0x2b], held, &[0x2c]].concat();
+    let halves = [group(&first), group(&second)].concat();
+    assert_eq!(left(&halves), group(&first));
+    // Where many may come, each is one of its own.
+    let many = [any(10, "t.M", &[0x10, 0x07]), any(10, "t.OnlyInAny", &[])].concat();
+    assert_eq!(left(&many), many);
+}
+
+#[test]
 fn any_in_an_any_is_walked_too() {
     let inner = any(6, "t.OnlyInAny", &[0x08, 0x01, 0x10, 0x02]);
     let clean = any(6, "t.OnlyInAny", &[0x08, 0x01]);

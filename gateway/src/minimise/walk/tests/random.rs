@@ -240,7 +240,7 @@ impl<'a> Filler<'a> {
             self.fill_any(&mut message);
             return message;
         }
-        if self.depth == 6 {
+        if self.depth >= 6 {
             return message;
         }
         self.depth += 1;

@@ -146,13 +146,13 @@ fn extensions_are_fields_with_classes_of_their_own() {
 fn what_no_decoder_takes_is_malformed() {
     let overlong = [&[0x08][..], &[0x80; 10], &[0x00]].concat();
     let overflowing = [&[0x08][..], &[0xff; 9], &[0x02]].concat();
-    let deep = [0x2b; 65]
+    let deep = [0x2b; 101]
         .into_iter()
-        .chain([0x2c; 65])
+        .chain([0x2c; 101])
         .collect::<Vec<u8>>();
-    let deep_unknown = [0x43; 65]
+    let deep_unknown = [0x43; 101]
         .into_iter()
-        .chain([0x44; 65])
+        .chain([0x44; 101])
         .collect::<Vec<u8>>();
     for bad in [
         &overlong[..],
@@ -181,9 +181,9 @@ fn what_no_decoder_takes_is_malformed() {
     }
     let longest = [&[0x08][..], &[0xff; 9], &[0x01]].concat();
     assert_eq!(left(&longest), longest);
-    let deepest = [0x2b; 64]
+    let deepest = [0x2b; 100]
         .into_iter()
-        .chain([0x2c; 64])
+        .chain([0x2c; 100])
         .collect::<Vec<u8>>();
     assert_eq!(left(&deepest), deepest);
 }
