@@ -43,8 +43,6 @@ pub struct Limiter {
     clients: Clients,
     db: Db,
     clock: Clock,
-    /// This run of the process.
-    holder: String,
     books: Mutex<Books>,
     rounds: tokio::sync::Mutex<Rounds>,
 }
@@ -52,6 +50,10 @@ pub struct Limiter {
 /// What is held under one short lock.
 #[derive(Debug, Default)]
 struct Books {
+    /// The name under which leases are held: another one after each time without any.
+    holder: Arc<str>,
+    /// Whether the database may know that name.
+    is_known: bool,
     ledger: Ledger,
     /// Who may ask the database about a subject, one at a time; the others wait for what he brings.
     turns: HashMap<Key, Arc<tokio::sync::Mutex<()>>>,
@@ -133,9 +135,11 @@ impl Limiter {
         Self {
             clients: Clients::new(calls_per_second, streams_per_client),
             db,
-            holder: clock.uuid().to_string(),
+            books: Mutex::new(Books {
+                holder: clock.uuid().to_string().into(),
+                ..Books::default()
+            }),
             clock,
-            books: Mutex::default(),
             rounds: tokio::sync::Mutex::default(),
         }
     }
@@ -195,17 +199,19 @@ impl Limiter {
     async fn lease(&self, ask: &Ask) -> Result<(), store::Error> {
         let turn = Arc::clone(self.books().turns.entry(ask.key).or_default());
         let _alone = turn.lock().await;
-        let asked = {
+        let (asked, holder) = {
             let mut books = self.books();
             // One is the map's own; every other is a caller's.
             let wanted = Arc::strong_count(&turn).saturating_sub(1);
             let wanted = u64::try_from(wanted).unwrap_or(1);
-            books.ledger.ask(ask, wanted, Instant::now())
+            let asked = books.ledger.ask(ask, wanted, Instant::now());
+            books.is_known |= asked.is_some();
+            (asked, Arc::clone(&books.holder))
         };
         let Some(asked) = asked else {
             return Ok(());
         };
-        let (granted, warned) = store_quota::lease(&self.db, &self.holder, &ask.key, asked).await?;
+        let (granted, warned) = store_quota::lease(&self.db, &holder, &ask.key, asked).await?;
         let mut books = self.books();
         books.ledger.settle(ask, granted, Instant::now());
         if warned {

@@ -93,7 +93,7 @@ impl Limiter {
         self.books().closed = true;
         in_time("leases cannot be returned", async {
             while self.put_back(Duration::ZERO).await? {}
-            store_quota::leave(&self.db, &self.holder).await
+            self.leave().await
         })
         .await;
     }
@@ -101,19 +101,21 @@ impl Limiter {
     /// Tells how far leases are used and that this gateway lives, while it holds any.
     async fn report(&self) -> Result<(), store::Error> {
         let mut alone = Vec::new();
-        let reports = {
+        let (reports, holder) = {
             let mut books = self.books();
             let Books { ledger, turns, .. } = &mut *books;
             turns.retain(|key, turn| Arc::strong_count(turn) > 1 || ledger.holds(key));
-            if ledger.is_empty() {
-                return Ok(());
-            }
-            ledger.report(|key| enter(turns, key, &mut alone))
+            let reports = ledger.report(|key| enter(turns, key, &mut alone));
+            let reports = (!ledger.is_empty()).then_some(reports);
+            (reports, Arc::clone(&books.holder))
+        };
+        let Some(reports) = reports else {
+            return self.leave().await;
         };
         // The beat alone, where there is nothing else to say.
         let beat = reports.is_empty().then_some(&[] as &[Report]);
         for some in beat.into_iter().chain(reports.chunks(BATCH)) {
-            let told = store_quota::report(&self.db, &self.holder, some).await?;
+            let told = store_quota::report(&self.db, &holder, some).await?;
             let mut books = self.books();
             for report in some {
                 books
@@ -124,20 +126,37 @@ impl Limiter {
         Ok(())
     }
 
+    /// Strikes this gateway off while it holds nothing, so that nobody takes it for dead. What it
+    /// leases next it holds under another name: nothing of that can be taken for the old one's.
+    async fn leave(&self) -> Result<(), store::Error> {
+        let left = {
+            let mut books = self.books();
+            books.turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            if !books.is_known || !books.turns.is_empty() {
+                return Ok(());
+            }
+            books.is_known = false;
+            let next = self.clock.uuid().to_string().into();
+            std::mem::replace(&mut books.holder, next)
+        };
+        store_quota::leave(&self.db, &left).await
+    }
+
     /// Gives back what nobody has used for a while; true when something was given back.
-    async fn put_back(&self, idle: Duration) -> Result<bool, store::Error> {
+    pub(super) async fn put_back(&self, idle: Duration) -> Result<bool, store::Error> {
         let mut alone = Vec::new();
-        let returns = {
+        let (returns, holder) = {
             let mut books = self.books();
             let Books { ledger, turns, .. } = &mut *books;
-            ledger.idle((Instant::now(), idle), |key| {
+            let returns = ledger.idle((Instant::now(), idle), |key| {
                 alone.len() < BATCH && enter(turns, key, &mut alone)
-            })
+            });
+            (returns, Arc::clone(&books.holder))
         };
         if returns.is_empty() {
             return Ok(false);
         }
-        store_quota::give_back(&self.db, &self.holder, &returns).await?;
+        store_quota::give_back(&self.db, &holder, &returns).await?;
         let mut books = self.books();
         for it in &returns {
             books.ledger.returned(&it.key);
@@ -147,7 +166,8 @@ impl Limiter {
 
     /// Takes back what the dead held.
     async fn reclaim(&self, rounds: &mut Rounds) -> Result<(), store::Error> {
-        let beats = store_quota::beats(&self.db, &self.holder).await?;
+        let holder = Arc::clone(&self.books().holder);
+        let beats = store_quota::beats(&self.db, &holder).await?;
         let mut buried = rounds.count.is_multiple_of(SOMETIMES);
         for dead in rounds.watch.dead(beats, Instant::now()) {
             if store_quota::bury(&self.db, &dead).await? {

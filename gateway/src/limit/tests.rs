@@ -207,13 +207,35 @@ async fn of_a_gateway_that_died_others_have_what_it_surely_has_not_used() {
         one.round().await;
         drop(one);
 
-        let dead = store_quota::beats(&fresh.db, &two.holder).await.unwrap();
+        let dead = store_quota::beats(&fresh.db, "two").await.unwrap();
         store_quota::bury(&fresh.db, &dead[0]).await.unwrap();
         two.round().await;
 
         // Of a block of 100 one was used, and an eighth of the rest may have been.
         let remaining = two.take(&asks).await.unwrap().remaining;
         assert_eq!(remaining, 100_000 - 13 - 1, "{}", fresh.name);
+    }
+}
+
+#[tokio::test]
+async fn gateway_that_holds_nothing_is_not_taken_for_dead() {
+    for fresh in fresh().await {
+        let clock = at(NOON);
+        let limiter = limiter(&fresh, &clock);
+        let asks = needs(clock.today(), 100_000);
+        let runs = async || store_quota::beats(&fresh.db, "another").await.unwrap();
+        limiter.take(&asks).await.unwrap();
+        limiter.round().await;
+        let [before] = runs().await.try_into().unwrap();
+
+        limiter.put_back(Duration::ZERO).await.unwrap();
+        limiter.round().await;
+        assert!(runs().await.is_empty(), "{}", fresh.name);
+
+        // Whoever has seen the old beat takes nothing of what is leased now.
+        limiter.take(&asks).await.unwrap();
+        assert!(!store_quota::bury(&fresh.db, &before).await.unwrap());
+        assert_eq!(runs().await.len(), 1, "{}", fresh.name);
     }
 }
 
