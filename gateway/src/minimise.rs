@@ -22,6 +22,7 @@ use crate::record::budget::Share;
 use crate::record::keeping::Keeping;
 use crate::refusal::{Reason, Refusal};
 
+pub mod details;
 pub mod frames;
 pub mod walk;
 pub mod walked;
@@ -41,7 +42,8 @@ pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Nex
         Ok(request) => request,
         Err(refusal) => return refusal.into_response(),
     };
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    details::reduce(response.headers_mut());
     // A stream that broke the rule on its way was cut off; the caller is told why.
     if let Some(refusal) = call.tally().violation.get() {
         return refusal.clone().into_response();

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 
+use super::details;
 use super::frames::{BadFrame, Framed, Frames, frame, frame_compressed};
 use super::walk::{Obstacle, Outside, walk};
 use crate::authorize::Permit;
@@ -199,6 +200,7 @@ impl Walked {
             return Err(self.stop(self.malformed()));
         }
         remove(&mut trailers, |name| name.starts_with("varco-"));
+        details::reduce(&mut trailers);
         Ok(Frame::trailers(trailers))
     }
 
