@@ -153,6 +153,15 @@ impl Limiter {
         self.clients.enter(client)
     }
 
+    /// Counts a call of a client on its rate alone.
+    ///
+    /// # Errors
+    ///
+    /// When it calls too often.
+    pub fn rate(&self, client: Uuid) -> Result<(), Refusal> {
+        self.clients.rate(client)
+    }
+
     /// Counts a call on each of its subjects, or on none.
     ///
     /// # Errors

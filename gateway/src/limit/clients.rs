@@ -36,16 +36,25 @@ impl Clients {
         }
     }
 
+    /// Counts a call that holds no place.
+    ///
+    /// # Errors
+    ///
+    /// When the client calls too often.
+    pub fn rate(&self, client: Uuid) -> Result<(), Refusal> {
+        self.rate.check_key(&client).map_err(|wait| {
+            let delay = wait.wait_time_from(DefaultClock::default().now());
+            Refusal::from(Reason::RateClient).retry_after(delay)
+        })
+    }
+
     /// Lets a call of a client in, until the place is dropped.
     ///
     /// # Errors
     ///
     /// When it calls too often, or has too many open calls.
     pub fn enter(&self, client: Uuid) -> Result<Place, Refusal> {
-        self.rate.check_key(&client).map_err(|wait| {
-            let delay = wait.wait_time_from(DefaultClock::default().now());
-            Refusal::from(Reason::RateClient).retry_after(delay)
-        })?;
+        self.rate(client)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(client).or_default();
         if *count >= self.most_open {

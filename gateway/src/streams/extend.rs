@@ -3,7 +3,7 @@
 //! It stands behind the same record and the same authentication as every call.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,7 +14,7 @@ use prost::Message as _;
 use varco_proto::gateway::v1::{ExtendStreamRequest, ExtendStreamResponse};
 
 use crate::authorize::decide;
-use crate::call::{Call, Voucher};
+use crate::call::{Call, Deadline, Voucher};
 use crate::gate::Gate;
 use crate::minimise::frames::{Frames, frame};
 use crate::record::whole;
@@ -40,7 +40,12 @@ async fn answer(
     request: Request,
 ) -> Result<ExtendStreamResponse, Refusal> {
     let voucher = call.voucher().ok_or(Reason::VoucherMissing)?;
-    let _place = gate.limiter.enter(voucher.claims.client_id)?;
+    // It needs no place among the open calls: whoever has them all full must be able to go on.
+    gate.limiter.rate(voucher.claims.client_id)?;
+    call.end_by(Deadline {
+        end: Instant::now() + Duration::from_secs(gate.limits.unary_seconds),
+        limit: "unary_seconds",
+    });
     let asked = read(request.into_body()).await?;
     let audit_id = asked.audit_id.parse();
     let audit_id = audit_id.map_err(|_| malformed("audit_id"))?;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use varco_proto::gateway::v1::stream_service_client::StreamServiceClient;
 use varco_proto::gateway::v1::{ExtendStreamRequest, ExtendStreamResponse};
 use varco_proto::registry::v1::Kind;
+use varco_runtime::clock::Clock;
 use varco_tests::calls::reason;
 use varco_tests::comune::Comune;
 use varco_tests::eco::v1::FollowRequest;
@@ -97,4 +98,33 @@ async fn extend(
         .await?;
     assert!(answer.metadata().get("varco-audit-index").is_some());
     Ok(answer.into_inner())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_whose_places_are_all_taken_can_go_on() {
+    let comune = Comune::start_with(Clock::system(), |config| {
+        config.gateway.limits.streams_per_client = 1;
+    });
+    let comune = comune.await;
+    let eco = Eco::start();
+    comune.apply(eco.document("read")).await;
+    let purpose = comune.id(Kind::Purpose, "tributi/prova").await;
+    let good = comune.voucher("tributi", &purpose).await;
+    let bare = comune.client("tributi").bare();
+    let bearer = Bearer(format!("Bearer {good}"));
+    let one = FollowRequest {
+        messages: 1,
+        characters: 3,
+    };
+    let opened = EcoServiceClient::with_interceptor(bare.clone(), bearer)
+        .follow(one)
+        .await
+        .unwrap();
+
+    let extended = extend(&bare, &good, audit_id(&opened)).await;
+
+    assert!(extended.is_ok(), "{extended:?}");
+    drop(opened);
+    eco.open(0).await;
+    comune.stop().await;
 }
