@@ -16,18 +16,20 @@ use varco_runtime::config;
 use varco_runtime::server::Connection;
 use varco_runtime::telemetry;
 
-use crate::authenticate::{authenticate, client_of};
+use crate::authenticate::authenticate;
 use crate::call::Call;
 use crate::deadline::deadline;
 use crate::gate::Gate;
 use crate::record::record;
-use crate::refusal::Reason;
+use crate::refusal::{Reason, Refusal};
 use crate::streams::extend;
 
 mod health;
+mod open;
 mod reflection;
 
 use health::Health;
+use open::Open;
 use reflection::Reflection;
 
 /// The gateway's own methods on the data plane.
@@ -58,16 +60,10 @@ pub fn router(gate: &Arc<Gate>) -> Router {
 async fn known(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<Connection>();
     let peer = connection.and_then(|connection| connection.peer.clone());
-    let (snapshot, now) = (gate.registry.snapshot(), gate.clock.unix());
-    let client = peer.ok_or(Reason::ClientUnknown);
-    let client = client.and_then(|peer| client_of(&peer, &gate.trust_domain, &snapshot, now));
-    match client {
-        Ok(_) => next.run(request).await,
-        Err(reason) => {
-            let audit_id = Call::of(&request, &gate).audit_id();
-            crate::refusal::Refusal::from(reason)
-                .into_status(audit_id)
-                .into_http()
-        }
+    let audit_id = Call::of(&request, &gate).audit_id();
+    let peer = peer.ok_or_else(|| Refusal::from(Reason::ClientUnknown));
+    match peer.and_then(|peer| Open::enter(&gate, &peer, audit_id)) {
+        Ok(open) => next.run(request).await.map(|body| open.keep(body)),
+        Err(refusal) => refusal.into_status(audit_id).into_http(),
     }
 }
