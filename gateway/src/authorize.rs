@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::call::{Call, Deadline, Voucher};
+use crate::call::{Call, Deadline};
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::agreement::Agreement;
@@ -381,34 +381,12 @@ fn bound(gate: &Gate, call: &Call, permit: &Permit) {
     }
 }
 
-/// Whether an open call may go on under the registry as it is now.
+/// A registry that could not be read for too long decides nothing.
 ///
 /// # Errors
 ///
-/// The reason for which it may not.
-pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
-    let (Some(Voucher { claims, kid }), Some(permit)) = (call.voucher(), call.permitted()) else {
-        return Ok(());
-    };
-    if claims.exp <= gate.clock.unix() {
-        return Err(Reason::VoucherExpired);
-    }
-    if !gate.vouchers.knows(&kid) {
-        return Err(Reason::VoucherSignature);
-    }
-    let snapshot = gate.registry.snapshot();
-    check_age(gate, &snapshot)?;
-    let now = decide(&claims, call.method(), &snapshot, gate.clock.unix())?;
-    let same = Arc::ptr_eq(&now.contract, &permit.contract);
-    if same && now.allowed & permit.allowed == permit.allowed {
-        Ok(())
-    } else {
-        Err(Reason::FieldNotInPurpose)
-    }
-}
-
-/// A registry that could not be read for too long decides nothing.
-fn check_age(gate: &Gate, snapshot: &Snapshot) -> Result<(), Reason> {
+/// `SNAPSHOT_STALE`.
+pub fn check_age(gate: &Gate, snapshot: &Snapshot) -> Result<(), Reason> {
     let limit = Duration::from_secs(gate.limits.snapshot_seconds);
     if snapshot.age() > limit {
         Err(Reason::SnapshotStale)

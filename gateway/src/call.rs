@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use axum::extract::Request;
+use jiff::civil::Date;
 use uuid::Uuid;
 use varco_runtime::clock::Clock;
 use varco_runtime::server::Connection;
@@ -66,6 +67,8 @@ struct Inner {
     deadline: Mutex<Option<Deadline>>,
     shown: OnceLock<Shown>,
     quota: OnceLock<Quota>,
+    /// The last day on whose quota it counts.
+    counted: Mutex<Option<Date>>,
     intended: AtomicBool,
     forwarded: AtomicBool,
     settled: AtomicBool,
@@ -127,6 +130,7 @@ impl Call {
             deadline: Mutex::new(None),
             shown: OnceLock::new(),
             quota: OnceLock::new(),
+            counted: Mutex::new(None),
             intended: AtomicBool::new(false),
             forwarded: AtomicBool::new(false),
             settled: AtomicBool::new(false),
@@ -246,10 +250,7 @@ impl Call {
     }
 
     fn ends(&self) -> MutexGuard<'_, Option<Deadline>> {
-        self.0
-            .deadline
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.deadline)
     }
 
     /// Keeps its place among the open streams to the end.
@@ -277,6 +278,17 @@ impl Call {
     #[must_use]
     pub fn quota(&self) -> Option<Quota> {
         self.0.quota.get().copied()
+    }
+
+    /// Notes the day on whose quota it counts from now on.
+    pub fn count_on(&self, day: Date) {
+        *locked(&self.0.counted) = Some(day);
+    }
+
+    /// The last day on whose quota it counts.
+    #[must_use]
+    pub fn counted_on(&self) -> Option<Date> {
+        *locked(&self.0.counted)
     }
 
     /// Notes that an INTENT is on its way into the register: an OUTCOME must follow.
@@ -350,6 +362,10 @@ impl Distant {
     pub fn call(&self) -> Option<Call> {
         self.0.upgrade().map(Call)
     }
+}
+
+fn locked<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The zone of an address, in place of the address itself.

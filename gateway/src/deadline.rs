@@ -9,15 +9,12 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
-use jiff::civil::Date;
 use varco_runtime::server::office::parse_timeout;
 
-use crate::authorize::still_permitted;
 use crate::call::{Call, Deadline};
-use crate::drain::Drain;
 use crate::gate::Gate;
-use crate::limit::recount;
 use crate::refusal::{Reason, Refusal};
+use crate::vigil::Vigil;
 
 /// Ends a call whose answer has not begun in time.
 pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
@@ -32,23 +29,8 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
         }
         Err(refusal) => return refusal.into_response(),
     }
-    let answer = next.run(request);
-    tokio::pin!(answer);
-    let (mut counted, mut drain) = (gate.clock.today(), Drain::default());
-    loop {
-        // The end may be brought forward, and the permission may end, while the call runs.
-        let wake = Instant::now() + RECHECK;
-        let wake = call.deadline().map_or(wake, |end| end.min(wake));
-        if let Ok(response) = tokio::time::timeout_at(wake.into(), answer.as_mut()).await {
-            return response;
-        }
-        if drain.is_over(&gate) {
-            return Refusal::from(call.after(Reason::Draining)).into_response();
-        }
-        if let Err(refusal) = check(&gate, &call, &mut counted).await {
-            return refusal.into_response();
-        }
-    }
+    let answer = Vigil::over(&gate, &call).wait(next.run(request)).await;
+    answer.unwrap_or_else(Refusal::into_response)
 }
 
 /// The time that the caller gives.
@@ -68,22 +50,4 @@ fn within(time: Duration, limit: &'static str) -> Deadline {
     }
 }
 
-/// Whether a call that has no answer yet may go on.
-async fn check(gate: &Gate, call: &Call, counted: &mut Date) -> Result<(), Refusal> {
-    if let Some(refusal) = call.overdue(Instant::now()) {
-        return Err(refusal);
-    }
-    // A unary call that the service is carrying out finishes; an open stream does not.
-    if call
-        .permitted()
-        .is_some_and(|permit| permit.method.streams())
-    {
-        still_permitted(gate, call)?;
-        recount(gate, call, counted).await?;
-    }
-    Ok(())
-}
-
 const TIMEOUT: &str = "grpc-timeout";
-/// How often a waiting call is looked at.
-const RECHECK: Duration = Duration::from_millis(250);

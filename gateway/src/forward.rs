@@ -20,6 +20,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::upstream::cancel::Held;
 use crate::upstream::failure::Failure;
 use crate::upstream::pool::{Place, Pool};
+use crate::vigil::still_permitted;
 
 pub mod outgoing;
 
@@ -31,7 +32,13 @@ pub async fn forward(gate: &Gate, request: Request) -> Response {
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
-    match send(gate, &call, &permit, request).await {
+    // The request may have been long in coming.
+    let permitted = still_permitted(gate, &call);
+    let sent = match permitted {
+        Ok(()) => send(gate, &call, &permit, request).await,
+        Err(reason) => Err(reason),
+    };
+    match sent {
         Ok(response) => response,
         Err(reason) => Refusal::from(reason).into_response(),
     }
@@ -45,7 +52,7 @@ struct Onward<'a> {
     uri: Uri,
     headers: HeaderMap,
     body: Outgoing,
-    /// What the layers before have left: it ends when the call does.
+    /// What the layers before have left, such as a message in the budget: it ends when the call does.
     extensions: http::Extensions,
 }
 
@@ -60,7 +67,7 @@ async fn send(
         Reason::UpstreamUnavailable
     })?;
     let grant = grant(gate, call, permit).ok_or(Reason::UpstreamUnavailable)?;
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let onward = Onward {
         gate,
         call,
@@ -68,7 +75,7 @@ async fn send(
         // Made from the method that was authorised, not from what the caller wrote.
         uri: Uri::try_from(format!("/{}", call.method())).map_err(|_| Reason::MethodUnknown)?,
         headers: onward_headers(parts.headers, call, grant),
-        body: Outgoing::new(parts.extensions.remove(), body),
+        body: Outgoing::new(parts.extensions.get().cloned(), body),
         extensions: parts.extensions,
     };
     for _ in 1..ATTEMPTS {

@@ -26,7 +26,6 @@ pub mod authorize;
 pub mod call;
 pub mod control;
 pub mod deadline;
-pub mod drain;
 pub mod encoding;
 pub mod evidence;
 pub mod forward;
@@ -47,6 +46,7 @@ pub mod single_use;
 pub mod streams;
 pub mod token;
 pub mod upstream;
+pub mod vigil;
 pub mod voucher;
 
 use audit::committer::{self, Register, Run};

@@ -68,7 +68,8 @@ pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
     let limiter = &gate.limiter;
-    let asks = asks(&permit, gate.clock.today());
+    let today = gate.clock.today();
+    let asks = asks(&permit, today);
     let place = match limiter.enter(permit.client_id) {
         Ok(place) => Arc::new(place),
         Err(refusal) => return limiter.refuse(&call, &asks, refusal),
@@ -78,6 +79,7 @@ pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
         Err(refusal) => return limiter.refuse(&call, &asks, refusal),
     };
     call.count(limiter.quota(token.tightest, token.remaining));
+    call.count_on(today);
     let _counted = Counted {
         limiter: Arc::clone(limiter),
         call,
@@ -106,21 +108,22 @@ impl Drop for Counted {
     }
 }
 
-/// Counts a stream that is open past midnight on the new day too.
+/// Counts a call that is open past midnight on the new day too.
 ///
 /// # Errors
 ///
 /// When the new day has no call left for it.
-pub async fn recount(gate: &Gate, call: &Call, counted: &mut Date) -> Result<(), Refusal> {
+pub async fn recount(gate: &Gate, call: &Call) -> Result<(), Refusal> {
     let today = gate.clock.today();
-    let (Some(claims), false) = (call.claims(), *counted == today) else {
+    let counted = call.counted_on().is_none_or(|counted| counted == today);
+    let (Some(claims), false) = (call.claims(), counted) else {
         return Ok(());
     };
     // The day's calls are those of the purpose as it is now.
     let (snapshot, now) = (gate.registry.snapshot(), gate.clock.unix());
     let permit = decide(&claims, call.method(), &snapshot, now)?;
     match gate.limiter.take(&asks(&permit, today)).await {
-        Ok(_) => *counted = today,
+        Ok(_) => call.count_on(today),
         Err(refusal) if refusal.reason == Reason::QuotaDaily => return Err(refusal),
         // The database may answer at the next look.
         Err(_) => {}

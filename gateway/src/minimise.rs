@@ -19,7 +19,6 @@ use crate::encoding::Encoding;
 use crate::forward::outgoing::Whole;
 use crate::gate::Gate;
 use crate::record::budget::Share;
-use crate::record::keeping::Keeping;
 use crate::refusal::{Reason, Refusal};
 
 pub mod details;
@@ -74,9 +73,9 @@ async fn check_request(
     }
     let mut share = gate.budget.share();
     let message = read(walked, call, &mut share).await?;
-    parts.extensions.insert(Whole(message));
-    let held = Keeping::until_the_end(Body::empty(), share, http::Extensions::new());
-    Ok(Request::from_parts(parts, held))
+    let share = Arc::new(share);
+    parts.extensions.insert(Whole { message, share });
+    Ok(Request::from_parts(parts, Body::empty()))
 }
 
 /// Reads a whole request within the budget; its one message has been walked already.

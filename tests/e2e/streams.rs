@@ -17,8 +17,10 @@ use varco_tests::eco::v1::{ConverseRequest, RefuseRequest};
 use varco_tests::eco::{DETAILS, Eco};
 
 mod age;
+mod budget;
 mod ending;
 mod extending;
+mod waiting;
 
 /// Adds a voucher to every call.
 #[derive(Clone)]

@@ -12,15 +12,22 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use tokio::sync::Notify;
 
+use crate::record::budget::Share;
+
 /// The one message of a request, with its prefix, where it has been read whole.
 #[derive(Clone, Debug)]
-pub struct Whole(pub Bytes);
+pub struct Whole {
+    /// The message.
+    pub message: Bytes,
+    /// Its share of the budget.
+    pub share: Arc<Share>,
+}
 
 /// A request's body, for as many attempts as are needed.
 #[derive(Debug)]
 pub enum Outgoing {
     /// Its one message.
-    Message(Bytes),
+    Message(Whole),
     /// Messages that the caller goes on sending.
     Stream(Arc<Mutex<Shared>>),
 }
@@ -51,7 +58,7 @@ impl Outgoing {
     #[must_use]
     pub fn new(whole: Option<Whole>, body: Body) -> Self {
         match whole {
-            Some(Whole(message)) => Self::Message(message),
+            Some(whole) => Self::Message(whole),
             None => Self::Stream(Arc::new(Mutex::new(Shared {
                 body,
                 attempt: 0,
@@ -90,7 +97,7 @@ impl Outgoing {
     #[must_use]
     pub fn next(&self) -> Option<Body> {
         let shared = match self {
-            Self::Message(message) => return Some(Body::from(message.clone())),
+            Self::Message(whole) => return Some(Body::from(whole.message.clone())),
             Self::Stream(shared) => shared,
         };
         let mut held = locked(shared);
@@ -102,6 +109,18 @@ impl Outgoing {
             attempt: held.attempt,
             shared: Arc::clone(shared),
         }))
+    }
+}
+
+impl Attempted {
+    /// Lets the service hear no more of the caller, while the attempt itself goes on.
+    pub fn silence(&self) {
+        let unheard = {
+            let mut held = locked(&self.shared);
+            held.is_broken = true;
+            std::mem::replace(&mut held.body, Body::empty())
+        };
+        drop(unheard);
     }
 }
 
@@ -164,6 +183,8 @@ impl HttpBody for Lent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::budget::Budget;
+    use futures_util::FutureExt as _;
     use http_body_util::BodyExt as _;
 
     #[tokio::test]
@@ -194,8 +215,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn silenced_stream_gives_nothing_more_and_does_not_end() {
+        let outgoing = Outgoing::new(None, Body::from("message"));
+        let mut body = outgoing.next().unwrap();
+        let attempted = outgoing.attempted().unwrap();
+
+        attempted.silence();
+
+        assert!(body.frame().now_or_never().is_none());
+        drop(attempted);
+        assert!(body.frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
     async fn message_that_was_read_whole_is_sent_as_often_as_needed() {
-        let outgoing = Outgoing::new(Some(Whole(Bytes::from("message"))), Body::empty());
+        let whole = Whole {
+            message: Bytes::from("message"),
+            share: Arc::new(Budget::new(7).share()),
+        };
+        let outgoing = Outgoing::new(Some(whole), Body::empty());
 
         for _ in 0..2 {
             let body = outgoing.next().unwrap();

@@ -11,6 +11,8 @@ pub struct Frames {
     piece: Bytes,
     /// The beginning of a message whose end has not arrived.
     held: BytesMut,
+    /// Whether the memory of what is held is that of messages which were taken.
+    is_shared: bool,
     largest: usize,
 }
 
@@ -53,6 +55,7 @@ impl Frames {
         Self {
             piece: Bytes::new(),
             held: BytesMut::new(),
+            is_shared: false,
             largest,
         }
     }
@@ -73,6 +76,14 @@ impl Frames {
     ///
     /// When its flag is no flag or it is too large; the sequence cannot go on then.
     pub fn take(&mut self) -> Result<Option<Framed>, BadFrame> {
+        let taken = self.next()?;
+        if taken.is_none() {
+            self.hold();
+        }
+        Ok(taken)
+    }
+
+    fn next(&mut self) -> Result<Option<Framed>, BadFrame> {
         let Some((flag, length)) = self.header() else {
             return Ok(None);
         };
@@ -88,9 +99,9 @@ impl Frames {
         let whole = if self.held.is_empty() && self.piece.len() >= length {
             self.piece.split_to(length)
         } else if self.held.len() >= length {
+            self.is_shared = true;
             self.held.split_to(length).freeze()
         } else {
-            self.hold();
             return Ok(None);
         };
         Ok(Some(Framed { compressed, whole }))
@@ -108,10 +119,13 @@ impl Frames {
         self.held.len() + self.piece.len()
     }
 
-    /// Keeps what is left of the last piece, so that the rest of it is not kept with it.
+    /// Keeps what is left, so that what was taken of the same memory is not kept with it.
     fn hold(&mut self) {
         self.held.extend_from_slice(&self.piece);
-        self.piece.clear();
+        self.piece = Bytes::new();
+        if std::mem::take(&mut self.is_shared) {
+            self.held = BytesMut::from(self.held.as_ref());
+        }
     }
 
     fn header(&self) -> Option<(u8, usize)> {
@@ -185,6 +199,23 @@ mod tests {
             assert_eq!(out, expected.map(|(flag, text)| (flag, text.into())));
             assert!(!frames.is_open());
         }
+    }
+
+    #[test]
+    fn what_was_taken_is_not_kept_with_what_follows_it() {
+        let mut frames = Frames::new(1 << 20);
+        let large = frame(&vec![7; 1 << 20]);
+
+        frames.push(large.slice(..9));
+        assert_eq!(frames.take(), Ok(None));
+        frames.push([large.slice(9..), Bytes::from_static(&[0])].concat().into());
+        assert!(frames.take().unwrap().is_some());
+        assert_eq!(frames.take(), Ok(None));
+
+        assert_eq!(frames.waiting(), 1);
+        assert!(frames.held.capacity() < 1024);
+        let unique = frames.held.freeze().try_into_mut();
+        assert!(unique.is_ok(), "the memory is shared");
     }
 
     #[test]

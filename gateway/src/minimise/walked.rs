@@ -88,6 +88,8 @@ impl Walked {
         let Some(framed) = framed else {
             return Ok(None);
         };
+        // What has passed is not held any more.
+        self.messages.share.shrink(self.frames.waiting());
         self.passed += 1;
         if self.passed > 1 && !self.messages.streamed {
             return Err(self.stop(self.malformed()));

@@ -55,10 +55,15 @@ impl Share {
         if bytes > self.bytes {
             return self.take(bytes - self.bytes);
         }
-        let back = self.bytes - bytes;
-        self.budget.left.fetch_add(back, Ordering::Relaxed);
-        self.bytes = bytes;
+        self.shrink(bytes);
         true
+    }
+
+    /// Gives back what is above so many bytes.
+    pub fn shrink(&mut self, bytes: usize) {
+        let back = self.bytes.saturating_sub(bytes);
+        self.budget.left.fetch_add(back, Ordering::Relaxed);
+        self.bytes -= back;
     }
 }
 
@@ -82,6 +87,7 @@ mod tests {
         assert!(one.resize(9));
         assert!(!one.resize(11));
         assert!(one.resize(2));
+        one.shrink(9);
         assert!(budget.share().take(8));
         drop(one);
         assert!(budget.share().take(10));

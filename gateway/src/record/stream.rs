@@ -1,34 +1,29 @@
 //! A streamed answer: PROGRESS is durable before what it covers, the OUTCOME before the trailers.
 //!
-//! While one record is being flushed, the messages that arrive gather for the next. Four times a
-//! second, whatever the stream waits for, the decision is taken again, so that a revocation, an
-//! expiry or the end of time ends an open stream with its reason.
+//! While one record is being flushed, the messages that arrive gather for the next. A vigil is kept
+//! over the stream, whatever it waits for.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, future, stream};
 use http::HeaderMap;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use jiff::civil::Date;
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior};
 use tokio_stream::wrappers::ReceiverStream;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 
+use super::keeping::{PIECE, STALLED};
 use super::{grpc_status, stamp, status_number};
-use crate::authorize::still_permitted;
 use crate::call::Call;
-use crate::drain::Drain;
 use crate::gate::Gate;
-use crate::limit::recount;
 use crate::minimise::frames;
 use crate::refusal::{Reason, Refusal};
+use crate::vigil::Vigil;
 
 /// Releases a streamed answer piece by piece, each behind its record.
 pub(super) fn release(gate: &Arc<Gate>, call: &Call, response: Response) -> Response {
@@ -43,18 +38,20 @@ pub(super) fn release(gate: &Arc<Gate>, call: &Call, response: Response) -> Resp
         let _places = places;
         relay.run(body).await;
     });
-    let released = StreamBody::new(ReceiverStream::new(receiver));
+    // Whoever reads on after the trailers, or after the caller was given up, finds no clean end.
+    let released = ReceiverStream::new(receiver).chain(stream::once(future::ready(Err(CutOff))));
+    let released = StreamBody::new(released);
     Response::from_parts(parts, Body::new(released))
 }
+
+type Piece = Result<Frame<Bytes>, CutOff>;
+type Pieces = mpsc::Sender<Piece>;
 
 struct Relay {
     gate: Arc<Gate>,
     call: Call,
-    pieces: mpsc::Sender<Result<Frame<Bytes>, CutOff>>,
-    again: Interval,
-    /// The day on whose quota the stream counts.
-    counted: Date,
-    drain: Drain,
+    pieces: Pieces,
+    vigil: Vigil,
 }
 
 /// The stream ended without trailers: whoever reads it must see that it was cut.
@@ -73,20 +70,12 @@ enum End {
 }
 
 impl Relay {
-    fn new(
-        gate: Arc<Gate>,
-        call: Call,
-        pieces: mpsc::Sender<Result<Frame<Bytes>, CutOff>>,
-    ) -> Self {
-        let mut again = tokio::time::interval(RECHECK);
-        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    fn new(gate: Arc<Gate>, call: Call, pieces: Pieces) -> Self {
         Self {
-            counted: gate.clock.today(),
+            vigil: Vigil::over(&gate, &call),
             gate,
             call,
             pieces,
-            again,
-            drain: Drain::default(),
         }
     }
 
@@ -129,9 +118,7 @@ impl Relay {
         };
         stamp(&mut trailers, &self.call, receipt.ok().as_ref());
         let last = self.pieces.send(Ok(Frame::trailers(trailers)));
-        if tokio::time::timeout(STALLED, last).await.is_err() {
-            let _ = self.pieces.try_send(Err(CutOff));
-        }
+        let _ = tokio::time::timeout(STALLED, last).await;
     }
 
     async fn relay(&mut self, mut body: Body) -> End {
@@ -159,26 +146,18 @@ impl Relay {
         &mut self,
         body: &mut Body,
     ) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, End> {
-        let pieces = self.pieces.clone();
-        self.permitted(async {
+        let next = async {
             tokio::select! {
                 frame = body.frame() => Some(frame),
-                () = pieces.closed() => None,
+                () = self.pieces.closed() => None,
             }
-        })
-        .await?
-        .ok_or(End::Gone)
+        };
+        self.vigil.wait(next).await?.ok_or(End::Gone)
     }
 
     /// Makes PROGRESS durable once there is room, then lets the data go.
-    async fn pass(&mut self, data: Bytes) -> Result<(), End> {
-        let pieces = self.pieces.clone();
-        let room = self
-            .permitted(tokio::time::timeout(STALLED, pieces.reserve()))
-            .await?;
-        let Ok(Ok(room)) = room else {
-            return Err(End::Gone);
-        };
+    async fn pass(&mut self, mut data: Bytes) -> Result<(), End> {
+        let mut room = room(&mut self.vigil, &self.pieces).await?;
         let tally = self.call.tally();
         tally
             .messages
@@ -190,50 +169,39 @@ impl Relay {
             ..self.call.record(RecordKind::Progress)
         };
         if self.gate.register.commit(progress).await.is_err() {
-            return Err(End::Refused(
-                self.call.after(Reason::AuditUnavailable).into(),
-            ));
+            let reason = self.call.after(Reason::AuditUnavailable);
+            return Err(Refusal::from(reason).into());
         }
-        self.check()?;
-        room.send(Ok(Frame::data(data)));
-        Ok(())
-    }
-
-    /// Waits for something as long as the stream may go on.
-    async fn permitted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, End> {
-        tokio::pin!(work);
-        let end = self.call.deadline();
-        let end = end.unwrap_or_else(|| Instant::now() + STALLED);
+        self.vigil.check()?;
         loop {
-            tokio::select! {
-                biased;
-                _ = self.again.tick() => {
-                    self.check()?;
-                    let recounted = recount(&self.gate, &self.call, &mut self.counted).await;
-                    recounted.map_err(End::Refused)?;
-                }
-                () = tokio::time::sleep_until(end.into()), if end > Instant::now() => self.check()?,
-                done = &mut work => return Ok(done),
+            room.send(Ok(Frame::data(data.split_to(data.len().min(PIECE)))));
+            if data.is_empty() {
+                return Ok(());
             }
+            room = self::room(&mut self.vigil, &self.pieces).await?;
         }
-    }
-
-    fn check(&mut self) -> Result<(), End> {
-        if let Some(violation) = self.call.tally().violation.get() {
-            return Err(End::Refused(violation.clone()));
-        }
-        if let Some(refusal) = self.call.overdue(Instant::now()) {
-            return Err(End::Refused(refusal));
-        }
-        if self.drain.is_over(&self.gate) {
-            return Err(End::Refused(self.call.after(Reason::Draining).into()));
-        }
-        still_permitted(&self.gate, &self.call).map_err(|reason| End::Refused(reason.into()))
     }
 
     fn broken(&self) -> Refusal {
         let violation = self.call.tally().violation.get().cloned();
         violation.unwrap_or_else(|| self.call.after(Reason::UpstreamUnavailable).into())
+    }
+}
+
+/// Room for a piece, which the caller makes by reading.
+async fn room<'p>(vigil: &mut Vigil, pieces: &'p Pieces) -> Result<mpsc::Permit<'p, Piece>, End> {
+    match vigil
+        .wait(tokio::time::timeout(STALLED, pieces.reserve()))
+        .await?
+    {
+        Ok(Ok(room)) => Ok(room),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
+    }
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
@@ -270,6 +238,3 @@ fn status_trailers(refusal: Refusal, call: &Call) -> HeaderMap {
 }
 
 const GATHERED: usize = 256 * 1024;
-const RECHECK: Duration = Duration::from_millis(250);
-/// How long a caller may leave what was released to it unread.
-const STALLED: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! A unary answer: held whole until its OUTCOME is durable, then released with its receipt.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -11,17 +11,18 @@ use http_body_util::BodyExt as _;
 use varco_proto::audit::v1::{Record, RecordKind};
 
 use super::budget::Share;
-use super::keeping::Keeping;
-use super::{grpc_status, refuse, stamp, unrecorded, whole};
+use super::keeping::Kept;
+use super::{grpc_status, refuse, stamp, unrecorded};
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
+use crate::vigil::Vigil;
 
 /// Holds an answer until its OUTCOME is durable.
-pub(super) async fn release(gate: &Gate, call: &Call, response: Response) -> Response {
+pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let mut share = gate.budget.share();
-    let held = match hold(call, body, &mut share).await {
+    let held = match hold(gate, call, body, &mut share).await {
         Ok(held) => held,
         Err(refusal) => return refuse(gate, call, refusal).await,
     };
@@ -48,8 +49,14 @@ pub(super) async fn release(gate: &Gate, call: &Call, response: Response) -> Res
     stamp(&mut parts.headers, call, Some(&receipt));
     // What the layers left in the answer, such as the place among open calls, ends with its body.
     let places = std::mem::take(&mut parts.extensions);
-    let body = Keeping::until_the_end(whole_answer(held), share, places);
-    Response::from_parts(parts, body)
+    let trailers = Some(held.trailers).filter(|it| !held.data.is_empty() || !it.is_empty());
+    let kept = Kept {
+        data: held.data,
+        trailers,
+        share,
+        places,
+    };
+    Response::from_parts(parts, kept.into_body(&gate.tasks))
 }
 
 struct Held {
@@ -57,18 +64,17 @@ struct Held {
     trailers: HeaderMap,
 }
 
-async fn hold(call: &Call, mut body: Body, share: &mut Share) -> Result<Held, Refusal> {
-    let end = call
-        .deadline()
-        .unwrap_or_else(|| Instant::now() + Duration::from_mins(1));
+async fn hold(
+    gate: &Arc<Gate>,
+    call: &Call,
+    mut body: Body,
+    share: &mut Share,
+) -> Result<Held, Refusal> {
+    let mut vigil = Vigil::over(gate, call);
     let mut held = BytesMut::new();
     let mut trailers = HeaderMap::new();
     loop {
-        let Ok(next) = tokio::time::timeout_at(end.into(), body.frame()).await else {
-            let overdue = call.overdue(Instant::now());
-            return Err(overdue.unwrap_or_else(|| Reason::UpstreamSlow.into()));
-        };
-        let Some(frame) = next else {
+        let Some(frame) = vigil.wait(body.frame()).await? else {
             return Ok(Held {
                 data: held.freeze(),
                 trailers,
@@ -89,11 +95,4 @@ fn broken(call: &Call) -> Refusal {
         Some(refusal) => refusal.clone(),
         None => call.after(Reason::UpstreamUnavailable).into(),
     }
-}
-
-fn whole_answer(held: Held) -> Body {
-    if held.data.is_empty() && held.trailers.is_empty() {
-        return Body::empty();
-    }
-    whole(held.data, held.trailers)
 }

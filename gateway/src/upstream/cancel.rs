@@ -4,7 +4,7 @@
 //! before they were taken up (CVE-2023-44487; 20 for hyper and tonic). So a young call is reset
 //! only when it is old enough to have been taken up, and a client that gives up more calls than
 //! its budget has the rest of them run to their end: they keep their places among its open calls,
-//! so that it runs out of those instead.
+//! so that it runs out of those instead. The service hears nothing more of the caller meanwhile.
 
 use std::num::NonZeroU32;
 use std::pin::Pin;
@@ -127,6 +127,10 @@ impl Watch {
             Fate::Reset(age) => self.sent + age,
             Fate::Runs => self.held.end.min(Instant::now() + LONGEST),
         };
+        // What the caller still sends is of a call that is over.
+        if let Some(attempted) = &self.held.attempted {
+            attempted.silence();
+        }
         let tasks = self.cancels.tasks.clone();
         tasks.spawn_until_stop(async move {
             let _held = self;
