@@ -60,17 +60,21 @@ impl Clients {
         [Some(ours), theirs].into_iter().flatten().collect()
     }
 
+    /// Makes a call of each kind by both clients, all at the same time: each may take long.
+    async fn make_all_at_once(call: impl Fn(Kind) -> ForeignCall) -> Vec<(Kind, Outcome)> {
+        let made = Kind::ALL.map(|kind| (kind, call(kind)));
+        let made = made.iter().map(|(kind, call)| async move {
+            let outcomes = Self::start().make_at_once(call).await;
+            outcomes.into_iter().map(|outcome| (*kind, outcome))
+        });
+        let made = futures_util::future::join_all(made).await;
+        made.into_iter().flatten().collect()
+    }
+
     /// Checks that a call is refused to each client in the same words, and not as HTTP.
     async fn assert_refused(&mut self, call: &ForeignCall, (code, reason): (Code, &str)) {
         for outcome in self.make(call).await {
-            let told = (call.kind, &outcome);
-            assert_eq!(outcome.refusal(), (code, reason, "varco"), "{told:?}");
-            assert!(outcome.metadatum("varco-audit-id").is_some(), "{told:?}");
-            assert!(outcome.messages.is_empty(), "{told:?}");
-            assert!(outcome.details.len() <= 4096, "{told:?}");
-            let retried = code == Code::Unavailable;
-            let told = String::from_utf8_lossy(&outcome.details).contains("RetryInfo");
-            assert!(told || !retried, "{reason}: {outcome:?}");
+            assert_refusal(call.kind, &outcome, (code, reason));
         }
     }
 
@@ -93,6 +97,19 @@ impl Clients {
             }
         }
     }
+}
+
+fn assert_refusal(kind: Kind, outcome: &Outcome, (code, reason): (Code, &str)) {
+    let told = (kind, outcome);
+    assert_eq!(outcome.refusal(), (code, reason, "varco"), "{told:?}");
+    assert!(outcome.metadatum("varco-audit-id").is_some(), "{told:?}");
+    assert!(outcome.messages.is_empty(), "{told:?}");
+    assert!(outcome.details.len() <= 4096, "{told:?}");
+    let is_retried = String::from_utf8_lossy(&outcome.details).contains("RetryInfo");
+    assert!(
+        is_retried || code != Code::Unavailable,
+        "{reason}: {told:?}"
+    );
 }
 
 /// The method of a kind that the foreign service has.

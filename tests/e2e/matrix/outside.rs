@@ -7,7 +7,7 @@ use varco_tests::comune::Comune;
 use varco_tests::eco::{self, Eco};
 use varco_tests::foreign::Kind;
 
-use super::{Clients, call, endless, voucher};
+use super::{Clients, assert_refusal, call, endless, voucher};
 use crate::fail_closed::hold;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,8 +31,9 @@ async fn service_that_is_down_or_slow_is_told_alike_in_every_kind_and_to_either_
 
     let slow = voucher(&comune, "prova-lento").await;
     let slow = |kind| endless(&comune, kind, &slow);
-    let expected = (Code::DeadlineExceeded, "UPSTREAM_SLOW");
-    clients.assert_all_refused(slow, expected).await;
+    for (kind, outcome) in Clients::make_all_at_once(slow).await {
+        assert_refusal(kind, &outcome, (Code::DeadlineExceeded, "UPSTREAM_SLOW"));
+    }
     eco.open(0).await;
 
     comune.stop().await;
@@ -55,15 +56,11 @@ async fn nothing_leaves_without_a_record_in_any_kind_and_to_either_client() {
     let eco = Eco::start();
     comune.apply(eco.document("write")).await;
     let good = voucher(&comune, "prova").await;
-    let mut clients = Clients::start();
 
     let held = hold(&comune).await;
-    for kind in Kind::ALL {
-        for outcome in clients.make(&call(&comune, kind, &good)).await {
-            let expected = (Code::Unavailable, "AUDIT_UNAVAILABLE", "varco");
-            assert_eq!(outcome.refusal(), expected, "{kind:?}: {outcome:?}");
-            assert!(outcome.metadatum("varco-audit-index").is_none());
-        }
+    for (kind, outcome) in Clients::make_all_at_once(|kind| call(&comune, kind, &good)).await {
+        assert_refusal(kind, &outcome, (Code::Unavailable, "AUDIT_UNAVAILABLE"));
+        assert!(outcome.metadatum("varco-audit-index").is_none());
     }
     drop(held);
 
@@ -83,12 +80,7 @@ async fn open_calls_are_told_that_the_gateway_stops_in_every_kind_and_by_either_
         let eco = Eco::start();
         comune.apply(eco.document(effect)).await;
         let good = voucher(&comune, "prova").await;
-        let calls = Kind::ALL.map(|kind| endless(&comune, kind, &good));
-        let open = calls.iter().map(|call| async move {
-            let mut clients = Clients::start();
-            clients.make_at_once(call).await
-        });
-        let open = futures_util::future::join_all(open);
+        let open = Clients::make_all_at_once(|kind| endless(&comune, kind, &good));
         tokio::pin!(open);
         let counted = if Clients::both() { 8 } else { 4 };
         tokio::select! {
@@ -98,8 +90,12 @@ async fn open_calls_are_told_that_the_gateway_stops_in_every_kind_and_by_either_
 
         let (ended, ()) = tokio::join!(open, comune.stop());
 
-        for outcome in ended.into_iter().flatten() {
-            assert_eq!(outcome.refusal(), expected, "{effect}: {outcome:?}");
+        for (kind, outcome) in ended {
+            assert_eq!(
+                outcome.refusal(),
+                expected,
+                "{effect} {kind:?}: {outcome:?}"
+            );
         }
     }
 }
