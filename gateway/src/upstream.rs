@@ -24,9 +24,14 @@ pub mod connection;
 pub mod endpoint;
 pub mod failure;
 pub mod fitness;
+pub mod greeting;
 pub mod health;
 pub mod pool;
 pub mod target;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use pool::Pool;
 use target::Target;
@@ -55,9 +60,7 @@ pub struct Ways {
     pub identity: Identity,
     /// Where connections are driven.
     pub tasks: Tasks,
-    /// Counts connections that ended.
-    pub ended: watch::Sender<u64>,
-    /// Counts attempts to connect that came to an end.
+    /// Counts changes to the ways of one service, for the calls that wait for one.
     pub changed: watch::Sender<u64>,
     clock: Clock,
 }
@@ -77,7 +80,6 @@ impl Upstreams {
         let ways = Ways {
             identity: identity.clone(),
             tasks,
-            ended: watch::Sender::default(),
             changed: watch::Sender::default(),
             clock,
         };
@@ -122,6 +124,14 @@ impl Upstreams {
 }
 
 impl Ways {
+    /// The same for another service.
+    fn of_one_service(&self) -> Self {
+        Self {
+            changed: watch::Sender::default(),
+            ..self.clone()
+        }
+    }
+
     /// Tells those who wait that something has changed.
     pub fn changed(&self) {
         self.changed.send_modify(|count| *count += 1);

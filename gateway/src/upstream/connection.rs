@@ -1,11 +1,14 @@
 //! One HTTP/2 connection to a service, with the calls that are open on it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
+use tokio::sync::Notify;
 
 use super::failure::Failure;
 
@@ -15,30 +18,75 @@ pub struct Connection {
     open: AtomicUsize,
     retired: AtomicBool,
     thumbprint: [u8; 32],
+    opened: Instant,
+    answered: AtomicBool,
+    ended: OnceLock<Instant>,
+    keeper: Arc<Notify>,
+}
+
+/// What a connection has shown of its service by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Too little.
+    Nothing,
+    /// It ended before it was of any use.
+    Useless,
+    /// It answered, or has lived for a second.
+    Works,
 }
 
 impl Connection {
-    /// A connection on which the gateway has presented the certificate of a thumbprint.
+    /// A connection on which the gateway has presented the certificate of a thumbprint; its keeper
+    /// is told when it takes no more calls.
     #[must_use]
-    pub fn new(sender: SendRequest<Body>, thumbprint: [u8; 32]) -> Self {
-        Self {
+    pub fn new(sender: SendRequest<Body>, thumbprint: [u8; 32], keeper: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self {
             sender,
             open: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             thumbprint,
-        }
+            opened: Instant::now(),
+            answered: AtomicBool::new(false),
+            ended: OnceLock::new(),
+            keeper,
+        })
     }
 
     /// Whether new calls may go over it: it is open, and presents the gateway's certificate of now.
     #[must_use]
     pub fn is_usable(&self, thumbprint: &[u8; 32]) -> bool {
-        let takes_calls = !self.retired.load(Ordering::Relaxed) && !self.sender.is_closed();
-        takes_calls && self.thumbprint == *thumbprint
+        self.is_kept(thumbprint) && !self.sender.is_closed()
+    }
+
+    /// Whether new calls may go over it for all that was noted; it may have closed this moment.
+    pub(super) fn is_kept(&self, thumbprint: &[u8; 32]) -> bool {
+        let is_over = self.retired.load(Ordering::Relaxed) || self.ended.get().is_some();
+        !is_over && self.thumbprint == *thumbprint
+    }
+
+    /// What it has shown by a time.
+    #[must_use]
+    pub fn shown(&self, now: Instant) -> Shown {
+        let ended = self.ended.get().copied();
+        let age = ended.unwrap_or(now).saturating_duration_since(self.opened);
+        shown(age, self.answered.load(Ordering::Relaxed), ended.is_some())
+    }
+
+    /// When it was opened.
+    #[must_use]
+    pub fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// Notes that its peer takes no more calls on it, before it has closed.
     pub(super) fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that it has closed.
+    pub(super) fn end(&self) {
+        let _ = self.ended.set(Instant::now());
+        self.keeper.notify_one();
     }
 
     /// Calls that are open on it.
@@ -59,16 +107,58 @@ impl Connection {
 
     /// Sends a request; dropped before its end, the call is cancelled.
     pub(super) fn send(
-        &self,
+        self: &Arc<Self>,
         request: Request<Body>,
     ) -> impl Future<Output = Result<Response<Incoming>, Failure>> + Send + 'static {
         let answer = self.sender.clone().try_send_request(request);
-        async move { answer.await.map_err(Failure::from) }
+        let over = Arc::clone(self);
+        async move {
+            let answer = answer.await.map_err(Failure::from);
+            over.note(&answer);
+            answer
+        }
+    }
+
+    /// Notes what the peer said of a call.
+    fn note(&self, answer: &Result<Response<Incoming>, Failure>) {
+        // Whoever refuses a call has looked at it: that is an answer too.
+        if answer.as_ref().err().is_none_or(|it| it.unprocessed) {
+            self.answered.store(true, Ordering::Relaxed);
+        }
     }
 }
+
+fn shown(age: Duration, answered: bool, ended: bool) -> Shown {
+    if answered || age >= LIVES {
+        Shown::Works
+    } else if ended {
+        Shown::Useless
+    } else {
+        Shown::Nothing
+    }
+}
+
+/// A connection that lasts so long was not hung up on.
+const LIVES: Duration = Duration::from_secs(1);
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Connection({} open)", self.open_calls())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_works_once_it_has_answered_or_lived() {
+        let (young, old) = (Duration::from_millis(999), LIVES);
+
+        assert_eq!(shown(young, false, false), Shown::Nothing);
+        assert_eq!(shown(young, false, true), Shown::Useless);
+        assert_eq!(shown(young, true, true), Shown::Works);
+        assert_eq!(shown(old, false, false), Shown::Works);
+        assert_eq!(shown(old, false, true), Shown::Works);
     }
 }

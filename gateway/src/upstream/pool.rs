@@ -42,6 +42,7 @@ pub struct Unreachable;
 impl Pool {
     /// Begins to connect to a service.
     pub fn start(targets: Vec<Target>, ways: &Ways) -> Arc<Self> {
+        let ways = ways.of_one_service();
         let pool = Arc::new(Self {
             endpoints: ArcSwap::default(),
             born: Instant::now(),
@@ -49,7 +50,7 @@ impl Pool {
             ways: ways.clone(),
         });
         let targets: Vec<_> = targets.into_iter().map(Arc::new).collect();
-        let names = follow_names(Arc::downgrade(&pool), targets, ways.clone());
+        let names = follow_names(Arc::downgrade(&pool), targets);
         ways.tasks.spawn_until_stop(names);
         let health = health::follow(Arc::downgrade(&pool));
         ways.tasks.spawn_until_stop(health);
@@ -146,7 +147,7 @@ impl Pool {
 }
 
 /// Looks up, every few seconds, which addresses a service's names stand for.
-async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>, ways: Ways) {
+async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>) {
     loop {
         let mut found = Vec::new();
         for target in &targets {
@@ -164,7 +165,7 @@ async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>, ways: Ways) {
         // A name server that fails takes no replica away.
         if !found.is_empty() {
             held.replace(found);
-            ways.changed();
+            held.ways.changed();
         }
         drop(held);
         tokio::time::sleep(NAMES).await;

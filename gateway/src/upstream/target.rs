@@ -8,16 +8,17 @@ use std::time::Duration;
 use axum::body::Body;
 use http::uri::{Authority, Scheme};
 use http::{Request, Uri};
-use hyper::client::conn::http2;
+use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls_pki_types::{InvalidDnsNameError, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 use varco_runtime::tls::{self, Identity};
 
 use super::connection::Connection;
-use super::{Authorities, Ways};
+use super::{Authorities, Ways, greeting};
 use crate::registry::descriptor::Upstream;
 
 /// An address of a service.
@@ -106,13 +107,18 @@ impl Target {
         Ok(found.map_err(|_| Error::Slow)??.collect())
     }
 
-    /// Opens a connection to one of its addresses.
+    /// Opens a connection to one of its addresses; its keeper is told when it ends.
     ///
     /// # Errors
     ///
-    /// When it is not taken within two seconds.
-    pub async fn open(&self, at: SocketAddr, ways: &Ways) -> Result<Connection, Error> {
-        let opened = tokio::time::timeout(PATIENCE, self.connect(at, ways)).await;
+    /// When the service does not take it and begin to speak HTTP/2 within two seconds.
+    pub async fn open(
+        &self,
+        at: SocketAddr,
+        keeper: &Arc<Notify>,
+        ways: &Ways,
+    ) -> Result<Arc<Connection>, Error> {
+        let opened = tokio::time::timeout(PATIENCE, self.connect(at, keeper, ways)).await;
         opened.map_err(|_| Error::Slow)?
     }
 
@@ -129,26 +135,37 @@ impl Target {
         Ok(())
     }
 
-    async fn connect(&self, at: SocketAddr, ways: &Ways) -> Result<Connection, Error> {
+    async fn connect(
+        &self,
+        at: SocketAddr,
+        keeper: &Arc<Notify>,
+        ways: &Ways,
+    ) -> Result<Arc<Connection>, Error> {
         // What is presented is noted first: a renewal in between only makes it older.
         let thumbprint = self.identity.thumbprint();
+        let made = |sender| Connection::new(sender, thumbprint, Arc::clone(keeper));
         let stream = TcpStream::connect(at).await?;
         let _ = stream.set_nodelay(true);
         let Some((connector, name)) = &self.tls else {
-            return speak(stream, thumbprint, ways).await;
+            return speak(stream, made, ways).await;
         };
         let stream = connector.connect(name.clone(), stream).await?;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(Error::Protocol);
         }
-        speak(stream, thumbprint, ways).await
+        speak(stream, made, ways).await
     }
 }
 
-async fn speak<S>(stream: S, thumbprint: [u8; 32], ways: &Ways) -> Result<Connection, Error>
+async fn speak<S>(
+    stream: S,
+    made: impl FnOnce(SendRequest<Body>) -> Arc<Connection>,
+    ways: &Ways,
+) -> Result<Arc<Connection>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (stream, greeting) = greeting::listen(stream);
     let (sender, driver) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(20))
@@ -163,14 +180,18 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .handshake(TokioIo::new(stream))
         .await?;
-    let ended = ways.ended.clone();
+    greeting.await?;
+    let connection = made(sender);
+    let driven = Arc::downgrade(&connection);
     ways.tasks.spawn_until_stop(async move {
         if let Err(error) = driver.await {
             tracing::debug!(%error, "a connection to a service ended");
         }
-        ended.send_modify(|count| *count += 1);
+        if let Some(connection) = driven.upgrade() {
+            connection.end();
+        }
     });
-    Ok(Connection::new(sender, thumbprint))
+    Ok(connection)
 }
 
 const CONNECTION_WINDOW: u32 = 64 << 20;

@@ -1,0 +1,89 @@
+//! What services that misbehave do to the ways to them.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use varco_runtime::clock::Clock;
+use varco_runtime::pki::Ca;
+use varco_runtime::tls::{self, ClientCertificate, Clients};
+
+use super::pool::Unreachable;
+use super::testing::Town;
+
+/// The settings with which a server begins, without any.
+const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+/// Reads what a client of HTTP/2 begins with.
+async fn read_preface(stream: &mut TcpStream) {
+    stream.read_exact(&mut [0; 24]).await.unwrap();
+}
+
+#[tokio::test]
+async fn service_that_only_takes_connections_is_unreachable() {
+    let town = Town::new();
+    let balancer = town.service(async |_| ()).await;
+    let http1 = town.service(|mut stream| async move {
+        read_preface(&mut stream).await;
+        let answer = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let http1 = http1.await;
+
+    for address in [balancer, http1] {
+        let place = town.pool(address).place().await;
+        assert_eq!(place.err(), Some(Unreachable));
+    }
+}
+
+#[tokio::test]
+async fn service_that_refuses_the_gateways_certificate_is_unreachable() {
+    let town = Town::new();
+    let now = Clock::system().now();
+    let (other, _) = Ca::generate("Altro Comune", now).unwrap();
+    let clients = Clients {
+        certificate: ClientCertificate::Required,
+        roots: tls::roots_from_pem(other.pem(), "ca").unwrap(),
+        listed: tls::listed::Listed::default(),
+    };
+    let server = tls::server(&town.identity, clients, &["h2"]).unwrap();
+    let address = town.service(move |stream| {
+        let acceptor = server.acceptor();
+        async move {
+            assert!(acceptor.accept(stream).await.is_err());
+        }
+    });
+    let address = address.await;
+
+    let place = town.pool_of(&format!("https://{address}")).place().await;
+
+    assert_eq!(place.err(), Some(Unreachable));
+}
+
+/// Ways that are opened and end at once rest as those that cannot be opened.
+#[tokio::test]
+async fn service_that_hangs_up_is_tried_again_after_growing_rests() {
+    let town = Town::new();
+    let (taken, mut connections) = mpsc::unbounded_channel();
+    let address = town.service(move |mut stream| {
+        let taken = taken.clone();
+        async move {
+            let _ = taken.send(Instant::now());
+            read_preface(&mut stream).await;
+            stream.write_all(&SETTINGS).await.unwrap();
+        }
+    });
+    let _pool = town.pool(address.await);
+
+    let first = connections.recv().await.unwrap();
+    let mut last = first;
+    // Two at a time at most, with rests of at least 40 and 80 milliseconds between.
+    for _ in 1..5 {
+        last = connections.recv().await.unwrap();
+    }
+
+    let took = last - first;
+    assert!(took >= Duration::from_millis(120), "{took:?}");
+}
