@@ -27,6 +27,7 @@ pub mod fitness;
 pub mod greeting;
 pub mod health;
 pub mod pool;
+pub mod resets;
 pub mod target;
 #[cfg(test)]
 mod testing;

@@ -5,9 +5,15 @@
 //! only when it is old enough to have been taken up, and a client that gives up more calls than
 //! its budget has the rest of them run to their end: they keep their places among its open calls,
 //! so that it runs out of those instead.
+//!
+//! Old enough is not taken up where a service stands still, so a connection has its measure too
+//! ([`resets`](super::resets)). What runs because that is full is not reset at its end either,
+//! but when an answer begins on the connection or the call is [`SILENCE`] old: by then the
+//! keep-alive has shown that the service reads, or has ended the connection. So long at most it
+//! keeps its places, beyond its end.
 
 use std::num::NonZeroU32;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -24,6 +30,7 @@ use varco_runtime::tasks::Tasks;
 
 use super::failure::Failure;
 use super::pool::Place;
+use super::target::SILENCE;
 use crate::forward::outgoing::Attempted;
 
 /// How many calls each client may give up.
@@ -115,22 +122,43 @@ impl Watch {
             Fate::Runs
         } else if begun {
             Fate::Reset(Duration::ZERO)
-        } else {
+        } else if self.is_read() || self.held.place.resets().take() {
             Fate::Reset(TAKEN_UP)
+        } else {
+            Fate::Runs
         }
+    }
+
+    /// Whether the service has surely read the call, answered or not.
+    fn is_read(&self) -> bool {
+        self.sent.elapsed() >= SILENCE
+    }
+
+    /// Waits until a reset harms nobody.
+    async fn harmless(&self) {
+        let read = self.sent + SILENCE;
+        let _ = tokio::time::timeout_at(read.into(), self.held.place.resets().wait()).await;
     }
 
     /// Sees a call to its end that has been given up; `rest` is what remains of it.
     fn let_go(self, begun: bool, rest: impl Future<Output = ()> + Send + 'static) {
-        let end = match self.fate(begun) {
+        let fate = self.fate(begun);
+        let end = match fate {
             Fate::Reset(age) if self.sent.elapsed() >= age => return,
             Fate::Reset(age) => self.sent + age,
             Fate::Runs => self.held.end.min(Instant::now() + LONGEST),
         };
         let tasks = self.cancels.tasks.clone();
         tasks.spawn_until_stop(async move {
-            let _held = self;
-            let _ = tokio::time::timeout_at(end.into(), rest).await;
+            let watch = self;
+            let mut rest = pin!(rest);
+            let ended = tokio::time::timeout_at(end.into(), rest.as_mut()).await;
+            if ended.is_err() && fate == Fate::Runs && !begun {
+                tokio::select! {
+                    () = rest => {}
+                    () = watch.harmless() => {}
+                }
+            }
         });
     }
 }
@@ -222,8 +250,11 @@ async fn drain(mut body: Incoming) {
 const EACH_SECOND: u32 = 10;
 /// The longest that a call runs on which was given up.
 const LONGEST: Duration = Duration::from_secs(30);
-/// After so long a service has surely taken a call up.
+/// After so long a service that does not stand still has taken a call up.
 const TAKEN_UP: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;
 
 impl std::fmt::Debug for Cancels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -11,6 +11,7 @@ use hyper::client::conn::http2::SendRequest;
 use tokio::sync::Notify;
 
 use super::failure::Failure;
+use super::resets::Resets;
 
 /// A connection.
 pub struct Connection {
@@ -20,6 +21,7 @@ pub struct Connection {
     thumbprint: [u8; 32],
     opened: Instant,
     answered: AtomicBool,
+    resets: Resets,
     ended: OnceLock<Instant>,
     keeper: Arc<Notify>,
 }
@@ -47,6 +49,7 @@ impl Connection {
             thumbprint,
             opened: Instant::now(),
             answered: AtomicBool::new(false),
+            resets: Resets::default(),
             ended: OnceLock::new(),
             keeper,
         })
@@ -76,6 +79,12 @@ impl Connection {
     #[must_use]
     pub fn opened(&self) -> Instant {
         self.opened
+    }
+
+    /// What is reset on it.
+    #[must_use]
+    pub fn resets(&self) -> &Resets {
+        &self.resets
     }
 
     /// Notes that its peer takes no more calls on it, before it has closed.
@@ -121,6 +130,9 @@ impl Connection {
 
     /// Notes what the peer said of a call.
     fn note(&self, answer: &Result<Response<Incoming>, Failure>) {
+        if answer.is_ok() {
+            self.resets.answered();
+        }
         // Whoever refuses a call has looked at it: that is an answer too.
         if answer.as_ref().err().is_none_or(|it| it.unprocessed) {
             self.answered.store(true, Ordering::Relaxed);

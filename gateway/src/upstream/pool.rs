@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::health;
+use super::resets::Resets;
 use super::target::Target;
 
 /// The replicas of a service.
@@ -191,6 +192,12 @@ impl Place {
     #[must_use]
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// What is reset on its connection.
+    #[must_use]
+    pub(super) fn resets(&self) -> &Resets {
+        self.connection.resets()
     }
 
     /// Notes that the connection takes no more calls.

@@ -168,8 +168,8 @@ where
     let (stream, greeting) = greeting::listen(stream);
     let (sender, driver) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_interval(ASKED)
+        .keep_alive_timeout(SILENCE - ASKED)
         .keep_alive_while_idle(true)
         // Calls that clients cancel count here for the life of the connection: it must not end
         // by them (hyperium/h2#856).
@@ -182,18 +182,23 @@ where
         .await?;
     greeting.await?;
     let connection = made(sender);
-    let driven = Arc::downgrade(&connection);
+    let weak = Arc::downgrade(&connection);
     ways.tasks.spawn_until_stop(async move {
         if let Err(error) = driver.await {
             tracing::debug!(%error, "a connection to a service ended");
         }
-        if let Some(connection) = driven.upgrade() {
+        if let Some(connection) = weak.upgrade() {
             connection.end();
         }
     });
     Ok(connection)
 }
 
+/// A connection ends when its service has sent nothing for so long, not even on being asked.
+pub const SILENCE: Duration = Duration::from_secs(30);
+
+/// A service that has sent nothing for so long is asked whether it is there.
+const ASKED: Duration = Duration::from_secs(20);
 const CONNECTION_WINDOW: u32 = 64 << 20;
 /// As on the gateway's own listeners.
 const MOST_METADATA: u32 = 64 << 10;

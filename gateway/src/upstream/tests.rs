@@ -66,11 +66,11 @@ async fn service_that_refuses_the_gateways_certificate_is_unreachable() {
 #[tokio::test]
 async fn service_that_hangs_up_is_tried_again_after_growing_rests() {
     let town = Town::new();
-    let (taken, mut connections) = mpsc::unbounded_channel();
+    let (told, mut connections) = mpsc::unbounded_channel();
     let address = town.service(move |mut stream| {
-        let taken = taken.clone();
+        let told = told.clone();
         async move {
-            let _ = taken.send(Instant::now());
+            let _ = told.send(Instant::now());
             read_preface(&mut stream).await;
             stream.write_all(&SETTINGS).await.unwrap();
         }
