@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use varco_runtime::clock::Clock;
 use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::{self, Identity};
@@ -61,8 +61,9 @@ pub struct Ways {
     pub identity: Identity,
     /// Where connections are driven.
     pub tasks: Tasks,
-    /// Counts changes to the ways of one service, for the calls that wait for one.
-    pub changed: watch::Sender<u64>,
+    /// Has the calls that wait for a way to one service look again: all of them, or one where one
+    /// place is free.
+    pub changed: Arc<Notify>,
     clock: Clock,
 }
 
@@ -81,7 +82,7 @@ impl Upstreams {
         let ways = Ways {
             identity: identity.clone(),
             tasks,
-            changed: watch::Sender::default(),
+            changed: Arc::default(),
             clock,
         };
         let roots = tls::roots(ca)?;
@@ -128,14 +129,9 @@ impl Ways {
     /// The same for another service.
     fn of_one_service(&self) -> Self {
         Self {
-            changed: watch::Sender::default(),
+            changed: Arc::default(),
             ..self.clone()
         }
-    }
-
-    /// Tells those who wait that something has changed.
-    pub fn changed(&self) {
-        self.changed.send_modify(|count| *count += 1);
     }
 
     /// A number that other gateways do not draw at the same moment.

@@ -17,6 +17,7 @@ use super::resets::Resets;
 pub struct Connection {
     sender: SendRequest<Body>,
     open: AtomicUsize,
+    limit: AtomicUsize,
     retired: AtomicBool,
     thumbprint: [u8; 32],
     opened: Instant,
@@ -38,13 +39,14 @@ pub enum Shown {
 }
 
 impl Connection {
-    /// A connection on which the gateway has presented the certificate of a thumbprint; its keeper
-    /// is told when it takes no more calls.
+    /// A connection on which the gateway has presented the certificate of a thumbprint and no call
+    /// may be open yet; its keeper is told when it takes no more calls.
     #[must_use]
     pub fn new(sender: SendRequest<Body>, thumbprint: [u8; 32], keeper: Arc<Notify>) -> Arc<Self> {
         Arc::new(Self {
             sender,
             open: AtomicUsize::new(0),
+            limit: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             thumbprint,
             opened: Instant::now(),
@@ -104,14 +106,34 @@ impl Connection {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Takes a place on it.
-    pub(super) fn enter(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
+    /// Calls that its peer lets be open on it; what is sent beyond them waits on this connection,
+    /// whatever becomes free on others.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
     }
 
-    /// Gives a place back.
-    pub(super) fn leave(&self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
+    /// Notes how many calls its peer lets be open.
+    pub(super) fn allow(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Whether its peer lets one call more be open.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.open_calls() < self.limit()
+    }
+
+    /// Takes a place on it; says whether there was one.
+    pub(super) fn enter(&self) -> bool {
+        let one_more = |open| (open < self.limit()).then_some(open + 1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.open.fetch_update(set, fetch, one_more).is_ok()
+    }
+
+    /// Gives a place back; says whether all were taken.
+    pub(super) fn leave(&self) -> bool {
+        self.open.fetch_sub(1, Ordering::Relaxed) >= self.limit()
     }
 
     /// Sends a request; dropped before its end, the call is cancelled.

@@ -76,13 +76,22 @@ impl Endpoint {
         &self.target
     }
 
-    /// The connection with the fewest open calls.
+    /// The connection with the fewest open calls; none while all are full.
     #[must_use]
     pub fn least_busy(&self) -> Option<Arc<Connection>> {
         let thumbprint = self.ways.identity.thumbprint();
         let connections = self.connections.load();
         let usable = connections.iter().filter(|it| it.is_usable(&thumbprint));
-        usable.min_by_key(|it| it.open_calls()).cloned()
+        let free = usable.filter(|it| it.has_room());
+        free.min_by_key(|it| it.open_calls()).cloned()
+    }
+
+    /// Whether it is connected, be it that all connections are full.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        let thumbprint = self.ways.identity.thumbprint();
+        let connections = self.connections.load();
+        connections.iter().any(|it| it.is_usable(&thumbprint))
     }
 
     /// Whether its calls and its own word give no reason to leave it alone.
@@ -110,17 +119,23 @@ impl Endpoint {
         }
     }
 
-    /// Whether no attempt is on its way and the last one has failed for a call that waits since
-    /// then.
+    /// Whether it is not connected, no attempt is on its way and the last one has failed for a call
+    /// that waits since then.
     #[must_use]
     pub fn is_down(&self, since: Instant) -> bool {
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_some_and(|until| since <= until)
+        failed.is_some_and(|until| since <= until) && !self.is_connected()
     }
 
-    /// Brings the next attempt to connect forward, to ten in a second at most.
+    /// Brings the next attempt to connect forward, to ten in a second at most after failures.
     pub fn ask(&self) {
         self.asked.notify_one();
+        self.keeper.notify_one();
+    }
+
+    /// Notes that a full connection has room again.
+    pub(super) fn freed(&self) {
+        self.ways.changed.notify_one();
     }
 
     fn fitness(&self) -> MutexGuard<'_, Fitness> {
@@ -130,7 +145,7 @@ impl Endpoint {
     fn fail(&self, until: Option<Instant>) {
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = until;
         if until.is_some() {
-            self.ways.changed();
+            self.ways.changed.notify_waiters();
         }
     }
 
@@ -164,8 +179,9 @@ impl Endpoint {
     /// Whether it should have one connection more.
     fn wants_more(&self) -> bool {
         let connections = self.connections.load();
-        let open: usize = connections.iter().map(|it| it.open_calls()).sum();
-        connections.len() < wanted(open)
+        let open = connections.iter().map(|it| it.open_calls()).sum();
+        let limit = connections.iter().map(|it| it.limit()).min();
+        connections.len() < wanted(open, limit.unwrap_or(usize::MAX))
     }
 
     /// Opens one connection more.
@@ -175,7 +191,7 @@ impl Endpoint {
         connections.push(opened);
         self.connections.store(Arc::new(connections));
         self.fail(None);
-        self.ways.changed();
+        self.ways.changed.notify_waiters();
         Ok(())
     }
 }
@@ -226,9 +242,11 @@ async fn rest_for(rest: Duration, endpoint: Arc<Endpoint>) {
     endpoint.fail(None);
 }
 
-/// Connections that a replica should have while so many calls are open on it.
-fn wanted(open: usize) -> usize {
-    (open / CALLS_EACH + 1).clamp(LEAST_CONNECTIONS, MOST_CONNECTIONS)
+/// Connections that a replica should have while so many calls are open on it, of which each takes
+/// so many: one more before they are half full.
+fn wanted(open: usize, limit: usize) -> usize {
+    let each = CALLS_EACH.min(limit / 2).max(1);
+    (open / each + 1).clamp(LEAST_CONNECTIONS, MOST_CONNECTIONS)
 }
 
 const CALLS_EACH: usize = 50;
@@ -244,8 +262,11 @@ mod tests {
 
     #[test]
     fn busy_replica_has_more_connections_up_to_eight() {
-        let counts: Vec<usize> = [0, 99, 100, 349, 10_000].map(wanted).to_vec();
+        let of = |limit| [0, 99, 100, 349, 10_000].map(|open| wanted(open, limit));
 
-        assert_eq!(counts, [2, 2, 3, 7, 8]);
+        assert_eq!(of(usize::MAX), [2, 2, 3, 7, 8]);
+        assert_eq!(of(100), [2, 2, 3, 7, 8]);
+        assert_eq!(of(60), [2, 4, 4, 8, 8]);
+        assert_eq!([0, 1, 2, 7, 8].map(|open| wanted(open, 1)), [2, 2, 3, 8, 8]);
     }
 }

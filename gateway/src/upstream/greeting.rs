@@ -37,18 +37,21 @@ pub fn listen<S>(stream: S) -> (Greeted<S>, impl Future<Output = io::Result<()>>
 
 impl<S> Greeted<S> {
     fn look(&mut self, read: Result<&[u8], &io::Error>) {
-        let verdict = match read {
-            Err(error) => Some(Err(io::Error::new(error.kind(), error.to_string()))),
-            Ok([]) => Some(Err(hung_up())),
+        match read {
+            Err(error) => self.tell(Err(io::Error::new(error.kind(), error.to_string()))),
+            Ok([]) => self.tell(Err(hung_up())),
             Ok(bytes) => {
-                let missing = KIND_AT + 1 - self.begins.len();
+                let missing = (KIND_AT + 1).saturating_sub(self.begins.len());
                 self.begins.extend(bytes.iter().take(missing));
-                judge(&self.begins)
+                if let Some(Err(other)) = judge(&self.begins) {
+                    self.tell(Err(other));
+                }
             }
-        };
-        if let Some(verdict) = verdict
-            && let Some(told) = self.told.take()
-        {
+        }
+    }
+
+    fn tell(&mut self, verdict: io::Result<()>) {
+        if let Some(told) = self.told.take() {
             let _ = told.send(verdict);
         }
     }
@@ -76,6 +79,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeted<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Whoever asks for more has looked at the settings: their limits hold from now on.
+        if let Some(verdict) = judge(&self.begins) {
+            self.tell(verdict);
+        }
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         if self.told.is_some() {

@@ -62,7 +62,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// When every replica was just tried in vain, or none takes a connection within three seconds.
+    /// When every replica was just tried in vain, or none takes the call within three seconds.
     pub async fn place(&self) -> Result<Place, Unreachable> {
         let now = Instant::now();
         let used = u64::try_from((now - self.born).as_millis()).unwrap_or(u64::MAX);
@@ -70,9 +70,9 @@ impl Pool {
         if let Some(place) = self.pick(now) {
             return Ok(place);
         }
-        let mut changed = self.ways.changed.subscribe();
         let waited = async {
             loop {
+                let changed = self.ways.changed.notified();
                 if let Some(place) = self.pick(Instant::now()) {
                     return Ok(place);
                 }
@@ -80,7 +80,7 @@ impl Pool {
                     return Err(Unreachable);
                 }
                 self.endpoints().iter().for_each(|it| it.ask());
-                let _ = changed.changed().await;
+                changed.await;
             }
         };
         let waited = tokio::time::timeout(PATIENCE, waited).await;
@@ -95,7 +95,7 @@ impl Pool {
             .endpoints()
             .into_iter()
             .filter(|endpoint| endpoint.is_fit(now));
-        fit.any(|endpoint| endpoint.least_busy().is_some())
+        fit.any(|endpoint| endpoint.is_connected())
     }
 
     /// How long no call has asked for a way.
@@ -113,14 +113,18 @@ impl Pool {
 
     fn pick(&self, now: Instant) -> Option<Place> {
         let endpoints = self.endpoints.load();
-        let best = |fit: bool| {
-            let endpoints = endpoints.iter().filter(|it| !fit || it.is_fit(now));
-            let ways = endpoints.filter_map(|it| Some((it.least_busy()?, it)));
-            ways.min_by_key(|(connection, _)| connection.open_calls())
-        };
+        let is_fit = |it: &Arc<Endpoint>| it.is_fit(now) && it.is_connected();
         // Where all of them are unfit, a way that may fail is better than none.
-        let (connection, endpoint) = best(true).or_else(|| best(false))?;
-        Some(Place::take(connection, Arc::clone(endpoint)))
+        let none_is_fit = !endpoints.iter().any(is_fit);
+        loop {
+            let fit = endpoints.iter().filter(|it| none_is_fit || is_fit(it));
+            let ways = fit.filter_map(|it| Some((it.least_busy()?, it)));
+            let (connection, endpoint) = ways.min_by_key(|(way, _)| way.open_calls())?;
+            // Another call may have taken the last place.
+            if let Some(place) = Place::take(connection, endpoint) {
+                return Some(place);
+            }
+        }
     }
 
     fn is_down(&self, since: Instant) -> bool {
@@ -166,7 +170,7 @@ async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>) {
         // A name server that fails takes no replica away.
         if !found.is_empty() {
             held.replace(found);
-            held.ways.changed();
+            held.ways.changed.notify_waiters();
         }
         drop(held);
         tokio::time::sleep(NAMES).await;
@@ -174,18 +178,16 @@ async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>) {
 }
 
 impl Place {
-    fn take(connection: Arc<Connection>, endpoint: Arc<Endpoint>) -> Self {
-        connection.enter();
-        Self {
+    fn take(connection: Arc<Connection>, endpoint: &Arc<Endpoint>) -> Option<Self> {
+        connection.enter().then(|| Self {
             connection,
-            endpoint,
-        }
+            endpoint: Arc::clone(endpoint),
+        })
     }
 
-    /// A place on a replica whatever it says of itself; none while it is not connected.
+    /// A place on a replica whatever it says of itself; none while it is not connected or full.
     pub(super) fn on(endpoint: &Arc<Endpoint>) -> Option<Self> {
-        let connection = endpoint.least_busy()?;
-        Some(Self::take(connection, Arc::clone(endpoint)))
+        Self::take(endpoint.least_busy()?, endpoint)
     }
 
     /// The replica.
@@ -224,7 +226,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connection.leave();
+        if self.connection.leave() {
+            self.endpoint.freed();
+        }
     }
 }
 

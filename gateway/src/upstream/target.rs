@@ -1,7 +1,9 @@
 //! Where a service listens, and how a connection to it is opened.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,7 +168,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, greeting) = greeting::listen(stream);
-    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+    let (sender, mut driver) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(ASKED)
         .keep_alive_timeout(SILENCE - ASKED)
@@ -182,9 +184,17 @@ where
         .await?;
     greeting.await?;
     let connection = made(sender);
+    connection.allow(driver.current_max_send_streams());
     let weak = Arc::downgrade(&connection);
     ways.tasks.spawn_until_stop(async move {
-        if let Err(error) = driver.await {
+        let driven = poll_fn(|cx| {
+            let driven = Pin::new(&mut driver).poll(cx);
+            if let Some(connection) = weak.upgrade() {
+                connection.allow(driver.current_max_send_streams());
+            }
+            driven
+        });
+        if let Err(error) = driven.await {
             tracing::debug!(%error, "a connection to a service ended");
         }
         if let Some(connection) = weak.upgrade() {

@@ -1,7 +1,12 @@
 //! What services that misbehave do to the ways to them.
 
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use futures_util::FutureExt as _;
+use http::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -86,4 +91,65 @@ async fn service_that_hangs_up_is_tried_again_after_growing_rests() {
 
     let took = last - first;
     assert!(took >= Duration::from_millis(120), "{took:?}");
+}
+
+fn request() -> Request<Body> {
+    Request::post("/eco.v1.EcoService/Wait")
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// A service that takes so many calls at once on each connection, tells of each and answers none.
+async fn full(town: &Town, most: u32) -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
+    let (told, taken) = mpsc::unbounded_channel();
+    let address = town.service(move |stream| {
+        let told = told.clone();
+        async move {
+            let mut server = h2::server::Builder::new();
+            let server = server.max_concurrent_streams(most).handshake(stream);
+            let mut server = server.await.unwrap();
+            let mut open: Vec<(_, h2::server::SendResponse<bytes::Bytes>)> = Vec::new();
+            while let Some(Ok(call)) = server.accept().await {
+                let _ = told.send(());
+                open.push(call);
+            }
+        }
+    });
+    (address.await, taken)
+}
+
+#[tokio::test]
+async fn calls_beyond_what_a_connection_takes_go_over_others() {
+    let town = Town::new();
+    let (address, mut taken) = full(&town, 10).await;
+    let pool = town.pool(address);
+
+    let mut open = Vec::new();
+    for _ in 0..40 {
+        let place = pool.place().await.unwrap();
+        open.push((place.send(request()).unwrap(), place));
+    }
+
+    for reached in 0..40 {
+        let taken = tokio::time::timeout(Duration::from_secs(5), taken.recv());
+        assert!(taken.await.is_ok(), "only {reached} calls reached it");
+    }
+}
+
+#[tokio::test]
+async fn call_waits_for_a_place_where_all_are_taken() {
+    let town = Town::new();
+    let (address, _taken) = full(&town, 1).await;
+    let pool = town.pool(address);
+    let mut places = Vec::new();
+    for _ in 0..8 {
+        places.push(pool.place().await.unwrap());
+    }
+    let mut ninth = pin!(pool.place());
+    assert!(ninth.as_mut().now_or_never().is_none());
+    assert!(pool.is_serving());
+
+    places.pop();
+
+    assert!(ninth.await.is_ok());
 }
