@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
+use futures_util::future::join_all;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -50,9 +51,14 @@ impl Pool {
             used: AtomicU64::new(0),
             ways: ways.clone(),
         });
-        let targets: Vec<_> = targets.into_iter().map(Arc::new).collect();
-        let names = follow_names(Arc::downgrade(&pool), targets);
-        ways.tasks.spawn_until_stop(names);
+        // In one task, so that no two replace replicas at the same moment.
+        let names = targets
+            .into_iter()
+            .map(|target| follow_name(Arc::downgrade(&pool), Arc::new(target)));
+        let names = join_all(names);
+        ways.tasks.spawn_until_stop(async move {
+            names.await;
+        });
         let health = health::follow(Arc::downgrade(&pool));
         ways.tasks.spawn_until_stop(health);
         pool
@@ -132,45 +138,34 @@ impl Pool {
         !endpoints.is_empty() && endpoints.iter().all(|endpoint| endpoint.is_down(since))
     }
 
-    /// Holds a replica for every address, those of before as they are.
-    fn replace(&self, found: Vec<(Arc<Target>, SocketAddr)>) {
-        let before = self.endpoints.load();
-        let same = |target: &Arc<Target>, at: SocketAddr| {
-            let mut known = before.iter();
-            known.find(|it| it.at() == at && Arc::ptr_eq(it.target(), target))
-        };
-        let next: Vec<_> = found
-            .into_iter()
-            .take(MOST_REPLICAS)
-            .map(|(target, at)| match same(&target, at) {
-                Some(known) => Arc::clone(known),
-                None => Endpoint::start(at, target, &self.ways),
-            })
-            .collect();
+    /// Holds a replica for every address that a target's name stands for, those of before as they
+    /// are, beside the replicas of other targets.
+    fn replace(&self, target: &Arc<Target>, found: &[SocketAddr]) {
+        let of_it = |it: &Arc<Endpoint>| Arc::ptr_eq(it.target(), target);
+        let (before, mut next): (Vec<_>, Vec<_>) = self.endpoints().into_iter().partition(of_it);
+        let room = MOST_REPLICAS.saturating_sub(next.len());
+        for at in found.iter().take(room) {
+            let known = before.iter().find(|it| it.at() == *at).cloned();
+            let start = || Endpoint::start(*at, Arc::clone(target), &self.ways);
+            next.push(known.unwrap_or_else(start));
+        }
         self.endpoints.store(Arc::new(next));
+        self.ways.changed.notify_waiters();
     }
 }
 
-/// Looks up, every few seconds, which addresses a service's names stand for.
-async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>) {
+/// Looks up, every few seconds, which addresses a target's name stands for. A name server that
+/// fails takes no replica away.
+async fn follow_name(pool: Weak<Pool>, target: Arc<Target>) {
     loop {
-        let mut found = Vec::new();
-        for target in &targets {
-            match target.resolve().await {
-                Ok(addresses) => {
-                    let of = addresses.into_iter().map(|at| (Arc::clone(target), at));
-                    found.extend(of);
-                }
-                Err(error) => tracing::warn!(?target, %error, "a service's name is not known"),
-            }
-        }
+        let found = target.resolve().await;
         let Some(held) = pool.upgrade() else {
             return;
         };
-        // A name server that fails takes no replica away.
-        if !found.is_empty() {
-            held.replace(found);
-            held.ways.changed.notify_waiters();
+        match found {
+            Ok(found) if !found.is_empty() => held.replace(&target, &found),
+            Ok(_) => tracing::warn!(?target, "a service's name stands for no address"),
+            Err(error) => tracing::warn!(?target, %error, "a service's name is not known"),
         }
         drop(held);
         tokio::time::sleep(NAMES).await;
@@ -235,3 +230,31 @@ impl Drop for Place {
 const MOST_REPLICAS: usize = 64;
 const NAMES: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::testing::Town;
+
+    fn ports(pool: &Pool) -> Vec<u16> {
+        pool.endpoints().iter().map(|it| it.at().port()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_one_name_stands_for_changes_nothing_of_another() {
+        let town = Town::new();
+        let [one, two] = ["uno.example", "due.example"].map(|name| town.target(name));
+        let pool = Pool::start(Vec::new(), &town.upstreams.ways);
+        let [a, b, c] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        pool.replace(&one, &[a]);
+        pool.replace(&two, &[b, c]);
+        let before = pool.endpoints();
+
+        pool.replace(&one, &[a, c]);
+
+        assert_eq!(ports(&pool), [2, 3, 1, 3]);
+        let after = pool.endpoints();
+        assert!(Arc::ptr_eq(&before[0], &after[2]));
+        assert!(Arc::ptr_eq(&before[1], &after[0]));
+    }
+}

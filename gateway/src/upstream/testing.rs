@@ -10,6 +10,7 @@ use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::{self, Identity};
 
 use super::pool::Pool;
+use super::target::Target;
 use super::{Upstream, Upstreams};
 
 /// The gateway of a comune, and its ways.
@@ -45,13 +46,14 @@ impl Town {
     }
 
     pub fn pool_of(&self, address: &str) -> Arc<Pool> {
-        let to = Upstream {
-            address: address.to_owned(),
-            server_name: "localhost".to_owned(),
-            ca_pem: String::new(),
-            replicas: Vec::new(),
-        };
-        self.upstreams.pool(&to).unwrap()
+        self.upstreams.pool(&upstream(address)).unwrap()
+    }
+
+    /// A target of a name that nobody asks for.
+    pub fn target(&self, name: &str) -> Arc<Target> {
+        let address = format!("http://{name}:1");
+        let to = upstream(&address);
+        Arc::new(Target::new(&address, &to, &self.upstreams.authorities).unwrap())
     }
 
     /// A service that serves each of its connections so.
@@ -69,6 +71,15 @@ impl Town {
             }
         });
         address
+    }
+}
+
+fn upstream(address: &str) -> Upstream {
+    Upstream {
+        address: address.to_owned(),
+        server_name: "localhost".to_owned(),
+        ca_pem: String::new(),
+        replicas: Vec::new(),
     }
 }
 
