@@ -173,11 +173,6 @@ impl Future for Awaited {
         let answered = ready!(answer.as_mut().poll(cx));
         self.answer = None;
         let watch = self.watch.take();
-        if let (Err(failure), Some(watch)) = (&answered, &watch)
-            && failure.unprocessed
-        {
-            watch.held.place.retire();
-        }
         Poll::Ready(answered.map(|response| {
             response.map(|body| {
                 Body::new(Begun {

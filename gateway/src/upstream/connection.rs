@@ -1,6 +1,6 @@
 //! One HTTP/2 connection to a service, with the calls that are open on it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use tokio::sync::Notify;
 
-use super::failure::Failure;
+use super::failure::{Failure, Word};
 use super::resets::Resets;
 
 /// A connection.
@@ -18,11 +18,13 @@ pub struct Connection {
     sender: SendRequest<Body>,
     open: AtomicUsize,
     limit: AtomicUsize,
-    retired: AtomicBool,
     thumbprint: [u8; 32],
     opened: Instant,
     answered: AtomicBool,
+    /// Milliseconds after its opening until which others come first, because its peer refused a call.
+    spared: AtomicU64,
     resets: Resets,
+    /// When it took no more calls.
     ended: OnceLock<Instant>,
     keeper: Arc<Notify>,
 }
@@ -47,10 +49,10 @@ impl Connection {
             sender,
             open: AtomicUsize::new(0),
             limit: AtomicUsize::new(0),
-            retired: AtomicBool::new(false),
             thumbprint,
             opened: Instant::now(),
             answered: AtomicBool::new(false),
+            spared: AtomicU64::new(0),
             resets: Resets::default(),
             ended: OnceLock::new(),
             keeper,
@@ -65,8 +67,7 @@ impl Connection {
 
     /// Whether new calls may go over it for all that was noted; it may have closed this moment.
     pub(super) fn is_kept(&self, thumbprint: &[u8; 32]) -> bool {
-        let is_over = self.retired.load(Ordering::Relaxed) || self.ended.get().is_some();
-        !is_over && self.thumbprint == *thumbprint
+        self.ended.get().is_none() && self.thumbprint == *thumbprint
     }
 
     /// What it has shown by a time.
@@ -89,12 +90,7 @@ impl Connection {
         &self.resets
     }
 
-    /// Notes that its peer takes no more calls on it, before it has closed.
-    pub(super) fn retire(&self) {
-        self.retired.store(true, Ordering::Relaxed);
-    }
-
-    /// Notes that it has closed.
+    /// Notes that it has closed, or that its peer takes no more calls on it.
     pub(super) fn end(&self) {
         let _ = self.ended.set(Instant::now());
         self.keeper.notify_one();
@@ -104,6 +100,14 @@ impl Connection {
     #[must_use]
     pub fn open_calls(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// What speaks against it for the next call: that its peer refused one within the last second,
+    /// then the calls that are open on it.
+    #[must_use]
+    pub fn burden(&self, now: Instant) -> (bool, usize) {
+        let is_spared = self.age(now) < self.spared.load(Ordering::Relaxed);
+        (is_spared, self.open_calls())
     }
 
     /// Calls that its peer lets be open on it; what is sent beyond them waits on this connection,
@@ -150,15 +154,24 @@ impl Connection {
         }
     }
 
-    /// Notes what the peer said of a call.
+    /// Notes what the peer said of a call; of what never left or broke off it said nothing.
     fn note(&self, answer: &Result<Response<Incoming>, Failure>) {
-        if answer.is_ok() {
-            self.resets.answered();
+        match answer.as_ref().map_err(|failure| failure.word) {
+            Ok(_) => self.resets.answered(),
+            Err(Some(Word::Refuses)) => {
+                let until = self.age(Instant::now() + SPARED);
+                self.spared.store(until, Ordering::Relaxed);
+            }
+            Err(Some(Word::Leaves)) => return self.end(),
+            Err(None) => return,
         }
-        // Whoever refuses a call has looked at it: that is an answer too.
-        if answer.as_ref().err().is_none_or(|it| it.unprocessed) {
-            self.answered.store(true, Ordering::Relaxed);
-        }
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Milliseconds from its opening to a time.
+    fn age(&self, at: Instant) -> u64 {
+        let age = at.saturating_duration_since(self.opened).as_millis();
+        u64::try_from(age).unwrap_or(u64::MAX)
     }
 }
 
@@ -174,6 +187,8 @@ fn shown(age: Duration, answered: bool, ended: bool) -> Shown {
 
 /// A connection that lasts so long was not hung up on.
 const LIVES: Duration = Duration::from_secs(1);
+/// So long after a refused call others come first.
+const SPARED: Duration = Duration::from_secs(1);
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

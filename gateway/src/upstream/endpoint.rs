@@ -76,14 +76,14 @@ impl Endpoint {
         &self.target
     }
 
-    /// The connection with the fewest open calls; none while all are full.
+    /// The connection with the least burden; none while all are full.
     #[must_use]
-    pub fn least_busy(&self) -> Option<Arc<Connection>> {
+    pub fn least_busy(&self, now: Instant) -> Option<Arc<Connection>> {
         let thumbprint = self.ways.identity.thumbprint();
         let connections = self.connections.load();
         let usable = connections.iter().filter(|it| it.is_usable(&thumbprint));
         let free = usable.filter(|it| it.has_room());
-        free.min_by_key(|it| it.open_calls()).cloned()
+        free.min_by_key(|it| it.burden(now)).cloned()
     }
 
     /// Whether it is connected, be it that all connections are full.
@@ -157,23 +157,18 @@ impl Endpoint {
     fn tidy(&self, backoff: &mut Backoff) -> Result<(), InVain> {
         let thumbprint = self.ways.identity.thumbprint();
         let (held, now) = (self.connections.load_full(), Instant::now());
-        let kept: Vec<_> = held
-            .iter()
-            .filter(|it| it.is_kept(&thumbprint))
-            .cloned()
-            .collect();
-        if kept.len() != held.len() {
+        let kept = |it: &Arc<Connection>| it.is_kept(&thumbprint);
+        let (kept, over): (Vec<_>, Vec<_>) = held.iter().cloned().partition(kept);
+        if !over.is_empty() {
             self.connections.store(Arc::new(kept));
         }
-        let mut useless = None;
-        for it in held.iter() {
-            match it.shown(now) {
-                Shown::Nothing => {}
-                Shown::Useless => useless = useless.max(Some(it.opened())),
-                Shown::Works => backoff.works(it.opened()),
-            }
+        let works = held.iter().filter(|it| it.shown(now) == Shown::Works);
+        works.for_each(|it| backoff.works(it.opened()));
+        let useless = over.iter().filter(|it| it.shown(now) == Shown::Useless);
+        match useless.map(|it| it.opened()).max() {
+            Some(opened) => Err(InVain::Useless(opened)),
+            None => Ok(()),
         }
-        useless.map_or(Ok(()), |opened| Err(InVain::Useless(opened)))
     }
 
     /// Whether it should have one connection more.

@@ -124,8 +124,8 @@ impl Pool {
         let none_is_fit = !endpoints.iter().any(is_fit);
         loop {
             let fit = endpoints.iter().filter(|it| none_is_fit || is_fit(it));
-            let ways = fit.filter_map(|it| Some((it.least_busy()?, it)));
-            let (connection, endpoint) = ways.min_by_key(|(way, _)| way.open_calls())?;
+            let ways = fit.filter_map(|it| Some((it.least_busy(now)?, it)));
+            let (connection, endpoint) = ways.min_by_key(|(way, _)| way.burden(now))?;
             // Another call may have taken the last place.
             if let Some(place) = Place::take(connection, endpoint) {
                 return Some(place);
@@ -182,7 +182,7 @@ impl Place {
 
     /// A place on a replica whatever it says of itself; none while it is not connected or full.
     pub(super) fn on(endpoint: &Arc<Endpoint>) -> Option<Self> {
-        Self::take(endpoint.least_busy()?, endpoint)
+        Self::take(endpoint.least_busy(Instant::now())?, endpoint)
     }
 
     /// The replica.
@@ -195,11 +195,6 @@ impl Place {
     #[must_use]
     pub(super) fn resets(&self) -> &Resets {
         self.connection.resets()
-    }
-
-    /// Notes that the connection takes no more calls.
-    pub fn retire(&self) {
-        self.connection.retire();
     }
 
     /// Sends a request, whose URI is a path; dropped before its end, the call is cancelled.

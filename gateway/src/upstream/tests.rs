@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use futures_util::FutureExt as _;
-use http::Request;
+use h2::Reason;
+use http::{Request, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -152,4 +154,64 @@ async fn call_waits_for_a_place_where_all_are_taken() {
     places.pop();
 
     assert!(ninth.await.is_ok());
+}
+
+/// A service that refuses calls on its first connection as `refuses` says by their number, and
+/// answers all others.
+async fn refusing(town: &Town, refuses: fn(usize) -> bool, connections: usize) -> SocketAddr {
+    let mut number = 0;
+    let taken = AtomicUsize::new(0);
+    let service = town.service(move |stream| {
+        let nth = taken.fetch_add(1, Ordering::Relaxed);
+        async move {
+            if nth >= connections {
+                std::future::pending::<()>().await;
+            }
+            let mut server = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((_, mut call))) = server.accept().await {
+                if nth == 0 && refuses(number) {
+                    call.send_reset(Reason::REFUSED_STREAM);
+                } else {
+                    let _ = call.send_response(Response::new(()), true);
+                }
+                number += 1;
+            }
+        }
+    });
+    service.await
+}
+
+#[tokio::test]
+async fn connection_on_which_one_call_was_refused_takes_the_next() {
+    let town = Town::new();
+    let address = refusing(&town, |number| number == 0, 1).await;
+    let pool = town.pool(address);
+
+    let refused = pool.place().await.unwrap().send(request()).unwrap().await;
+    assert!(refused.unwrap_err().unprocessed);
+
+    let place = pool.place().await.unwrap();
+    assert!(place.send(request()).unwrap().await.is_ok());
+}
+
+#[tokio::test]
+async fn call_that_was_refused_goes_over_another_connection() {
+    let town = Town::new();
+    let address = refusing(&town, |_| true, 2).await;
+    let pool = town.pool(address);
+    // Busier with each refused call, the first leaves one to the second.
+    let mut refused = Vec::new();
+    loop {
+        let place = pool.place().await.unwrap();
+        if place.send(request()).unwrap().await.is_ok() {
+            break;
+        }
+        refused.push(place);
+    }
+    refused.clear();
+
+    for _ in 0..3 {
+        let place = pool.place().await.unwrap();
+        assert!(place.send(request()).unwrap().await.is_ok());
+    }
 }
