@@ -14,7 +14,7 @@
 
 use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -67,10 +67,13 @@ impl Cancels {
     #[must_use]
     pub fn new(tasks: Tasks) -> Arc<Self> {
         let budget = Quota::per_second(NonZeroU32::new(EACH_SECOND).unwrap_or(NonZeroU32::MIN));
-        Arc::new(Self {
+        let cancels = Arc::new(Self {
             budget: DefaultKeyedRateLimiter::keyed(budget),
             tasks,
-        })
+        });
+        let small = keep_small(Arc::downgrade(&cancels));
+        cancels.tasks.spawn_until_stop(small);
+        cancels
     }
 
     /// An answer on its way, which may be given up.
@@ -86,11 +89,6 @@ impl Cancels {
                 held,
             }),
         }
-    }
-
-    /// Forgets clients that have given nothing up for a while.
-    pub fn keep_small(&self) {
-        self.budget.retain_recent();
     }
 }
 
@@ -234,6 +232,17 @@ impl Drop for Begun {
         {
             watch.let_go(true, drain(body));
         }
+    }
+}
+
+/// Forgets, once a minute, clients that have given nothing up for a while.
+async fn keep_small(cancels: Weak<Cancels>) {
+    loop {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let Some(held) = cancels.upgrade() else {
+            return;
+        };
+        held.budget.retain_recent();
     }
 }
 
