@@ -43,6 +43,7 @@ pub struct Unreachable;
 
 impl Pool {
     /// Begins to connect to a service.
+    #[must_use]
     pub fn start(targets: Vec<Target>, ways: &Ways) -> Arc<Self> {
         let ways = ways.of_one_service();
         let pool = Arc::new(Self {

@@ -171,7 +171,7 @@ where
     let (sender, mut driver) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(ASKED)
-        .keep_alive_timeout(SILENCE - ASKED)
+        .keep_alive_timeout(ANSWERED)
         .keep_alive_while_idle(true)
         // Calls that clients cancel count here for the life of the connection: it must not end
         // by them (hyperium/h2#856).
@@ -187,14 +187,14 @@ where
     connection.allow(driver.current_max_send_streams());
     let weak = Arc::downgrade(&connection);
     ways.tasks.spawn_until_stop(async move {
-        let driven = poll_fn(|cx| {
-            let driven = Pin::new(&mut driver).poll(cx);
+        let end = poll_fn(|cx| {
+            let polled = Pin::new(&mut driver).poll(cx);
             if let Some(connection) = weak.upgrade() {
                 connection.allow(driver.current_max_send_streams());
             }
-            driven
+            polled
         });
-        if let Err(error) = driven.await {
+        if let Err(error) = end.await {
             tracing::debug!(%error, "a connection to a service ended");
         }
         if let Some(connection) = weak.upgrade() {
@@ -205,8 +205,10 @@ where
 }
 
 /// A connection ends when its service has sent nothing for so long, not even on being asked.
-pub const SILENCE: Duration = Duration::from_secs(30);
+pub const SILENCE: Duration = ASKED.saturating_add(ANSWERED);
 
+/// So long it has to answer.
+const ANSWERED: Duration = Duration::from_secs(10);
 /// A service that has sent nothing for so long is asked whether it is there.
 const ASKED: Duration = Duration::from_secs(20);
 const CONNECTION_WINDOW: u32 = 64 << 20;

@@ -37,7 +37,9 @@ impl Stalling {
                 let mut first = Some(first);
                 while let Some(Ok((_, next))) = connection.accept().await {
                     answer(next);
-                    first.take().map(answer);
+                    if let Some(first) = first.take() {
+                        answer(first);
+                    }
                 }
             }
         });
