@@ -117,9 +117,10 @@ impl Connection {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Notes how many calls its peer lets be open.
+    /// Notes how many calls its peer lets be open. Where that is none, one goes and waits: what the
+    /// peer says later is only learned with a call.
     pub(super) fn allow(&self, limit: usize) {
-        self.limit.store(limit, Ordering::Relaxed);
+        self.limit.store(limit.max(1), Ordering::Relaxed);
     }
 
     /// Whether its peer lets one call more be open.

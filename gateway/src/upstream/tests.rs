@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use h2::Reason;
 use http::{Request, Response};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use varco_runtime::clock::Clock;
 use varco_runtime::pki::Ca;
 use varco_runtime::tls::{self, ClientCertificate, Clients};
@@ -154,6 +155,41 @@ async fn call_waits_for_a_place_where_all_are_taken() {
     places.pop();
 
     assert!(ninth.await.is_ok());
+}
+
+/// Settings of so many calls at once.
+fn settings(most: u8) -> [u8; 15] {
+    [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, most]
+}
+
+#[tokio::test]
+async fn service_that_takes_no_calls_yet_is_sent_one_when_it_does() {
+    let town = Town::new();
+    let (ready, (told, mut taken)) = (Arc::new(Notify::new()), mpsc::unbounded_channel());
+    let waits = Arc::clone(&ready);
+    let address = town.service(move |mut stream| {
+        let (waits, told) = (Arc::clone(&waits), told.clone());
+        async move {
+            read_preface(&mut stream).await;
+            stream.write_all(&settings(0)).await.unwrap();
+            waits.notified().await;
+            stream.write_all(&settings(1)).await.unwrap();
+            let mut head = [0; 9];
+            while stream.read_exact(&mut head).await.is_ok() {
+                let _ = told.send(head[3]);
+                let rest = u16::from_be_bytes([head[1], head[2]]);
+                let _ = stream.read_exact(&mut vec![0; rest.into()]).await;
+            }
+        }
+    });
+    let pool = town.pool(address.await);
+
+    let place = pool.place().await.unwrap();
+    let _answer = place.send(request()).unwrap();
+    ready.notify_waiters();
+
+    // What begins a call are its headers.
+    while taken.recv().await.unwrap() != 1 {}
 }
 
 /// A service that refuses calls on its first connection as `refuses` says by their number, and
