@@ -21,7 +21,7 @@ pub struct Connection {
     thumbprint: [u8; 32],
     opened: Instant,
     answered: AtomicBool,
-    /// Milliseconds after its opening until which others come first, because its peer refused a call.
+    /// Milliseconds from its opening until which others come first: its peer refused a call.
     spared: AtomicU64,
     resets: Resets,
     /// When it took no more calls.

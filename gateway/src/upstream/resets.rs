@@ -2,10 +2,9 @@
 //!
 //! A service that stands still for a while reads requests and their resets together when it goes
 //! on, and gives the whole connection up when there are too many of them (20 for hyper and tonic).
-//! Only an answer shows that it reads: since the last one that began, [`MOST`] calls without an
-//! answer are reset. A service that stops when its last answers are on their way may so find twice
-//! as many, and no more. Health checks are not counted: one in five seconds, and a connection that
-//! is silent ends after thirty.
+//! Only an answer shows that it reads: since the last one that began, at most seven calls without an
+//! answer are reset. A service that stops while its last answers are on their way finds twice as
+//! many, and six health checks that were not waited for before its silent connection ends: 20.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -45,7 +44,7 @@ impl Resets {
     }
 }
 
-const MOST: u32 = 10;
+const MOST: u32 = 7;
 
 #[cfg(test)]
 mod tests {
@@ -53,7 +52,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     #[test]
-    fn ten_calls_are_reset_between_two_answers() {
+    fn few_calls_are_reset_between_two_answers() {
         let resets = Resets::default();
         assert!((0..MOST).all(|_| resets.take()));
         assert!(!resets.take());
