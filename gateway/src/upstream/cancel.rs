@@ -5,12 +5,6 @@
 //! only when it is old enough to have been taken up, and a client that gives up more calls than
 //! its budget has the rest of them run to their end: they keep their places among its open calls,
 //! so that it runs out of those instead.
-//!
-//! Old enough is not taken up where a service stands still, so a connection has its measure too
-//! ([`resets`](super::resets)). What runs because that is full is not reset at its end either,
-//! but when an answer begins on the connection or the call is [`SILENCE`] old: by then the
-//! keep-alive has shown that the service reads, or has ended the connection. So long at most it
-//! keeps its places, beyond its end.
 
 use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
@@ -40,6 +34,12 @@ pub struct Cancels {
 }
 
 /// What becomes of a call that was given up.
+///
+/// Old enough is not taken up where a service stands still, so a connection has its measure too
+/// ([`resets`](super::resets)). What runs because that is full is not reset at its end either,
+/// but when an answer begins on the connection or the call is [`SILENCE`] old: by then the
+/// keep-alive has shown that the service reads, or has ended the connection. So long at most it
+/// keeps its places, beyond its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It is reset when it has lasted for so long in all.
