@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::RootCertStore;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use varco_runtime::clock::Clock;
 use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::{self, Identity};
@@ -24,9 +24,15 @@ pub mod connection;
 pub mod endpoint;
 pub mod failure;
 pub mod fitness;
+pub mod greeting;
 pub mod health;
 pub mod pool;
+pub mod resets;
 pub mod target;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use pool::Pool;
 use target::Target;
@@ -55,10 +61,9 @@ pub struct Ways {
     pub identity: Identity,
     /// Where connections are driven.
     pub tasks: Tasks,
-    /// Counts connections that ended.
-    pub ended: watch::Sender<u64>,
-    /// Counts attempts to connect that came to an end.
-    pub changed: watch::Sender<u64>,
+    /// Has the calls that wait for a way to one service look again: all of them, or one where one
+    /// place is free.
+    pub changed: Arc<Notify>,
     clock: Clock,
 }
 
@@ -77,8 +82,7 @@ impl Upstreams {
         let ways = Ways {
             identity: identity.clone(),
             tasks,
-            ended: watch::Sender::default(),
-            changed: watch::Sender::default(),
+            changed: Arc::default(),
             clock,
         };
         let roots = tls::roots(ca)?;
@@ -122,9 +126,12 @@ impl Upstreams {
 }
 
 impl Ways {
-    /// Tells those who wait that something has changed.
-    pub fn changed(&self) {
-        self.changed.send_modify(|count| *count += 1);
+    /// The same for another service.
+    fn of_one_service(&self) -> Self {
+        Self {
+            changed: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// A number that other gateways do not draw at the same moment.

@@ -1,4 +1,4 @@
-//! A service that misbehaves on the wire: what stands before it ends its first calls in some way and
+//! A service that misbehaves on the wire: what stands before it ends the first calls in some way and
 //! hands later connections on untouched.
 
 use std::net::SocketAddr;
@@ -16,7 +16,8 @@ pub enum Fault {
     Cut,
     /// The connection is ended below the call's number: it was not looked at (RFC 9113 §6.8).
     GoAway,
-    /// The call is reset as refused: it was not looked at (RFC 9113 §8.7).
+    /// The call is reset as refused: it was not looked at (RFC 9113 §8.7). Later ones on the
+    /// connection are answered with an empty message.
     Refuse,
     /// The call is reset as failed: whatever was done with it.
     Reset,
@@ -55,9 +56,7 @@ impl Front {
                 left -= 1;
                 let counted = Arc::clone(&counted);
                 children.spawn_until_stop(async move {
-                    if misbehave(stream, fault).await.is_ok() {
-                        counted.fetch_add(1, Ordering::Relaxed);
-                    }
+                    let _ = misbehave(stream, fault, &counted).await;
                 });
             }
         });
@@ -87,13 +86,18 @@ impl Drop for Front {
     }
 }
 
-/// Speaks HTTP/2 until the first call comes, and ends it.
-async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
+/// Speaks HTTP/2 until the first call comes, ends it and counts it.
+async fn misbehave(
+    mut stream: TcpStream,
+    fault: Fault,
+    counted: &AtomicUsize,
+) -> std::io::Result<()> {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await?;
     stream
         .write_all(&[0, 0, 0, SETTINGS, 0, 0, 0, 0, 0])
         .await?;
+    let mut ended = false;
     loop {
         // Length, kind, flags, stream (RFC 9113 §4.1).
         let (mut length, mut kind, mut id) = ([0; 4], [0; 2], [0; 4]);
@@ -108,10 +112,15 @@ async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
                 let acknowledged = [0, 0, 0, SETTINGS, ACK, 0, 0, 0, 0];
                 stream.write_all(&acknowledged).await?;
             }
+            HEADERS if ended => stream.write_all(&answer(id)).await?,
             HEADERS => {
                 end(&mut stream, id, fault).await?;
-                if fault == Fault::Cut {
-                    return Ok(());
+                counted.fetch_add(1, Ordering::Relaxed);
+                ended = true;
+                match fault {
+                    Fault::Cut => return Ok(()),
+                    Fault::Refuse => continue,
+                    Fault::GoAway | Fault::Reset => {}
                 }
                 // Closed with bytes unread, a socket takes back what it has sent.
                 stream.shutdown().await?;
@@ -124,11 +133,11 @@ async fn misbehave(mut stream: TcpStream, fault: Fault) -> std::io::Result<()> {
 }
 
 async fn end(stream: &mut TcpStream, id: [u8; 4], fault: Fault) -> std::io::Result<()> {
-    let reset = |code: u8| [&[0, 0, 4, RST_STREAM, 0], &id[..], &[0, 0, 0, code]].concat();
+    let reset = |code: u8| frame(RST_STREAM, 0, id, &[0, 0, 0, code]);
     let frame = match fault {
         Fault::Cut => return Ok(()),
         // No stream was looked at, and no error.
-        Fault::GoAway => vec![0, 0, 8, GOAWAY, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        Fault::GoAway => frame(GOAWAY, 0, [0; 4], &[0; 8]),
         Fault::Refuse => reset(REFUSED_STREAM),
         Fault::Reset => reset(INTERNAL_ERROR),
     };
@@ -136,7 +145,28 @@ async fn end(stream: &mut TcpStream, id: [u8; 4], fault: Fault) -> std::io::Resu
     stream.flush().await
 }
 
+/// An answer of one empty message.
+fn answer(id: [u8; 4]) -> Vec<u8> {
+    // Status 200, a content type and a new name, none of them indexed (RFC 7541 §6).
+    let head = [b"\x88\x0f\x10\x10", &b"application/grpc"[..]].concat();
+    let trailers = b"\x00\x0bgrpc-status\x010";
+    [
+        frame(HEADERS, END_HEADERS, id, &head),
+        frame(DATA, 0, id, &[0; 5]),
+        frame(HEADERS, END_HEADERS | END_STREAM, id, trailers),
+    ]
+    .concat()
+}
+
+fn frame(kind: u8, flags: u8, id: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("a short frame");
+    [&[0, 0, length, kind, flags], &id[..], payload].concat()
+}
+
 const ACK: u8 = 1;
+const DATA: u8 = 0;
+const END_HEADERS: u8 = 4;
+const END_STREAM: u8 = 1;
 const GOAWAY: u8 = 7;
 const HEADERS: u8 = 1;
 const INTERNAL_ERROR: u8 = 2;

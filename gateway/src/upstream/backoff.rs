@@ -1,17 +1,19 @@
 //! How long a way that could not be opened rests before it is tried again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Rests that grow from one failure to the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Backoff {
     failures: u32,
+    last: Option<Instant>,
 }
 
 impl Backoff {
     /// The rest after one more failure; `chance` spreads the gateways out that failed together.
-    pub fn after_failure(&mut self, chance: u8) -> Duration {
+    pub fn after_failure(&mut self, now: Instant, chance: u8) -> Duration {
         let rest = FIRST * 2_u32.pow(self.failures.min(DOUBLINGS));
+        self.last = Some(now);
         self.failures = self.failures.saturating_add(1);
         // Between four and six fifths of it.
         let spread = 80 + u32::from(chance) * 40 / u32::from(u8::MAX);
@@ -24,9 +26,11 @@ impl Backoff {
         self.failures > 0
     }
 
-    /// Starts anew after a success.
-    pub fn reset(&mut self) {
-        self.failures = 0;
+    /// Starts anew because a way works that was opened at a time, unless one has failed since.
+    pub fn works(&mut self, opened: Instant) {
+        if self.last.is_none_or(|failed| failed < opened) {
+            *self = Self::default();
+        }
     }
 }
 
@@ -40,18 +44,38 @@ mod tests {
 
     #[test]
     fn rests_double_up_to_two_seconds_and_are_spread_by_a_fifth() {
+        let now = Instant::now();
         let mut backoff = Backoff::default();
         let rests: Vec<u128> = (0..9)
-            .map(|_| backoff.after_failure(127).as_millis())
+            .map(|_| backoff.after_failure(now, 127).as_millis())
             .collect();
         assert_eq!(rests, [49, 99, 198, 396, 792, 1584, 1980, 1980, 1980]);
 
         let mut early = Backoff::default();
         let mut late = Backoff::default();
-        assert_eq!(early.after_failure(0).as_millis(), 40);
-        assert_eq!(late.after_failure(255).as_millis(), 60);
+        assert_eq!(early.after_failure(now, 0).as_millis(), 40);
+        assert_eq!(late.after_failure(now, 255).as_millis(), 60);
+    }
 
-        backoff.reset();
-        assert_eq!(backoff.after_failure(127).as_millis(), 49);
+    #[test]
+    fn only_a_way_opened_after_the_last_failure_ends_the_rests() {
+        let start = Instant::now();
+        let second = Duration::from_secs(1);
+        let mut backoff = Backoff::default();
+        backoff.after_failure(start + second, 127);
+
+        backoff.works(start);
+        assert_eq!(
+            backoff.after_failure(start + second, 127).as_millis(),
+            99,
+            "one of before"
+        );
+
+        backoff.works(start + second * 2);
+        assert!(!backoff.is_growing());
+        assert_eq!(
+            backoff.after_failure(start + second * 3, 127).as_millis(),
+            49
+        );
     }
 }

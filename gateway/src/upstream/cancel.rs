@@ -7,8 +7,8 @@
 //! so that it runs out of those instead. The service hears nothing more of the caller meanwhile.
 
 use std::num::NonZeroU32;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ use varco_runtime::tasks::Tasks;
 
 use super::failure::Failure;
 use super::pool::Place;
+use super::target::SILENCE;
 use crate::forward::outgoing::Attempted;
 
 /// How many calls each client may give up.
@@ -33,6 +34,12 @@ pub struct Cancels {
 }
 
 /// What becomes of a call that was given up.
+///
+/// Old enough is not taken up where a service stands still, so a connection has its measure too
+/// ([`resets`](super::resets)). What runs because that is full is not reset at its end either,
+/// but when an answer begins on the connection or the call is [`SILENCE`] old: by then the
+/// keep-alive has shown that the service reads, or has ended the connection. So long at most it
+/// keeps its places, beyond its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     /// It is reset when it has lasted for so long in all.
@@ -60,10 +67,13 @@ impl Cancels {
     #[must_use]
     pub fn new(tasks: Tasks) -> Arc<Self> {
         let budget = Quota::per_second(NonZeroU32::new(EACH_SECOND).unwrap_or(NonZeroU32::MIN));
-        Arc::new(Self {
+        let cancels = Arc::new(Self {
             budget: DefaultKeyedRateLimiter::keyed(budget),
             tasks,
-        })
+        });
+        let small = keep_small(Arc::downgrade(&cancels));
+        cancels.tasks.spawn_until_stop(small);
+        cancels
     }
 
     /// An answer on its way, which may be given up.
@@ -79,11 +89,6 @@ impl Cancels {
                 held,
             }),
         }
-    }
-
-    /// Forgets clients that have given nothing up for a while.
-    pub fn keep_small(&self) {
-        self.budget.retain_recent();
     }
 }
 
@@ -115,14 +120,28 @@ impl Watch {
             Fate::Runs
         } else if begun {
             Fate::Reset(Duration::ZERO)
-        } else {
+        } else if self.is_read() || self.held.place.resets().take() {
             Fate::Reset(TAKEN_UP)
+        } else {
+            Fate::Runs
         }
+    }
+
+    /// Whether the service has surely read the call, answered or not.
+    fn is_read(&self) -> bool {
+        self.sent.elapsed() >= SILENCE
+    }
+
+    /// Waits until a reset harms nobody.
+    async fn harmless(&self) {
+        let read = self.sent + SILENCE;
+        let _ = tokio::time::timeout_at(read.into(), self.held.place.resets().wait()).await;
     }
 
     /// Sees a call to its end that has been given up; `rest` is what remains of it.
     fn let_go(self, begun: bool, rest: impl Future<Output = ()> + Send + 'static) {
-        let end = match self.fate(begun) {
+        let fate = self.fate(begun);
+        let end = match fate {
             Fate::Reset(age) if self.sent.elapsed() >= age => return,
             Fate::Reset(age) => self.sent + age,
             Fate::Runs => self.held.end.min(Instant::now() + LONGEST),
@@ -133,8 +152,15 @@ impl Watch {
         }
         let tasks = self.cancels.tasks.clone();
         tasks.spawn_until_stop(async move {
-            let _held = self;
-            let _ = tokio::time::timeout_at(end.into(), rest).await;
+            let watch = self;
+            let mut rest = pin!(rest);
+            let ended = tokio::time::timeout_at(end.into(), rest.as_mut()).await;
+            if ended.is_err() && fate == Fate::Runs && !begun {
+                tokio::select! {
+                    () = rest => {}
+                    () = watch.harmless() => {}
+                }
+            }
         });
     }
 }
@@ -149,11 +175,6 @@ impl Future for Awaited {
         let answered = ready!(answer.as_mut().poll(cx));
         self.answer = None;
         let watch = self.watch.take();
-        if let (Err(failure), Some(watch)) = (&answered, &watch)
-            && failure.unprocessed
-        {
-            watch.held.place.retire();
-        }
         Poll::Ready(answered.map(|response| {
             response.map(|body| {
                 Body::new(Begun {
@@ -218,6 +239,17 @@ impl Drop for Begun {
     }
 }
 
+/// Forgets, once a minute, clients that have given nothing up for a while.
+async fn keep_small(cancels: Weak<Cancels>) {
+    loop {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let Some(held) = cancels.upgrade() else {
+            return;
+        };
+        held.budget.retain_recent();
+    }
+}
+
 async fn drain(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }
@@ -226,8 +258,11 @@ async fn drain(mut body: Incoming) {
 const EACH_SECOND: u32 = 10;
 /// The longest that a call runs on which was given up.
 const LONGEST: Duration = Duration::from_secs(30);
-/// After so long a service has surely taken a call up.
+/// After so long a service that does not stand still has taken a call up.
 const TAKEN_UP: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests;
 
 impl std::fmt::Debug for Cancels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,4 +1,7 @@
 //! One replica of a service: a few connections to one address, kept open by a task of its own.
+//!
+//! A connection that ends before it was of any use counts as one that could not be opened: it is
+//! opened again after a rest, and the rests grow until one works.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +13,9 @@ use tokio::sync::Notify;
 
 use super::Ways;
 use super::backoff::Backoff;
-use super::connection::Connection;
+use super::connection::{Connection, Shown};
 use super::fitness::Fitness;
-use super::target::Target;
+use super::target::{self, Target};
 
 /// A replica.
 #[derive(Debug)]
@@ -22,10 +25,24 @@ pub struct Endpoint {
     connections: ArcSwap<Vec<Arc<Connection>>>,
     fitness: Mutex<Fitness>,
     serves: AtomicBool,
-    /// When the last attempt to connect failed, while none is on its way.
+    /// While the last attempt to connect is known to have failed: calls that began to wait by then
+    /// have nothing more to wait for.
     failed: Mutex<Option<Instant>>,
     asked: Notify,
+    /// Tells the keeper to look at the connections.
+    keeper: Arc<Notify>,
     ways: Ways,
+}
+
+/// Why an attempt to connect came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum InVain {
+    /// The connection could not be opened.
+    #[error(transparent)]
+    Unopened(#[from] target::Error),
+    /// It was opened, at a time, and ended before it was of any use.
+    #[error("the service hangs up at once")]
+    Useless(Instant),
 }
 
 impl Endpoint {
@@ -39,9 +56,10 @@ impl Endpoint {
             serves: AtomicBool::new(true),
             failed: Mutex::default(),
             asked: Notify::new(),
+            keeper: Arc::default(),
             ways: ways.clone(),
         });
-        let keeper = keep(Arc::downgrade(&endpoint), ways.clone());
+        let keeper = keep(Arc::downgrade(&endpoint), Arc::clone(&endpoint.keeper));
         ways.tasks.spawn_until_stop(keeper);
         endpoint
     }
@@ -58,13 +76,22 @@ impl Endpoint {
         &self.target
     }
 
-    /// The connection with the fewest open calls.
+    /// The connection with the least burden; none while all are full.
     #[must_use]
-    pub fn least_busy(&self) -> Option<Arc<Connection>> {
+    pub fn least_busy(&self, now: Instant) -> Option<Arc<Connection>> {
         let thumbprint = self.ways.identity.thumbprint();
         let connections = self.connections.load();
         let usable = connections.iter().filter(|it| it.is_usable(&thumbprint));
-        usable.min_by_key(|it| it.open_calls()).cloned()
+        let free = usable.filter(|it| it.has_room());
+        free.min_by_key(|it| it.burden(now)).cloned()
+    }
+
+    /// Whether it is connected, be it that all connections are full.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        let thumbprint = self.ways.identity.thumbprint();
+        let connections = self.connections.load();
+        connections.iter().any(|it| it.is_usable(&thumbprint))
     }
 
     /// Whether its calls and its own word give no reason to leave it alone.
@@ -92,84 +119,108 @@ impl Endpoint {
         }
     }
 
-    /// Whether no attempt is on its way and the last one, begun after `since` or a moment before,
-    /// has failed.
+    /// Whether it is not connected, no attempt is on its way and the last one has failed for a call
+    /// that waits since then.
     #[must_use]
     pub fn is_down(&self, since: Instant) -> bool {
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.is_some_and(|failed| failed + SOONEST >= since)
+        failed.is_some_and(|until| since <= until) && !self.is_connected()
     }
 
-    /// Brings the next attempt to connect forward, to ten in a second at most.
+    /// Brings the next attempt to connect forward, to ten in a second at most after failures.
     pub fn ask(&self) {
         self.asked.notify_one();
+        self.keeper.notify_one();
+    }
+
+    /// Notes that a full connection has room again.
+    pub(super) fn freed(&self) {
+        self.ways.changed.notify_one();
     }
 
     fn fitness(&self) -> MutexGuard<'_, Fitness> {
         self.fitness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fail(&self, at: Option<Instant>) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = at;
-        if at.is_some() {
-            self.ways.changed();
+    fn fail(&self, until: Option<Instant>) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        if until.is_some() {
+            self.ways.changed.notify_waiters();
         }
     }
 
-    /// Drops what is closed or presents an old certificate, and says whether another is wanted.
-    fn tidy(&self) -> bool {
+    /// Drops what takes no more calls.
+    ///
+    /// # Errors
+    ///
+    /// When some of it was of no use.
+    fn tidy(&self, backoff: &mut Backoff) -> Result<(), InVain> {
         let thumbprint = self.ways.identity.thumbprint();
-        let held = self.connections.load_full();
-        let usable: Vec<_> = held
-            .iter()
-            .filter(|it| it.is_usable(&thumbprint))
-            .cloned()
-            .collect();
-        let open: usize = usable.iter().map(|it| it.open_calls()).sum();
-        let count = usable.len();
-        if count != held.len() {
-            self.connections.store(Arc::new(usable));
+        let (held, now) = (self.connections.load_full(), Instant::now());
+        let kept = |it: &Arc<Connection>| it.is_kept(&thumbprint);
+        let (kept, over): (Vec<_>, Vec<_>) = held.iter().cloned().partition(kept);
+        if !over.is_empty() {
+            self.connections.store(Arc::new(kept));
         }
-        count < wanted(open)
+        let works = held.iter().filter(|it| it.shown(now) == Shown::Works);
+        works.for_each(|it| backoff.works(it.opened()));
+        let useless = over.iter().filter(|it| it.shown(now) == Shown::Useless);
+        match useless.map(|it| it.opened()).max() {
+            Some(opened) => Err(InVain::Useless(opened)),
+            None => Ok(()),
+        }
     }
 
-    fn add(&self, connection: Connection) {
+    /// Whether it should have one connection more.
+    fn wants_more(&self) -> bool {
+        let connections = self.connections.load();
+        let open = connections.iter().map(|it| it.open_calls()).sum();
+        let limit = connections.iter().map(|it| it.limit()).min();
+        connections.len() < wanted(open, limit.unwrap_or(usize::MAX))
+    }
+
+    /// Opens one connection more.
+    async fn open(&self) -> Result<(), InVain> {
+        let opened = self.target.open(self.at, &self.keeper, &self.ways).await?;
         let mut connections = Vec::clone(&self.connections.load());
-        connections.push(Arc::new(connection));
+        connections.push(opened);
         self.connections.store(Arc::new(connections));
         self.fail(None);
-        self.ways.changed();
+        self.ways.changed.notify_waiters();
+        Ok(())
     }
 }
 
 /// Keeps the connections of a replica open for as long as somebody holds the replica.
-async fn keep(endpoint: Weak<Endpoint>, ways: Ways) {
+async fn keep(endpoint: Weak<Endpoint>, keeper: Arc<Notify>) {
     let mut backoff = Backoff::default();
-    let mut ended = ways.ended.subscribe();
     loop {
-        ended.mark_unchanged();
         let Some(held) = endpoint.upgrade() else {
             return;
         };
-        if !held.tidy() {
-            drop(held);
-            let _ = tokio::time::timeout(LOOK, ended.changed()).await;
-            continue;
-        }
-        match held.target.open(held.at, &ways).await {
-            Ok(connection) => {
-                backoff.reset();
-                held.add(connection);
+        let step = match held.tidy(&mut backoff) {
+            Ok(()) if held.wants_more() => held.open().await,
+            Ok(()) => {
+                drop(held);
+                let _ = tokio::time::timeout(LOOK, keeper.notified()).await;
+                continue;
             }
-            Err(error) => {
-                if !backoff.is_growing() {
-                    let cause = varco_runtime::problem::chain(&error);
-                    tracing::info!(address = %held.at, cause, "a service cannot be reached");
-                }
-                let rest = backoff.after_failure(ways.chance());
-                held.fail(Some(Instant::now()));
-                rest_for(rest, held).await;
+            useless => useless,
+        };
+        if let Err(failure) = step {
+            if !backoff.is_growing() {
+                let cause = varco_runtime::problem::chain(&failure);
+                tracing::info!(address = %held.at, cause, "a service cannot be reached");
             }
+            let now = Instant::now();
+            let rest = backoff.after_failure(now, held.ways.chance());
+            held.fail(Some(match failure {
+                // Calls of the next moment need not try it again.
+                InVain::Unopened(_) => now + SOONEST,
+                // Calls that came later may have been the ones that it ended with.
+                InVain::Useless(opened) => opened,
+            }));
+            rest_for(rest, held).await;
         }
     }
 }
@@ -186,9 +237,11 @@ async fn rest_for(rest: Duration, endpoint: Arc<Endpoint>) {
     endpoint.fail(None);
 }
 
-/// Connections that a replica should have while so many calls are open on it.
-fn wanted(open: usize) -> usize {
-    (open / CALLS_EACH + 1).clamp(LEAST_CONNECTIONS, MOST_CONNECTIONS)
+/// Connections that a replica should have while so many calls are open on it, of which each takes
+/// so many: one more before they are half full.
+fn wanted(open: usize, limit: usize) -> usize {
+    let each = CALLS_EACH.min(limit / 2).max(1);
+    (open / each + 1).clamp(LEAST_CONNECTIONS, MOST_CONNECTIONS)
 }
 
 const CALLS_EACH: usize = 50;
@@ -204,8 +257,11 @@ mod tests {
 
     #[test]
     fn busy_replica_has_more_connections_up_to_eight() {
-        let counts: Vec<usize> = [0, 99, 100, 349, 10_000].map(wanted).to_vec();
+        let of = |limit| [0, 99, 100, 349, 10_000].map(|open| wanted(open, limit));
 
-        assert_eq!(counts, [2, 2, 3, 7, 8]);
+        assert_eq!(of(usize::MAX), [2, 2, 3, 7, 8]);
+        assert_eq!(of(100), [2, 2, 3, 7, 8]);
+        assert_eq!(of(60), [2, 4, 4, 8, 8]);
+        assert_eq!([0, 1, 2, 7, 8].map(|open| wanted(open, 1)), [2, 2, 3, 8, 8]);
     }
 }

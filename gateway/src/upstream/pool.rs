@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::Body;
+use futures_util::future::join_all;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -15,6 +16,7 @@ use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::health;
+use super::resets::Resets;
 use super::target::Target;
 
 /// The replicas of a service.
@@ -41,16 +43,23 @@ pub struct Unreachable;
 
 impl Pool {
     /// Begins to connect to a service.
+    #[must_use]
     pub fn start(targets: Vec<Target>, ways: &Ways) -> Arc<Self> {
+        let ways = ways.of_one_service();
         let pool = Arc::new(Self {
             endpoints: ArcSwap::default(),
             born: Instant::now(),
             used: AtomicU64::new(0),
             ways: ways.clone(),
         });
-        let targets: Vec<_> = targets.into_iter().map(Arc::new).collect();
-        let names = follow_names(Arc::downgrade(&pool), targets, ways.clone());
-        ways.tasks.spawn_until_stop(names);
+        // In one task, so that no two replace replicas at the same moment.
+        let names = targets
+            .into_iter()
+            .map(|target| follow_name(Arc::downgrade(&pool), Arc::new(target)));
+        let names = join_all(names);
+        ways.tasks.spawn_until_stop(async move {
+            names.await;
+        });
         let health = health::follow(Arc::downgrade(&pool));
         ways.tasks.spawn_until_stop(health);
         pool
@@ -60,7 +69,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// When every replica was just tried in vain, or none takes a connection within three seconds.
+    /// When every replica was just tried in vain, or none takes the call within three seconds.
     pub async fn place(&self) -> Result<Place, Unreachable> {
         let now = Instant::now();
         let used = u64::try_from((now - self.born).as_millis()).unwrap_or(u64::MAX);
@@ -68,9 +77,9 @@ impl Pool {
         if let Some(place) = self.pick(now) {
             return Ok(place);
         }
-        let mut changed = self.ways.changed.subscribe();
         let waited = async {
             loop {
+                let changed = self.ways.changed.notified();
                 if let Some(place) = self.pick(Instant::now()) {
                     return Ok(place);
                 }
@@ -78,7 +87,7 @@ impl Pool {
                     return Err(Unreachable);
                 }
                 self.endpoints().iter().for_each(|it| it.ask());
-                let _ = changed.changed().await;
+                changed.await;
             }
         };
         let waited = tokio::time::timeout(PATIENCE, waited).await;
@@ -93,7 +102,7 @@ impl Pool {
             .endpoints()
             .into_iter()
             .filter(|endpoint| endpoint.is_fit(now));
-        fit.any(|endpoint| endpoint.least_busy().is_some())
+        fit.any(|endpoint| endpoint.is_connected())
     }
 
     /// How long no call has asked for a way.
@@ -111,14 +120,18 @@ impl Pool {
 
     fn pick(&self, now: Instant) -> Option<Place> {
         let endpoints = self.endpoints.load();
-        let best = |fit: bool| {
-            let endpoints = endpoints.iter().filter(|it| !fit || it.is_fit(now));
-            let ways = endpoints.filter_map(|it| Some((it.least_busy()?, it)));
-            ways.min_by_key(|(connection, _)| connection.open_calls())
-        };
+        let is_fit = |it: &Arc<Endpoint>| it.is_fit(now) && it.is_connected();
         // Where all of them are unfit, a way that may fail is better than none.
-        let (connection, endpoint) = best(true).or_else(|| best(false))?;
-        Some(Place::take(connection, Arc::clone(endpoint)))
+        let none_is_fit = !endpoints.iter().any(is_fit);
+        loop {
+            let fit = endpoints.iter().filter(|it| none_is_fit || is_fit(it));
+            let ways = fit.filter_map(|it| Some((it.least_busy(now)?, it)));
+            let (connection, endpoint) = ways.min_by_key(|(way, _)| way.burden(now))?;
+            // Another call may have taken the last place.
+            if let Some(place) = Place::take(connection, endpoint) {
+                return Some(place);
+            }
+        }
     }
 
     fn is_down(&self, since: Instant) -> bool {
@@ -126,45 +139,34 @@ impl Pool {
         !endpoints.is_empty() && endpoints.iter().all(|endpoint| endpoint.is_down(since))
     }
 
-    /// Holds a replica for every address, those of before as they are.
-    fn replace(&self, found: Vec<(Arc<Target>, SocketAddr)>) {
-        let before = self.endpoints.load();
-        let same = |target: &Arc<Target>, at: SocketAddr| {
-            let mut known = before.iter();
-            known.find(|it| it.at() == at && Arc::ptr_eq(it.target(), target))
-        };
-        let next: Vec<_> = found
-            .into_iter()
-            .take(MOST_REPLICAS)
-            .map(|(target, at)| match same(&target, at) {
-                Some(known) => Arc::clone(known),
-                None => Endpoint::start(at, target, &self.ways),
-            })
-            .collect();
+    /// Holds a replica for every address that a target's name stands for, those of before as they
+    /// are, beside the replicas of other targets.
+    fn replace(&self, target: &Arc<Target>, found: &[SocketAddr]) {
+        let of_it = |it: &Arc<Endpoint>| Arc::ptr_eq(it.target(), target);
+        let (before, mut next): (Vec<_>, Vec<_>) = self.endpoints().into_iter().partition(of_it);
+        let room = MOST_REPLICAS.saturating_sub(next.len());
+        for at in found.iter().take(room) {
+            let known = before.iter().find(|it| it.at() == *at).cloned();
+            let start = || Endpoint::start(*at, Arc::clone(target), &self.ways);
+            next.push(known.unwrap_or_else(start));
+        }
         self.endpoints.store(Arc::new(next));
+        self.ways.changed.notify_waiters();
     }
 }
 
-/// Looks up, every few seconds, which addresses a service's names stand for.
-async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>, ways: Ways) {
+/// Looks up, every few seconds, which addresses a target's name stands for. A name server that
+/// fails takes no replica away.
+async fn follow_name(pool: Weak<Pool>, target: Arc<Target>) {
     loop {
-        let mut found = Vec::new();
-        for target in &targets {
-            match target.resolve().await {
-                Ok(addresses) => {
-                    let of = addresses.into_iter().map(|at| (Arc::clone(target), at));
-                    found.extend(of);
-                }
-                Err(error) => tracing::warn!(?target, %error, "a service's name is not known"),
-            }
-        }
+        let found = target.resolve().await;
         let Some(held) = pool.upgrade() else {
             return;
         };
-        // A name server that fails takes no replica away.
-        if !found.is_empty() {
-            held.replace(found);
-            ways.changed();
+        match found {
+            Ok(found) if !found.is_empty() => held.replace(&target, &found),
+            Ok(_) => tracing::warn!(?target, "a service's name stands for no address"),
+            Err(error) => tracing::warn!(?target, %error, "a service's name is not known"),
         }
         drop(held);
         tokio::time::sleep(NAMES).await;
@@ -172,18 +174,16 @@ async fn follow_names(pool: Weak<Pool>, targets: Vec<Arc<Target>>, ways: Ways) {
 }
 
 impl Place {
-    fn take(connection: Arc<Connection>, endpoint: Arc<Endpoint>) -> Self {
-        connection.enter();
-        Self {
+    fn take(connection: Arc<Connection>, endpoint: &Arc<Endpoint>) -> Option<Self> {
+        connection.enter().then(|| Self {
             connection,
-            endpoint,
-        }
+            endpoint: Arc::clone(endpoint),
+        })
     }
 
-    /// A place on a replica whatever it says of itself; none while it is not connected.
+    /// A place on a replica whatever it says of itself; none while it is not connected or full.
     pub(super) fn on(endpoint: &Arc<Endpoint>) -> Option<Self> {
-        let connection = endpoint.least_busy()?;
-        Some(Self::take(connection, Arc::clone(endpoint)))
+        Self::take(endpoint.least_busy(Instant::now())?, endpoint)
     }
 
     /// The replica.
@@ -192,9 +192,10 @@ impl Place {
         &self.endpoint
     }
 
-    /// Notes that the connection takes no more calls.
-    pub fn retire(&self) {
-        self.connection.retire();
+    /// What is reset on its connection.
+    #[must_use]
+    pub(super) fn resets(&self) -> &Resets {
+        self.connection.resets()
     }
 
     /// Sends a request, whose URI is a path; dropped before its end, the call is cancelled.
@@ -216,10 +217,40 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connection.leave();
+        if self.connection.leave() {
+            self.endpoint.freed();
+        }
     }
 }
 
 const MOST_REPLICAS: usize = 64;
 const NAMES: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::testing::Town;
+
+    fn ports(pool: &Pool) -> Vec<u16> {
+        pool.endpoints().iter().map(|it| it.at().port()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_one_name_stands_for_changes_nothing_of_another() {
+        let town = Town::new();
+        let [one, two] = ["uno.example", "due.example"].map(|name| town.target(name));
+        let pool = Pool::start(Vec::new(), &town.upstreams.ways);
+        let [a, b, c] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        pool.replace(&one, &[a]);
+        pool.replace(&two, &[b, c]);
+        let before = pool.endpoints();
+
+        pool.replace(&one, &[a, c]);
+
+        assert_eq!(ports(&pool), [2, 3, 1, 3]);
+        let after = pool.endpoints();
+        assert!(Arc::ptr_eq(&before[0], &after[2]));
+        assert!(Arc::ptr_eq(&before[1], &after[0]));
+    }
+}

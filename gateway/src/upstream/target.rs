@@ -1,23 +1,26 @@
 //! Where a service listens, and how a connection to it is opened.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use http::uri::{Authority, Scheme};
 use http::{Request, Uri};
-use hyper::client::conn::http2;
+use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls_pki_types::{InvalidDnsNameError, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 use varco_runtime::tls::{self, Identity};
 
 use super::connection::Connection;
-use super::{Authorities, Ways};
+use super::{Authorities, Ways, greeting};
 use crate::registry::descriptor::Upstream;
 
 /// An address of a service.
@@ -106,13 +109,18 @@ impl Target {
         Ok(found.map_err(|_| Error::Slow)??.collect())
     }
 
-    /// Opens a connection to one of its addresses.
+    /// Opens a connection to one of its addresses; its keeper is told when it ends.
     ///
     /// # Errors
     ///
-    /// When it is not taken within two seconds.
-    pub async fn open(&self, at: SocketAddr, ways: &Ways) -> Result<Connection, Error> {
-        let opened = tokio::time::timeout(PATIENCE, self.connect(at, ways)).await;
+    /// When the service does not take it and begin to speak HTTP/2 within two seconds.
+    pub async fn open(
+        &self,
+        at: SocketAddr,
+        keeper: &Arc<Notify>,
+        ways: &Ways,
+    ) -> Result<Arc<Connection>, Error> {
+        let opened = tokio::time::timeout(PATIENCE, self.connect(at, keeper, ways)).await;
         opened.map_err(|_| Error::Slow)?
     }
 
@@ -129,30 +137,41 @@ impl Target {
         Ok(())
     }
 
-    async fn connect(&self, at: SocketAddr, ways: &Ways) -> Result<Connection, Error> {
+    async fn connect(
+        &self,
+        at: SocketAddr,
+        keeper: &Arc<Notify>,
+        ways: &Ways,
+    ) -> Result<Arc<Connection>, Error> {
         // What is presented is noted first: a renewal in between only makes it older.
         let thumbprint = self.identity.thumbprint();
+        let made = |sender| Connection::new(sender, thumbprint, Arc::clone(keeper));
         let stream = TcpStream::connect(at).await?;
         let _ = stream.set_nodelay(true);
         let Some((connector, name)) = &self.tls else {
-            return speak(stream, thumbprint, ways).await;
+            return speak(stream, made, ways).await;
         };
         let stream = connector.connect(name.clone(), stream).await?;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(Error::Protocol);
         }
-        speak(stream, thumbprint, ways).await
+        speak(stream, made, ways).await
     }
 }
 
-async fn speak<S>(stream: S, thumbprint: [u8; 32], ways: &Ways) -> Result<Connection, Error>
+async fn speak<S>(
+    stream: S,
+    made: impl FnOnce(SendRequest<Body>) -> Arc<Connection>,
+    ways: &Ways,
+) -> Result<Arc<Connection>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+    let (stream, greeting) = greeting::listen(stream);
+    let (sender, mut driver) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_interval(ASKED)
+        .keep_alive_timeout(ANSWERED)
         .keep_alive_while_idle(true)
         // Calls that clients cancel count here for the life of the connection: it must not end
         // by them (hyperium/h2#856).
@@ -163,16 +182,35 @@ where
         .initial_connection_window_size(CONNECTION_WINDOW)
         .handshake(TokioIo::new(stream))
         .await?;
-    let ended = ways.ended.clone();
+    greeting.await?;
+    let connection = made(sender);
+    connection.allow(driver.current_max_send_streams());
+    let weak = Arc::downgrade(&connection);
     ways.tasks.spawn_until_stop(async move {
-        if let Err(error) = driver.await {
+        let end = poll_fn(|cx| {
+            let polled = Pin::new(&mut driver).poll(cx);
+            if let Some(connection) = weak.upgrade() {
+                connection.allow(driver.current_max_send_streams());
+            }
+            polled
+        });
+        if let Err(error) = end.await {
             tracing::debug!(%error, "a connection to a service ended");
         }
-        ended.send_modify(|count| *count += 1);
+        if let Some(connection) = weak.upgrade() {
+            connection.end();
+        }
     });
-    Ok(Connection::new(sender, thumbprint))
+    Ok(connection)
 }
 
+/// A connection ends when its service has sent nothing for so long, not even on being asked.
+pub const SILENCE: Duration = ASKED.saturating_add(ANSWERED);
+
+/// So long it has to answer.
+const ANSWERED: Duration = Duration::from_secs(10);
+/// A service that has sent nothing for so long is asked whether it is there.
+const ASKED: Duration = Duration::from_secs(20);
 const CONNECTION_WINDOW: u32 = 64 << 20;
 /// As on the gateway's own listeners.
 const MOST_METADATA: u32 = 64 << 10;

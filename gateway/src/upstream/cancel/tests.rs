@@ -1,0 +1,113 @@
+//! Calls that are given up while their service stands still.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use h2::server::SendResponse;
+use http::Request;
+use tokio::sync::{Notify, mpsc};
+
+use super::*;
+use crate::upstream::testing::Town;
+
+/// A service that takes one call, stands still, and goes on when it is told to.
+struct Stalling {
+    address: SocketAddr,
+    stands: Arc<Notify>,
+    goes_on: Arc<Notify>,
+}
+
+impl Stalling {
+    async fn start(town: &Town) -> Self {
+        let (stands, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (told, waits) = (Arc::clone(&stands), Arc::clone(&goes_on));
+        let taken = Arc::new(AtomicBool::new(false));
+        let address = town.service(move |stream| {
+            let (told, waits) = (Arc::clone(&told), Arc::clone(&waits));
+            let is_second = taken.swap(true, Ordering::Relaxed);
+            async move {
+                if is_second {
+                    // All calls go over the one connection.
+                    std::future::pending::<()>().await;
+                }
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let (_, first) = connection.accept().await.unwrap().unwrap();
+                told.notify_one();
+                waits.notified().await;
+                let mut first = Some(first);
+                while let Some(Ok((_, next))) = connection.accept().await {
+                    answer(next);
+                    if let Some(first) = first.take() {
+                        answer(first);
+                    }
+                }
+            }
+        });
+        let address = address.await;
+        Self {
+            address,
+            stands,
+            goes_on,
+        }
+    }
+}
+
+fn answer(mut call: SendResponse<Bytes>) {
+    let _ = call.send_response(Response::new(()), true);
+}
+
+fn request() -> Request<Body> {
+    Request::post("/eco.v1.EcoService/Echo")
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// Tells when a call has let go of what it held.
+struct Told(mpsc::UnboundedSender<()>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[tokio::test]
+async fn calls_given_up_at_a_service_that_stands_still_end_nobody_elses() {
+    let town = Town::new();
+    let service = Stalling::start(&town).await;
+    let pool = town.pool(service.address);
+    let cancels = Cancels::new(town.tasks.clone());
+    let place = pool.place().await.unwrap();
+    let first = place.send(request()).unwrap();
+    service.stands.notified().await;
+
+    // Clients enough for the budget of each not to matter.
+    let (told, mut over) = mpsc::unbounded_channel();
+    for client in 0..30 {
+        let place = pool.place().await.unwrap();
+        let answer = place.send(request()).unwrap();
+        let mut others = Extensions::new();
+        others.insert(Arc::new(Told(told.clone())));
+        drop(cancels.watch(
+            answer,
+            Held {
+                place,
+                client: Uuid::from_u128(client),
+                others,
+                attempted: None,
+                end: Instant::now(),
+            },
+        ));
+    }
+    for _ in 0..7 {
+        over.recv().await.unwrap();
+    }
+    let more = over.try_recv().is_ok();
+    service.goes_on.notify_one();
+
+    assert!(first.await.is_ok(), "it ended with the connection");
+    assert!(!more, "more were reset");
+    for _ in 7..30 {
+        over.recv().await.unwrap();
+    }
+}
