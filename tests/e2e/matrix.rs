@@ -60,12 +60,11 @@ impl Clients {
         [Some(ours), theirs].into_iter().flatten().collect()
     }
 
-    /// Makes a call of each kind by both clients, all at the same time: each may take long.
-    async fn make_all_at_once(call: impl Fn(Kind) -> ForeignCall) -> Vec<(Kind, Outcome)> {
-        let made = Kind::ALL.map(|kind| (kind, call(kind)));
-        let made = made.iter().map(|(kind, call)| async move {
+    /// Makes calls by both clients, all at the same time: each may take long.
+    async fn make_all_at_once(calls: [ForeignCall; 4]) -> Vec<(Kind, Outcome)> {
+        let made = calls.iter().map(|call| async move {
             let outcomes = Self::start().make_at_once(call).await;
-            outcomes.into_iter().map(|outcome| (*kind, outcome))
+            outcomes.into_iter().map(|outcome| (call.kind, outcome))
         });
         let made = futures_util::future::join_all(made).await;
         made.into_iter().flatten().collect()

@@ -31,7 +31,7 @@ async fn service_that_is_down_or_slow_is_told_alike_in_every_kind_and_to_either_
 
     let slow = voucher(&comune, "prova-lento").await;
     let slow = |kind| endless(&comune, kind, &slow);
-    for (kind, outcome) in Clients::make_all_at_once(slow).await {
+    for (kind, outcome) in Clients::make_all_at_once(Kind::ALL.map(slow)).await {
         assert_refusal(kind, &outcome, (Code::DeadlineExceeded, "UPSTREAM_SLOW"));
     }
     eco.open(0).await;
@@ -57,8 +57,9 @@ async fn nothing_leaves_without_a_record_in_any_kind_and_to_either_client() {
     comune.apply(eco.document("write")).await;
     let good = voucher(&comune, "prova").await;
 
+    let calls = Kind::ALL.map(|kind| call(&comune, kind, &good));
     let held = hold(&comune).await;
-    for (kind, outcome) in Clients::make_all_at_once(|kind| call(&comune, kind, &good)).await {
+    for (kind, outcome) in Clients::make_all_at_once(calls).await {
         assert_refusal(kind, &outcome, (Code::Unavailable, "AUDIT_UNAVAILABLE"));
         assert!(outcome.metadatum("varco-audit-index").is_none());
     }
@@ -80,7 +81,8 @@ async fn open_calls_are_told_that_the_gateway_stops_in_every_kind_and_by_either_
         let eco = Eco::start();
         comune.apply(eco.document(effect)).await;
         let good = voucher(&comune, "prova").await;
-        let open = Clients::make_all_at_once(|kind| endless(&comune, kind, &good));
+        let calls = Kind::ALL.map(|kind| endless(&comune, kind, &good));
+        let open = Clients::make_all_at_once(calls);
         tokio::pin!(open);
         let counted = if Clients::both() { 8 } else { 4 };
         tokio::select! {
