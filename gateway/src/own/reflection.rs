@@ -17,6 +17,7 @@ use tonic_reflection::pb::v1::{
 };
 
 use crate::gate::Gate;
+use crate::registry::contract::imports::with_imports;
 use crate::registry::snapshot::Snapshot;
 
 /// Answers questions about contracts.
@@ -126,7 +127,7 @@ fn files(found: Option<FileDescriptor>) -> MessageResponse {
         return error(Code::NotFound, "no registered contract holds it");
     };
     let mut files = Vec::new();
-    crate::registry::contract::with_imports(&file, &mut files);
+    with_imports(&file, &mut files);
     let encoded = files.iter().map(FileDescriptor::encode_to_vec);
     MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
         file_descriptor_proto: encoded.collect(),

@@ -4,25 +4,23 @@
 //! callable and a field without a class never passes, unless the registry file declares defaults
 //! for a foreign contract.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use prost::Message as _;
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, FileDescriptor, MethodDescriptor, Value,
-};
-use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
 
 use super::descriptor::ContractRef;
 
 mod compiler;
+pub mod imports;
 pub mod message;
 pub mod presence;
 #[cfg(test)]
 pub(crate) mod testing;
 
 use compiler::Compiler;
+use imports::with_imports;
 use message::{Held, Message};
 
 /// Whether a method changes anything.
@@ -167,24 +165,13 @@ pub fn builtin(package: &str) -> Option<Vec<u8>> {
     Some(set)
 }
 
-/// A file after those that it imports, each once.
-pub fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
-    if files.iter().any(|known| known.name() == file.name()) {
-        return;
-    }
-    for import in file.dependencies() {
-        with_imports(&import, files);
-    }
-    files.push(file.clone());
-}
-
 /// Compiles a contract.
 ///
 /// # Errors
 ///
 /// Every problem of the descriptor set.
 pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
-    let missing = missing_imports(set);
+    let missing = imports::missing(set);
     if !missing.is_empty() {
         return Err(missing);
     }
@@ -198,26 +185,6 @@ pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
     }
     compiler.finish(pool)
 }
-
-/// Every import that a set names and does not hold; what does not parse at all is told elsewhere.
-fn missing_imports(set: &[u8]) -> Vec<String> {
-    let Ok(set) = FileDescriptorSet::decode(set) else {
-        return Vec::new();
-    };
-    let held: HashSet<&str> = set.file.iter().map(FileDescriptorProto::name).collect();
-    let imports = set.file.iter().flat_map(|file| &file.dependency);
-    let missing: BTreeSet<&str> = imports
-        .map(String::as_str)
-        .filter(|import| !held.contains(import))
-        .collect();
-    let told = |import: &&str| {
-        format!("lacks {import}, which it imports: build it with --include_imports")
-    };
-    missing.iter().take(MOST_TOLD).map(told).collect()
-}
-
-/// Missing imports that are told; a set that lacks more is told again.
-const MOST_TOLD: usize = 100;
 
 /// The effect that a method declares, or that is assumed of it.
 #[must_use]
