@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
+use prost_types::FileDescriptorSet;
 
 use super::descriptor::ContractRef;
 
@@ -171,12 +173,9 @@ pub fn builtin(package: &str) -> Option<Vec<u8>> {
 ///
 /// Every problem of the descriptor set.
 pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
-    let missing = imports::missing(set);
-    if !missing.is_empty() {
-        return Err(missing);
-    }
-    let pool = DescriptorPool::decode(set)
-        .map_err(|error| vec![format!("descriptor set does not parse: {error}")])?;
+    let files = FileDescriptorSet::decode(set).map_err(|error| unparsed(&error))?;
+    imports::check(&files.file)?;
+    let pool = DescriptorPool::decode(set).map_err(|error| unparsed(&error))?;
     let mut compiler = Compiler::new(of);
     for service in pool.services() {
         for method in service.methods() {
@@ -184,6 +183,10 @@ pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
         }
     }
     compiler.finish(pool)
+}
+
+fn unparsed(error: &dyn std::error::Error) -> Vec<String> {
+    vec![format!("descriptor set does not parse: {error}")]
 }
 
 /// The effect that a method declares, or that is assumed of it.

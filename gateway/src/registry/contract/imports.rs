@@ -1,26 +1,28 @@
-//! What the files of a descriptor set import.
+//! What the files of a descriptor set import: all of it there, nothing in a circle.
+//!
+//! The parser of descriptors (prost-reflect 0.16, `resolve_public_dependencies`) follows public
+//! imports along every way that there is, and in a circle for ever. So they are looked at before
+//! it sees them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use prost::Message as _;
 use prost_reflect::FileDescriptor;
-use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use prost_types::FileDescriptorProto;
 
-/// Every import that a set names and does not hold; what does not parse at all is told elsewhere.
-pub(super) fn missing(set: &[u8]) -> Vec<String> {
-    let Ok(set) = FileDescriptorSet::decode(set) else {
-        return Vec::new();
-    };
-    let held: HashSet<&str> = set.file.iter().map(FileDescriptorProto::name).collect();
-    let imports = set.file.iter().flat_map(|file| &file.dependency);
-    let missing: BTreeSet<&str> = imports
-        .map(String::as_str)
-        .filter(|import| !held.contains(import))
-        .collect();
-    let told = |import: &&str| {
-        format!("lacks {import}, which it imports: build it with --include_imports")
-    };
-    missing.iter().take(MOST_TOLD).map(told).collect()
+/// Checks what the files of a set import.
+///
+/// # Errors
+///
+/// Every import that is missing; a file that is there twice, or on a circle.
+pub(super) fn check(files: &[FileDescriptorProto]) -> Result<(), Vec<String>> {
+    let missing = missing(files);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    let problem = |found: String| vec![found];
+    once(files).map_err(problem)?;
+    ordered(files).map_err(problem)?;
+    Ok(())
 }
 
 /// A file after those that it imports, each once.
@@ -34,5 +36,92 @@ pub fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
     files.push(file.clone());
 }
 
+/// Every import that a set names and does not hold.
+fn missing(files: &[FileDescriptorProto]) -> Vec<String> {
+    let held: HashSet<&str> = files.iter().map(FileDescriptorProto::name).collect();
+    let imports = files.iter().flat_map(|file| &file.dependency);
+    let missing: BTreeSet<&str> = imports
+        .map(String::as_str)
+        .filter(|import| !held.contains(import))
+        .collect();
+    let told = |import: &&str| {
+        format!("lacks {import}, which it imports: build it with --include_imports")
+    };
+    missing.iter().take(MOST_TOLD).map(told).collect()
+}
+
+fn once(files: &[FileDescriptorProto]) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    match files.iter().find(|file| !seen.insert(file.name())) {
+        Some(twice) => Err(format!("holds {} twice", twice.name())),
+        None => Ok(()),
+    }
+}
+
+/// The files, each after those that it imports.
+///
+/// # Errors
+///
+/// A file that imports itself, be it through others.
+fn ordered(files: &[FileDescriptorProto]) -> Result<Vec<&FileDescriptorProto>, String> {
+    let mut importers = importers(files);
+    let awaited = files
+        .iter()
+        .map(|file| (file.name(), file.dependency.len()));
+    let mut awaited: HashMap<&str, usize> = awaited.collect();
+    let free = files.iter().filter(|file| file.dependency.is_empty());
+    let mut free: Vec<&FileDescriptorProto> = free.collect();
+    let mut ordered = Vec::new();
+    while let Some(file) = free.pop() {
+        ordered.push(file);
+        for importer in importers.remove(file.name()).unwrap_or_default() {
+            let Some(left) = awaited.get_mut(importer.name()) else {
+                continue;
+            };
+            *left -= 1;
+            if *left == 0 {
+                free.push(importer);
+            }
+        }
+    }
+    if ordered.len() == files.len() {
+        return Ok(ordered);
+    }
+    awaited.retain(|_, left| *left > 0);
+    let file = on_a_circle(files, &awaited).unwrap_or_default();
+    Err(format!("{file} imports itself, directly or through others"))
+}
+
+/// Who imports a file, as often as it does.
+fn importers(files: &[FileDescriptorProto]) -> HashMap<&str, Vec<&FileDescriptorProto>> {
+    let mut importers: HashMap<&str, Vec<&FileDescriptorProto>> = HashMap::new();
+    for file in files {
+        for import in &file.dependency {
+            importers.entry(import).or_default().push(file);
+        }
+    }
+    importers
+}
+
+/// A file on a circle, where some wait for ever: whoever goes on to what is waited for comes to it.
+fn on_a_circle<'a>(
+    files: &'a [FileDescriptorProto],
+    waiting: &HashMap<&str, usize>,
+) -> Option<&'a str> {
+    let waits = |name: &str| waiting.contains_key(name);
+    let named: HashMap<&str, &FileDescriptorProto> =
+        files.iter().map(|file| (file.name(), file)).collect();
+    let mut file = files.iter().find(|file| waits(file.name()))?;
+    let mut seen = HashSet::new();
+    while seen.insert(file.name()) {
+        let next = file.dependency.iter().find(|import| waits(import))?;
+        file = named.get(next.as_str())?;
+    }
+    Some(file.name())
+}
+
 /// Missing imports that are told; a set that lacks more is told again.
 const MOST_TOLD: usize = 100;
+
+#[cfg(test)]
+mod tests;
