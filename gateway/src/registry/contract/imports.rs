@@ -13,7 +13,8 @@ use prost_types::FileDescriptorProto;
 ///
 /// # Errors
 ///
-/// Every import that is missing; a file that is there twice, or on a circle.
+/// Every import that is missing; a file that is there twice, or on a circle, or whose public imports
+/// lead too many ways.
 pub(super) fn check(files: &[FileDescriptorProto]) -> Result<(), Vec<String>> {
     let missing = missing(files);
     if !missing.is_empty() {
@@ -21,8 +22,8 @@ pub(super) fn check(files: &[FileDescriptorProto]) -> Result<(), Vec<String>> {
     }
     let problem = |found: String| vec![found];
     once(files).map_err(problem)?;
-    ordered(files).map_err(problem)?;
-    Ok(())
+    let ordered = ordered(files).map_err(problem)?;
+    followed(&ordered).map_err(problem)
 }
 
 /// A file after those that it imports, each once.
@@ -120,6 +121,37 @@ fn on_a_circle<'a>(
     Some(file.name())
 }
 
+/// Counts the ways that the parser goes along public imports; the files stand after their imports.
+///
+/// # Errors
+///
+/// A file from which there are too many.
+fn followed(ordered: &[&FileDescriptorProto]) -> Result<(), String> {
+    let mut from: HashMap<&str, usize> = HashMap::new();
+    let mut gone: usize = 0;
+    for file in ordered {
+        let ways = |import: &String| from.get(import.as_str()).copied().unwrap_or(1);
+        let own = file.dependency.iter().map(ways);
+        gone = own.fold(gone, usize::saturating_add);
+        if gone > MOST_WAYS {
+            return Err(format!(
+                "{} imports more than can be followed: its public imports lead too many ways",
+                file.name()
+            ));
+        }
+        let public = file.public_dependency.iter().map(|place| {
+            let import = usize::try_from(*place).map(|place| file.dependency.get(place));
+            // A place where nothing stands is looked for as well.
+            import.ok().flatten().map_or(1, ways)
+        });
+        from.insert(file.name(), public.fold(1, usize::saturating_add));
+    }
+    Ok(())
+}
+
+/// Ways along public imports that are gone; in sets that a compiler wrote there are about as many as
+/// imports.
+const MOST_WAYS: usize = 100_000;
 /// Missing imports that are told; a set that lacks more is told again.
 const MOST_TOLD: usize = 100;
 

@@ -43,3 +43,32 @@ fn file_that_is_there_twice_is_refused() {
 
     assert_eq!(told(&twice), ["holds a twice"]);
 }
+
+#[test]
+fn public_imports_that_lead_too_many_ways_are_refused() {
+    let name = |layer: usize, side: &str| format!("{layer:02}{side}");
+    let mut files = Vec::new();
+    for layer in 0..40 {
+        for side in ["l", "r"] {
+            let next = ["l", "r"].map(|side| name(layer + 1, side));
+            let next = [next[0].as_str(), &next[1]];
+            let (imports, public) = if layer < 39 {
+                (&next[..], &[0, 1][..])
+            } else {
+                (&[][..], &[][..])
+            };
+            files.push(file(&name(layer, side), imports, public));
+        }
+    }
+    let all: Vec<String> = files.iter().rev().map(|it| it.name().to_owned()).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    files.push(file("root", &all, &[]));
+
+    let problems = told(&only(files));
+
+    let text = "imports more than can be followed: its public imports lead too many ways";
+    assert!(
+        problems.len() == 1 && problems[0].contains(text),
+        "{problems:?}"
+    );
+}
