@@ -28,13 +28,29 @@ pub(super) fn check(files: &[FileDescriptorProto]) -> Result<(), Vec<String>> {
 
 /// A file after those that it imports, each once.
 pub fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
-    if files.iter().any(|known| known.name() == file.name()) {
-        return;
+    let known = files.iter().map(|file| file.name().to_owned());
+    let mut met: HashSet<String> = known.collect();
+    // Imports may be deeper than a stack.
+    let mut waiting = vec![Step::Meet(file.clone())];
+    while let Some(next) = waiting.pop() {
+        match next {
+            Step::Meet(file) if met.insert(file.name().to_owned()) => {
+                let imports: Vec<FileDescriptor> = file.dependencies().collect();
+                waiting.push(Step::Add(file));
+                waiting.extend(imports.into_iter().rev().map(Step::Meet));
+            }
+            Step::Meet(_) => {}
+            Step::Add(file) => files.push(file),
+        }
     }
-    for import in file.dependencies() {
-        with_imports(&import, files);
-    }
-    files.push(file.clone());
+}
+
+/// What is still to be done with a file.
+enum Step {
+    /// Its imports come first.
+    Meet(FileDescriptor),
+    /// They have come.
+    Add(FileDescriptor),
 }
 
 /// Every import that a set names and does not hold.

@@ -1,6 +1,9 @@
 //! What sets import that no compiler would write.
 
-use crate::registry::contract::testing::{file, only, told};
+use prost_reflect::DescriptorPool;
+
+use super::*;
+use crate::registry::contract::testing::{compiled, file, only, told};
 
 #[test]
 fn file_that_imports_itself_publicly_is_refused() {
@@ -71,4 +74,49 @@ fn public_imports_that_lead_too_many_ways_are_refused() {
         problems.len() == 1 && problems[0].contains(text),
         "{problems:?}"
     );
+}
+
+#[test]
+fn files_come_after_their_imports_each_once() {
+    let files = vec![
+        file("d", &["b", "c"], &[]),
+        file("c", &["a"], &[]),
+        file("b", &["a"], &[]),
+        file("a", &[], &[]),
+    ];
+    let contract = compiled(&only(files));
+    let mut found = Vec::new();
+
+    for name in ["c", "d"] {
+        let file = contract.pool.get_file_by_name(name).unwrap();
+        with_imports(&file, &mut found);
+    }
+
+    let names: Vec<&str> = found.iter().map(FileDescriptor::name).collect();
+    assert_eq!(names, ["a", "c", "b", "d"]);
+}
+
+#[test]
+fn imports_of_a_circle_come_to_an_end() {
+    let set = only(vec![file("a", &["b"], &[]), file("b", &["a"], &[])]);
+    let pool = DescriptorPool::decode(&*set).unwrap();
+    let mut found = Vec::new();
+
+    with_imports(&pool.get_file_by_name("a").unwrap(), &mut found);
+
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn imports_may_be_deeper_than_a_stack() {
+    let name = |place: usize| format!("f{place}");
+    let deep = |place: usize| file(&name(place), &[&name(place + 1)], &[]);
+    let mut files: Vec<_> = (0..20_000).map(deep).collect();
+    files.push(file(&name(20_000), &[], &[]));
+    let contract = compiled(&only(files));
+    let mut found = Vec::new();
+
+    with_imports(&contract.pool.get_file_by_name("f0").unwrap(), &mut found);
+
+    assert_eq!(found.len(), 20_001);
 }
