@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use prost::Message as _;
+use bytes::Bytes;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
-use prost_types::FileDescriptorSet;
 
 use super::descriptor::ContractRef;
 
 mod compiler;
+mod given;
 pub mod imports;
 pub mod message;
 pub mod presence;
@@ -22,6 +22,7 @@ pub mod presence;
 pub(crate) mod testing;
 
 use compiler::Compiler;
+use given::Given;
 use imports::with_imports;
 use message::{Held, Message};
 
@@ -49,6 +50,8 @@ pub struct Contract {
     pub without_effect: Vec<String>,
     /// The descriptors that it was compiled from.
     pub pool: DescriptorPool,
+    /// Their files as they were given, by name.
+    pub files: HashMap<String, Bytes>,
 }
 
 /// A callable method.
@@ -173,20 +176,15 @@ pub fn builtin(package: &str) -> Option<Vec<u8>> {
 ///
 /// Every problem of the descriptor set.
 pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
-    let files = FileDescriptorSet::decode(set).map_err(|error| unparsed(&error))?;
-    imports::check(&files.file)?;
-    let pool = DescriptorPool::decode(set).map_err(|error| unparsed(&error))?;
+    let given = Given::read(set)?;
+    let pool = given.parsed()?;
     let mut compiler = Compiler::new(of);
     for service in pool.services() {
         for method in service.methods() {
             compiler.method(&method);
         }
     }
-    compiler.finish(pool)
-}
-
-fn unparsed(error: &dyn std::error::Error) -> Vec<String> {
-    vec![format!("descriptor set does not parse: {error}")]
+    compiler.finish(pool, given.files())
 }
 
 /// The effect that a method declares, or that is assumed of it.

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use bytes::Bytes;
 use prost::encoding::WireType;
 use prost_reflect::{
     DescriptorPool, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
@@ -84,7 +85,11 @@ impl<'a> Compiler<'a> {
         self.compile_waiting();
     }
 
-    pub(super) fn finish(mut self, pool: DescriptorPool) -> Result<Contract, Vec<String>> {
+    pub(super) fn finish(
+        mut self,
+        pool: DescriptorPool,
+        files: HashMap<String, Bytes>,
+    ) -> Result<Contract, Vec<String>> {
         self.compile_held(&pool);
         self.problems.dedup();
         if !self.problems.is_empty() {
@@ -97,6 +102,7 @@ impl<'a> Compiler<'a> {
             classes: self.classes,
             without_effect: self.without_effect,
             pool,
+            files,
         })
     }
 

@@ -9,13 +9,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use prost_reflect::FileDescriptor;
 use prost_types::FileDescriptorProto;
 
-/// Checks what the files of a set import.
+/// Checks what the files of a set import, and gives what each sees beside it: what its imports
+/// import publicly, and those in their turn.
 ///
 /// # Errors
 ///
 /// Every import that is missing; a file that is there twice, or on a circle, or whose public imports
 /// lead too many ways.
-pub(super) fn check(files: &[FileDescriptorProto]) -> Result<(), Vec<String>> {
+pub(super) fn check(
+    files: &[FileDescriptorProto],
+) -> Result<HashMap<String, Vec<String>>, Vec<String>> {
     let missing = missing(files);
     if !missing.is_empty() {
         return Err(missing);
@@ -23,7 +26,8 @@ pub(super) fn check(files: &[FileDescriptorProto]) -> Result<(), Vec<String>> {
     let problem = |found: String| vec![found];
     once(files).map_err(problem)?;
     let ordered = ordered(files).map_err(problem)?;
-    followed(&ordered).map_err(problem)
+    followed(&ordered).map_err(problem)?;
+    Ok(seen_beside(&ordered))
 }
 
 /// A file after those that it imports, each once.
@@ -155,14 +159,34 @@ fn followed(ordered: &[&FileDescriptorProto]) -> Result<(), String> {
                 file.name()
             ));
         }
-        let public = file.public_dependency.iter().map(|place| {
-            let import = usize::try_from(*place).map(|place| file.dependency.get(place));
-            // A place where nothing stands is looked for as well.
-            import.ok().flatten().map_or(1, ways)
-        });
+        // A place where nothing stands is looked for as well.
+        let public = public(file).map(|import| import.map_or(1, ways));
         from.insert(file.name(), public.fold(1, usize::saturating_add));
     }
     Ok(())
+}
+
+/// What each file sees and does not import; the files stand after their imports.
+fn seen_beside(ordered: &[&FileDescriptorProto]) -> HashMap<String, Vec<String>> {
+    let mut shown: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    let mut beside = HashMap::new();
+    for file in ordered {
+        let through = |import: &String| shown.get(import.as_str()).into_iter().flatten().copied();
+        let mut own: BTreeSet<&str> = public(file).flatten().flat_map(through).collect();
+        own.insert(file.name());
+        let imported: BTreeSet<&str> = file.dependency.iter().map(String::as_str).collect();
+        let seen: BTreeSet<&str> = file.dependency.iter().flat_map(through).collect();
+        let more = seen.difference(&imported).map(|name| (*name).to_owned());
+        beside.insert(file.name().to_owned(), more.collect());
+        shown.insert(file.name(), own);
+    }
+    beside
+}
+
+/// What a file imports publicly; none for a place where it imports nothing.
+fn public(file: &FileDescriptorProto) -> impl Iterator<Item = Option<&String>> {
+    let places = file.public_dependency.iter();
+    places.map(|place| file.dependency.get(usize::try_from(*place).ok()?))
 }
 
 /// Ways along public imports that are gone; in sets that a compiler wrote there are about as many as

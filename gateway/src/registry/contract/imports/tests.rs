@@ -120,3 +120,31 @@ fn imports_may_be_deeper_than_a_stack() {
 
     assert_eq!(found.len(), 20_001);
 }
+
+#[test]
+fn what_is_imported_publicly_is_seen_however_far_away() {
+    let mut files = vec![
+        file("x", &["b"], &[]),
+        file("b", &["c"], &[0]),
+        file("c", &["d"], &[0]),
+        file("d", &[], &[]),
+    ];
+    files[3].message_type = vec![prost_types::DescriptorProto {
+        name: Some("D".to_owned()),
+        ..Default::default()
+    }];
+    files[0].service = vec![prost_types::ServiceDescriptorProto {
+        name: Some("S".to_owned()),
+        method: vec![prost_types::MethodDescriptorProto {
+            name: Some("Do".to_owned()),
+            input_type: Some(".D".to_owned()),
+            output_type: Some(".D".to_owned()),
+            ..Default::default()
+        }],
+        ..Default::default()
+    }];
+
+    let contract = compiled(&only(files));
+
+    assert_eq!(contract.without_effect, ["S/Do"]);
+}
