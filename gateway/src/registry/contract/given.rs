@@ -40,6 +40,7 @@ impl Given {
             .map(|file| FileDescriptorProto::decode(&**file));
         let read: Result<Vec<_>, _> = read.collect();
         let read = read.map_err(|error| unparsed(&error))?;
+        readable(&read)?;
         let seen = imports::check(&read)?;
         let files = read.into_iter().zip(bytes).collect();
         Ok(Self { files, seen })
@@ -72,9 +73,28 @@ impl Given {
     }
 }
 
+/// The parser knows two syntaxes, and panics over files in any other.
+fn readable(files: &[FileDescriptorProto]) -> Result<(), Vec<String>> {
+    let known = |syntax: Option<&str>| matches!(syntax, None | Some("proto2" | "proto3"));
+    let unknown = files.iter().filter(|file| !known(file.syntax.as_deref()));
+    let told = unknown.take(MOST_TOLD).map(|file| {
+        let name = file.name();
+        format!("{name} is not written in proto2 or proto3: editions are not read yet")
+    });
+    match told.collect::<Vec<_>>() {
+        told if told.is_empty() => Ok(()),
+        told => Err(told),
+    }
+}
+
 fn unparsed(error: &dyn std::error::Error) -> Vec<String> {
     vec![format!("descriptor set does not parse: {error}")]
 }
 
 /// Number of `FileDescriptorProto.dependency`.
 const IMPORT: u32 = 3;
+/// Files that are told; of a set that has more the rest is told when these are mended.
+const MOST_TOLD: usize = 100;
+
+#[cfg(test)]
+mod tests;
