@@ -5,6 +5,7 @@
 //! for a foreign contract.
 
 use std::collections::HashMap;
+use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -177,6 +178,12 @@ pub fn builtin(package: &str) -> Option<Vec<u8>> {
 /// Every problem of the descriptor set.
 pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
     let given = Given::read(set)?;
+    // The parser panics over some sets that no compiler wrote.
+    panic::catch_unwind(|| compiled(of, given))
+        .unwrap_or_else(|_| Err(vec!["descriptor set does not parse".to_owned()]))
+}
+
+fn compiled(of: &ContractRef, given: Given) -> Result<Contract, Vec<String>> {
     let pool = given.parsed()?;
     let mut compiler = Compiler::new(of);
     for service in pool.services() {
