@@ -48,6 +48,7 @@ pub fn compare(before: &[Old<'_>], (new, new_of): (&Contract, &ContractRef)) -> 
             old_of: old.of,
             new,
             new_of,
+            waiting: Vec::new(),
             seen: BTreeSet::new(),
             met: BTreeSet::new(),
             known: &known,
@@ -99,6 +100,8 @@ struct Comparer<'a> {
     old_of: &'a ContractRef,
     new: &'a Contract,
     new_of: &'a ContractRef,
+    /// Messages that are still to be compared, old and new: they may be nested deeper than a stack.
+    waiting: Vec<(MessageDescriptor, MessageDescriptor)>,
     /// Messages of this version that were compared.
     seen: BTreeSet<String>,
     /// Methods and fields of this version.
@@ -122,6 +125,9 @@ impl Comparer<'_> {
         let method = service.methods().find(|method| method.name() == name);
         if let Some(method) = method {
             self.method(path, &service, &method);
+        }
+        while let Some((old, new)) = self.waiting.pop() {
+            self.message(&old, &new);
         }
     }
 
@@ -158,7 +164,7 @@ impl Comparer<'_> {
 
     fn same_message(&mut self, place: &str, old: &MessageDescriptor, new: &MessageDescriptor) {
         if old.full_name() == new.full_name() {
-            self.message(old, new);
+            self.waiting.push((old.clone(), new.clone()));
         } else {
             let (old, new) = (old.full_name(), new.full_name());
             self.breaks(format!("{place} has {new} in the place of {old}"));
