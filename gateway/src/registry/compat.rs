@@ -6,12 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use prost_reflect::{
-    Cardinality, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
-};
+use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
-use super::contract::{Contract, data_class, effect, subject};
+use super::contract::{Contract, effect};
 use super::descriptor::{ContractRef, Sensitive};
+
+mod member;
+
+use member::{Member, members};
 
 /// What a new contract does to the one before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,38 +177,33 @@ impl Comparer<'_> {
         if !self.seen.insert(old.full_name().to_owned()) {
             return;
         }
-        for field in old.fields() {
-            match new.get_field(field.number()) {
-                Some(now) => self.field(&field, &now),
-                None => self.breaks(format!("field {} is gone", field.full_name())),
+        let (was, is) = (members(old), members(new));
+        for (number, old) in &was {
+            match is.get(number) {
+                Some(new) => self.member(old, new),
+                None => self.breaks(format!("field {} is gone", old.name)),
             }
         }
-        for field in new.fields() {
-            let added = old.get_field(field.number()).is_none();
-            if added && old.get_field_by_name(field.name()).is_some() {
-                self.breaks(format!("field {} has another number", field.full_name()));
+        let called: BTreeSet<&str> = was.values().map(|it| it.called.as_str()).collect();
+        for (number, new) in is {
+            if !was.contains_key(&number) && called.contains(new.called.as_str()) {
+                self.breaks(format!("field {} has another number", new.name));
             }
         }
     }
 
-    fn field(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) {
-        let name = old.full_name();
-        if old.name() != new.name() {
-            self.breaks(format!("field {name} is called {}", new.name()));
+    fn member(&mut self, old: &Member, new: &Member) {
+        let name = &old.name;
+        if old.called != new.called {
+            self.breaks(format!("field {name} is called {}", new.called));
         }
-        let many = |it: &FieldDescriptor| it.cardinality() == Cardinality::Repeated;
-        if many(old) != many(new) || old.is_map() != new.is_map() {
+        if (old.is_many, old.is_map) != (new.is_many, new.is_map) {
             self.breaks(format!("field {name} is repeated otherwise"));
         }
-        let oneof = |it: &FieldDescriptor| {
-            it.containing_oneof()
-                .filter(|oneof| !oneof.is_synthetic())
-                .map(|oneof| oneof.name().to_owned())
-        };
-        if oneof(old) != oneof(new) {
+        if old.oneof != new.oneof {
             self.breaks(format!("field {name} is in another oneof"));
         }
-        self.kind(name, &old.kind(), &new.kind());
+        self.kind(name, &old.kind, &new.kind);
         self.class(old, new);
     }
 
@@ -226,24 +223,23 @@ impl Comparer<'_> {
         }
     }
 
-    fn class(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) {
-        if !self.meets(old.full_name()) {
+    fn class(&mut self, old: &Member, new: &Member) {
+        if !self.meets(&old.name) {
             return;
         }
-        let field = || old.full_name().to_owned();
-        let before = data_class(old).or_else(|| self.old_of.default_class.clone());
-        let after = data_class(new).or_else(|| self.new_of.default_class.clone());
+        let default = |of: &ContractRef| of.default_class.clone();
+        let before = old.class.clone().or_else(|| default(self.old_of));
+        let after = new.class.clone().or_else(|| default(self.new_of));
         if before != after {
-            let field = field();
             self.found.sensitive.push(Sensitive::Class {
-                field,
+                field: old.name.clone(),
                 before,
                 after,
             });
         }
-        if subject(old) != subject(new) {
+        if old.subject != new.subject {
             self.found.sensitive.push(Sensitive::Subject {
-                field: field(),
+                field: old.name.clone(),
                 methods: self.methods.clone(),
             });
         }

@@ -211,31 +211,32 @@ pub fn effect(method: &MethodDescriptor, defaults: &ContractRef) -> Option<Effec
     }
 }
 
-/// The kind of identifier of a data subject that a field holds, as the number of its option.
-#[must_use]
-pub fn subject(field: &FieldDescriptor) -> Option<i32> {
-    let pool = field.parent_message().parent_pool().clone();
-    let option = pool.get_extension_by_name("varco.options.v1.subject")?;
-    let options = field.options();
-    match options.get_extension(&option).as_ref() {
-        Value::EnumNumber(kind) if options.has_extension(&option) && *kind != 0 => Some(*kind),
-        _ => None,
-    }
-}
-
 /// The class that a field's own option names.
 #[must_use]
 pub fn data_class(field: &FieldDescriptor) -> Option<String> {
     class_in(field.parent_message().parent_pool(), &field.options())
 }
 
-fn class_in(pool: &DescriptorPool, options: &DynamicMessage) -> Option<String> {
+/// The class that the options of a field or an extension name.
+#[must_use]
+pub fn class_in(pool: &DescriptorPool, options: &DynamicMessage) -> Option<String> {
     let option = pool.get_extension_by_name("varco.options.v1.data_class")?;
     if !options.has_extension(&option) {
         return None;
     }
     match options.get_extension(&option).as_ref() {
         Value::String(class) if !class.is_empty() => Some(class.clone()),
+        _ => None,
+    }
+}
+
+/// The kind of identifier of a data subject that a field or an extension with these options holds,
+/// as the number of its option.
+#[must_use]
+pub fn subject_in(pool: &DescriptorPool, options: &DynamicMessage) -> Option<i32> {
+    let option = pool.get_extension_by_name("varco.options.v1.subject")?;
+    match options.get_extension(&option).as_ref() {
+        Value::EnumNumber(kind) if options.has_extension(&option) && *kind != 0 => Some(*kind),
         _ => None,
     }
 }

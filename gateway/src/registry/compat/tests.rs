@@ -156,3 +156,5 @@ fn messages_may_be_deeper_than_a_stack() {
 
     assert_eq!(since(&[version(), version()]), Comparison::default());
 }
+
+mod reach;
