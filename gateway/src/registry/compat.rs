@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
+use super::contract::message::{ANY, is_well_known};
 use super::contract::{Contract, effect};
 use super::descriptor::{ContractRef, Sensitive};
 
@@ -39,8 +40,9 @@ pub struct Old<'a> {
 ///
 /// What the newest one exposed must not break. A quiet change counts for everything that the old
 /// contracts can reach, exposed or not: what is hidden in between is not forgotten. Each method and
-/// field is compared with the newest version that has it. A package that the new contract does not
-/// have at all is left alone: the new one is a new major version beside the old.
+/// field is compared with the newest version that has it. An Any may hold every message. A package
+/// that the new contract does not have at all is left alone: the new one is a new major version
+/// beside the old.
 #[must_use]
 pub fn compare(before: &[Old<'_>], (new, new_of): (&Contract, &ContractRef)) -> Comparison {
     let mut found = Comparison::default();
@@ -68,6 +70,7 @@ pub fn compare(before: &[Old<'_>], (new, new_of): (&Contract, &ContractRef)) -> 
                 comparer.path(path, old.contract);
             }
         }
+        comparer.held_of_protobuf(old.contract);
         let met = comparer.met;
         known.extend(met);
     }
@@ -128,6 +131,20 @@ impl Comparer<'_> {
         if let Some(method) = method {
             self.method(path, &service, &method);
         }
+        self.compare_waiting();
+    }
+
+    /// Compares protobuf's own messages, where an Any may hold them: they come with its version, and
+    /// what that changes is no break of the contract.
+    fn held_of_protobuf(&mut self, old: &Contract) {
+        if self.seen.contains(ANY) {
+            self.breaks = false;
+            self.held(old.pool.all_messages());
+            self.compare_waiting();
+        }
+    }
+
+    fn compare_waiting(&mut self) {
         while let Some((old, new)) = self.waiting.pop() {
             self.message(&old, &new);
         }
@@ -177,6 +194,10 @@ impl Comparer<'_> {
         if !self.seen.insert(old.full_name().to_owned()) {
             return;
         }
+        if old.full_name() == ANY {
+            let messages = old.parent_pool().all_messages();
+            self.held(messages.filter(|message| !is_well_known(message)));
+        }
         let (was, is) = (members(old), members(new));
         for (number, old) in &was {
             match is.get(number) {
@@ -189,6 +210,15 @@ impl Comparer<'_> {
             if !was.contains_key(&number) && called.contains(new.called.as_str()) {
                 self.breaks(format!("field {} has another number", new.name));
             }
+        }
+    }
+
+    /// Takes up messages that an Any may hold, where both versions have them: that it held one that
+    /// is gone, no contract says.
+    fn held(&mut self, messages: impl Iterator<Item = MessageDescriptor>) {
+        for old in messages {
+            let new = self.new.pool.get_message_by_name(old.full_name());
+            self.waiting.extend(new.map(|new| (old, new)));
         }
     }
 
