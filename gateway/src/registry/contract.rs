@@ -47,6 +47,8 @@ pub struct Contract {
     pub held: Held,
     /// Names of the data classes, named by their place; at most 64.
     pub classes: Vec<String>,
+    /// Whether a field names its class itself; else all have the one that is assumed, if any is.
+    pub is_classed: bool,
     /// Methods that declare no effect, which nobody can register or call.
     pub without_effect: Vec<String>,
     /// The descriptors that it was compiled from.

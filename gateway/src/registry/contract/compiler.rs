@@ -30,6 +30,7 @@ pub(super) struct Compiler<'a> {
     anys: BTreeSet<u8>,
     held: Held,
     classes: Vec<String>,
+    is_classed: bool,
     without_effect: Vec<String>,
     problems: Vec<String>,
 }
@@ -62,6 +63,7 @@ impl<'a> Compiler<'a> {
             anys: BTreeSet::new(),
             held: Held::default(),
             classes: Vec::new(),
+            is_classed: false,
             without_effect: Vec::new(),
             problems: Vec::new(),
         }
@@ -100,6 +102,7 @@ impl<'a> Compiler<'a> {
             messages: self.messages,
             held: self.held,
             classes: self.classes,
+            is_classed: self.is_classed,
             without_effect: self.without_effect,
             pool,
             files,
@@ -161,6 +164,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn field(&mut self, declared: Declared, inherited: Option<u8>) -> Option<Field> {
+        self.is_classed |= declared.class.is_some();
         let class = match (declared.class, inherited) {
             (Some(own), _) => self.class(own)?,
             (None, Some(inherited)) => inherited,
