@@ -301,6 +301,13 @@ impl Planner<'_, '_> {
             self.problem(name, "descriptor_set", &problem);
         }
         let assumed = &body.contract.default_class;
+        let named = contract.classes.iter();
+        let named = named.filter(|class| assumed.as_ref() != Some(*class));
+        for class in named.filter(|class| !is_class(class)) {
+            let class: String = class.chars().take(64).collect();
+            let what = format!("names the data class {class:?}, {CLASS_RULE}");
+            self.problem(name, "descriptor_set", &what);
+        }
         let holds = assumed.is_none() || !contract.is_classed;
         self.require(name, "defaults.data_class", holds, DEFAULT_RULE);
         Ok(())
@@ -384,6 +391,7 @@ fn is_upstream(address: &str) -> bool {
         }
 }
 
+const CLASS_RULE: &str = "which is no name of at most 64 of a-z 0-9 . _ -";
 const DEFAULT_RULE: &str =
     "is for contracts without our options: this one names the classes of its fields";
 const MOST_REPLICAS: usize = 16;

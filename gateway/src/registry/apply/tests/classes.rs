@@ -78,16 +78,39 @@ fn class_is_assumed_only_where_a_contract_names_none() {
 }
 
 #[test]
+fn class_of_a_contract_is_a_short_name() {
+    for bad in ["a\nb", "residenza,esito", "Residenza", &"x".repeat(100_000)] {
+        let told = problems(&offering(version(1, &["esito", bad], "")));
+
+        let rule = "which is no name of at most 64 of a-z 0-9 . _ -";
+        assert!(
+            told.contains("descriptor_set names the data class") && told.contains(rule),
+            "{told}"
+        );
+        assert!(told.len() < 300 && !told.contains('\n'), "{told}");
+    }
+    assert!(
+        Town::empty()
+            .apply(&offering(version(1, &["e-s_i.to2"], "")))
+            .is_ok()
+    );
+}
+
+#[test]
 fn classes_of_a_contract_that_stands_are_left_in_peace() {
-    let stands = version(1, &["a", ""], "b");
-    let mut town = older(&stands);
-    let changed = proto::Descriptor {
-        voucher_lifespan: 600,
-        ..stands
-    };
+    for stands in [
+        version(1, &["residenza,esito"], ""),
+        version(1, &["a", ""], "b"),
+    ] {
+        let mut town = older(&stands);
+        let changed = proto::Descriptor {
+            voucher_lifespan: 600,
+            ..stands
+        };
 
-    town.apply(&offering(changed)).unwrap();
+        town.apply(&offering(changed)).unwrap();
 
-    let entry = town.entry::<Descriptor>("anagrafe/1");
-    assert_eq!(entry.body.voucher_lifespan, 600);
+        let entry = town.entry::<Descriptor>("anagrafe/1");
+        assert_eq!(entry.body.voucher_lifespan, 600);
+    }
 }
