@@ -19,6 +19,7 @@ mod given;
 pub mod imports;
 pub mod message;
 pub mod presence;
+mod size;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -11,7 +11,7 @@ use prost::Message as _;
 use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 
-use super::imports;
+use super::{imports, size};
 
 /// The files of a descriptor set.
 pub(super) struct Given {
@@ -35,6 +35,7 @@ impl Given {
     /// Every problem for which it is not parsed.
     pub(super) fn read(set: &[u8]) -> Result<Self, Vec<String>> {
         let bytes = Set::decode(set).map_err(|error| unparsed(&error))?.file;
+        size::check(&bytes)?;
         let read = bytes
             .iter()
             .map(|file| FileDescriptorProto::decode(&**file));
