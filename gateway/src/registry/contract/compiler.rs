@@ -6,7 +6,7 @@
 //! large contract, and is refused before it is too large. Extensions that the set declares are fields
 //! as others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use bytes::Bytes;
 use prost::encoding::WireType;
@@ -167,6 +167,12 @@ impl<'a> Compiler<'a> {
         let own = message.fields().map(|field| Declared::from(&field));
         let extensions = message.extensions().map(|field| Declared::from(&field));
         let declared: Vec<Declared> = own.chain(extensions).collect();
+        let mut numbers = HashSet::new();
+        for twice in declared.iter().filter(|it| !numbers.insert(it.number)) {
+            let (name, number) = (message.full_name(), twice.number);
+            let problem = format!("{name} has more than one field with the number {number}");
+            self.problems.insert(problem);
+        }
         let fields = declared.into_iter();
         let fields = fields.filter_map(|field| self.field(field, inherited));
         let mut compiled = Message::new(fields.collect());

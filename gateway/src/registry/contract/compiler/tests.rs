@@ -51,3 +51,18 @@ fn contract_that_becomes_too_large_is_refused() {
     );
     assert_eq!(compiled(&holding(2)).classes, ["c1", "c2"]);
 }
+
+#[test]
+fn two_extensions_with_one_number_are_refused() {
+    let extension = |name: &str, class: &str| {
+        json!({
+            "number": 1000, "name": name, "extendee": ".p.A", "type": "TYPE_STRING",
+            "label": "LABEL_OPTIONAL", "options": {"[varco.options.v1.data_class]": class},
+        })
+    };
+    let both = [extension("a", "codice_fiscale"), extension("b", "pubblico")];
+
+    let told = told(&set(&[answering(&[], &both)]));
+
+    assert_eq!(told, ["p.A has more than one field with the number 1000"]);
+}
