@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::descriptor::ContractRef;
 
@@ -180,10 +181,21 @@ pub fn builtin(package: &str) -> Option<Vec<u8>> {
 ///
 /// Every problem of the descriptor set.
 pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
-    let given = Given::read(set)?;
-    // The parser panics over some sets that no compiler wrote.
-    panic::catch_unwind(|| compiled(of, given))
-        .unwrap_or_else(|_| Err(vec!["descriptor set does not parse".to_owned()]))
+    aside(|| {
+        let given = Given::read(set)?;
+        // The parser panics over some sets that no compiler wrote.
+        panic::catch_unwind(|| compiled(of, given))
+            .unwrap_or_else(|_| Err(vec!["descriptor set does not parse".to_owned()]))
+    })
+}
+
+/// Does what may take a while; calls that this thread would serve meanwhile go on elsewhere.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = Handle::try_current();
+    match runtime.map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 fn compiled(of: &ContractRef, given: Given) -> Result<Contract, Vec<String>> {
