@@ -17,6 +17,8 @@ use tonic_reflection::pb::v1::{
 };
 
 use crate::gate::Gate;
+use crate::registry::contract::Contract;
+use crate::registry::contract::imports::with_imports;
 use crate::registry::snapshot::Snapshot;
 
 /// Answers questions about contracts.
@@ -56,15 +58,14 @@ fn answer(snapshot: &Snapshot, asked: Option<&MessageRequest>) -> MessageRespons
     match asked {
         Some(MessageRequest::ListServices(_)) => services(snapshot),
         Some(MessageRequest::FileByFilename(name)) => {
-            let found = pools(snapshot).find_map(|pool| pool.get_file_by_name(name));
-            files(found)
+            files(snapshot, |pool| pool.get_file_by_name(name))
         }
         Some(MessageRequest::FileContainingSymbol(symbol)) => {
-            files(pools(snapshot).find_map(|pool| declaring(pool, symbol)))
+            files(snapshot, |pool| declaring(pool, symbol))
         }
         Some(MessageRequest::FileContainingExtension(asked)) => {
             let (of, number) = (&asked.containing_type, asked.extension_number);
-            files(pools(snapshot).find_map(|pool| extending(pool, of, number)))
+            files(snapshot, |pool| extending(pool, of, number))
         }
         Some(MessageRequest::AllExtensionNumbersOfType(_)) => {
             error(Code::Unimplemented, "extension numbers are not listed")
@@ -89,9 +90,9 @@ fn services(snapshot: &Snapshot) -> MessageResponse {
 }
 
 /// The contracts that serve.
-fn pools(snapshot: &Snapshot) -> impl Iterator<Item = &DescriptorPool> {
+fn contracts(snapshot: &Snapshot) -> impl Iterator<Item = &Contract> {
     let serving = snapshot.descriptors.values().filter(|it| it.state.serves());
-    serving.filter_map(|it| Some(&snapshot.descriptor(it.id)?.contract.pool))
+    serving.filter_map(|it| Some(snapshot.descriptor(it.id)?.contract.as_ref()))
 }
 
 /// The file that declares a service, a method, a message, a field, an enum or an extension.
@@ -120,16 +121,20 @@ fn extending(pool: &DescriptorPool, message: &str, number: i32) -> Option<FileDe
     Some(extension.parent_file())
 }
 
-/// A file after all that it imports.
-fn files(found: Option<FileDescriptor>) -> MessageResponse {
-    let Some(file) = found else {
+/// The file that is found in a contract after all that it imports, each as it was given.
+fn files(
+    snapshot: &Snapshot,
+    find: impl Fn(&DescriptorPool) -> Option<FileDescriptor>,
+) -> MessageResponse {
+    let mut found = contracts(snapshot).filter_map(|it| Some((it, find(&it.pool)?)));
+    let Some((contract, file)) = found.next() else {
         return error(Code::NotFound, "no registered contract holds it");
     };
     let mut files = Vec::new();
-    crate::registry::contract::with_imports(&file, &mut files);
-    let encoded = files.iter().map(FileDescriptor::encode_to_vec);
+    with_imports(&file, &mut files);
+    let given = files.iter().filter_map(|it| contract.files.get(it.name()));
     MessageResponse::FileDescriptorResponse(FileDescriptorResponse {
-        file_descriptor_proto: encoded.collect(),
+        file_descriptor_proto: given.map(|file| file.to_vec()).collect(),
     })
 }
 
@@ -138,4 +143,61 @@ fn error(code: Code, message: &str) -> MessageResponse {
         error_code: code.into(),
         error_message: message.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use prost_types::method_options::IdempotencyLevel::NoSideEffects;
+    use prost_types::{FileDescriptorProto, FileDescriptorSet};
+    use varco_proto::registry::v1::{self as proto, Document};
+
+    use super::*;
+    use crate::registry::contract::testing::{file, only};
+    use crate::registry::testing::{Town, descriptor, foreign, town};
+
+    /// The files of a contract that imports publicly what others import publicly.
+    fn given() -> Vec<FileDescriptorProto> {
+        let set = foreign(&[("Echo", Some(NoSideEffects))], &[]);
+        let service = FileDescriptorSet::decode(&*set).unwrap().file.remove(0);
+        let importing = FileDescriptorProto {
+            dependency: vec!["b".to_owned()],
+            ..service
+        };
+        vec![
+            file("d", &[], &[]),
+            file("c", &["d"], &[0]),
+            file("b", &["c"], &[0]),
+            importing,
+        ]
+    }
+
+    #[test]
+    fn files_are_shown_as_they_were_given() {
+        let mut document = Document {
+            agreements: Vec::new(),
+            purposes: Vec::new(),
+            ..town()
+        };
+        document.eservices[0].descriptors = vec![proto::Descriptor {
+            builtin: String::new(),
+            descriptor_set: only(given()).into(),
+            methods: vec!["eco.v1.EcoService/*".into()],
+            ..descriptor(1)
+        }];
+        let town = Town::holding(&document);
+        let asked = MessageRequest::FileByFilename("eco.proto".to_owned());
+
+        let shown = answer(&town.snapshot, Some(&asked));
+
+        let MessageResponse::FileDescriptorResponse(shown) = shown else {
+            panic!("no files: {shown:?}");
+        };
+        let given = given();
+        let given: Vec<Vec<u8>> = given
+            .iter()
+            .map(FileDescriptorProto::encode_to_vec)
+            .collect();
+        assert_eq!(shown.file_descriptor_proto, given);
+    }
 }

@@ -6,12 +6,15 @@
 
 use std::collections::BTreeSet;
 
-use prost_reflect::{
-    Cardinality, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
-};
+use prost_reflect::{Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor};
 
-use super::contract::{Contract, data_class, effect, subject};
+use super::contract::message::{ANY, is_well_known};
+use super::contract::{Contract, effect};
 use super::descriptor::{ContractRef, Sensitive};
+
+mod member;
+
+use member::{Member, members};
 
 /// What a new contract does to the one before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,8 +40,9 @@ pub struct Old<'a> {
 ///
 /// What the newest one exposed must not break. A quiet change counts for everything that the old
 /// contracts can reach, exposed or not: what is hidden in between is not forgotten. Each method and
-/// field is compared with the newest version that has it. A package that the new contract does not
-/// have at all is left alone: the new one is a new major version beside the old.
+/// field is compared with the newest version that has it. An Any may hold every message. A package
+/// that the new contract does not have at all is left alone: the new one is a new major version
+/// beside the old.
 #[must_use]
 pub fn compare(before: &[Old<'_>], (new, new_of): (&Contract, &ContractRef)) -> Comparison {
     let mut found = Comparison::default();
@@ -48,6 +52,7 @@ pub fn compare(before: &[Old<'_>], (new, new_of): (&Contract, &ContractRef)) -> 
             old_of: old.of,
             new,
             new_of,
+            waiting: Vec::new(),
             seen: BTreeSet::new(),
             met: BTreeSet::new(),
             known: &known,
@@ -65,6 +70,7 @@ pub fn compare(before: &[Old<'_>], (new, new_of): (&Contract, &ContractRef)) -> 
                 comparer.path(path, old.contract);
             }
         }
+        comparer.held_of_protobuf(old.contract);
         let met = comparer.met;
         known.extend(met);
     }
@@ -99,6 +105,8 @@ struct Comparer<'a> {
     old_of: &'a ContractRef,
     new: &'a Contract,
     new_of: &'a ContractRef,
+    /// Messages that are still to be compared, old and new: they may be nested deeper than a stack.
+    waiting: Vec<(MessageDescriptor, MessageDescriptor)>,
     /// Messages of this version that were compared.
     seen: BTreeSet<String>,
     /// Methods and fields of this version.
@@ -122,6 +130,23 @@ impl Comparer<'_> {
         let method = service.methods().find(|method| method.name() == name);
         if let Some(method) = method {
             self.method(path, &service, &method);
+        }
+        self.compare_waiting();
+    }
+
+    /// Compares protobuf's own messages, where an Any may hold them: they come with its version, and
+    /// what that changes is no break of the contract.
+    fn held_of_protobuf(&mut self, old: &Contract) {
+        if self.seen.contains(ANY) {
+            self.breaks = false;
+            self.held(old.pool.all_messages());
+            self.compare_waiting();
+        }
+    }
+
+    fn compare_waiting(&mut self) {
+        while let Some((old, new)) = self.waiting.pop() {
+            self.message(&old, &new);
         }
     }
 
@@ -158,7 +183,7 @@ impl Comparer<'_> {
 
     fn same_message(&mut self, place: &str, old: &MessageDescriptor, new: &MessageDescriptor) {
         if old.full_name() == new.full_name() {
-            self.message(old, new);
+            self.waiting.push((old.clone(), new.clone()));
         } else {
             let (old, new) = (old.full_name(), new.full_name());
             self.breaks(format!("{place} has {new} in the place of {old}"));
@@ -169,38 +194,46 @@ impl Comparer<'_> {
         if !self.seen.insert(old.full_name().to_owned()) {
             return;
         }
-        for field in old.fields() {
-            match new.get_field(field.number()) {
-                Some(now) => self.field(&field, &now),
-                None => self.breaks(format!("field {} is gone", field.full_name())),
+        if old.full_name() == ANY {
+            let messages = old.parent_pool().all_messages();
+            self.held(messages.filter(|message| !is_well_known(message)));
+        }
+        let (was, is) = (members(old), members(new));
+        for (number, old) in &was {
+            match is.get(number) {
+                Some(new) => self.member(old, new),
+                None => self.breaks(format!("field {} is gone", old.name)),
             }
         }
-        for field in new.fields() {
-            let added = old.get_field(field.number()).is_none();
-            if added && old.get_field_by_name(field.name()).is_some() {
-                self.breaks(format!("field {} has another number", field.full_name()));
+        let called: BTreeSet<&str> = was.values().map(|it| it.called.as_str()).collect();
+        for (number, new) in is {
+            if !was.contains_key(&number) && called.contains(new.called.as_str()) {
+                self.breaks(format!("field {} has another number", new.name));
             }
         }
     }
 
-    fn field(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) {
-        let name = old.full_name();
-        if old.name() != new.name() {
-            self.breaks(format!("field {name} is called {}", new.name()));
+    /// Takes up messages that an Any may hold, where both versions have them: that it held one that
+    /// is gone, no contract says.
+    fn held(&mut self, messages: impl Iterator<Item = MessageDescriptor>) {
+        for old in messages {
+            let new = self.new.pool.get_message_by_name(old.full_name());
+            self.waiting.extend(new.map(|new| (old, new)));
         }
-        let many = |it: &FieldDescriptor| it.cardinality() == Cardinality::Repeated;
-        if many(old) != many(new) || old.is_map() != new.is_map() {
+    }
+
+    fn member(&mut self, old: &Member, new: &Member) {
+        let name = &old.name;
+        if old.called != new.called {
+            self.breaks(format!("field {name} is called {}", new.called));
+        }
+        if (old.is_many, old.is_map) != (new.is_many, new.is_map) {
             self.breaks(format!("field {name} is repeated otherwise"));
         }
-        let oneof = |it: &FieldDescriptor| {
-            it.containing_oneof()
-                .filter(|oneof| !oneof.is_synthetic())
-                .map(|oneof| oneof.name().to_owned())
-        };
-        if oneof(old) != oneof(new) {
+        if old.oneof != new.oneof {
             self.breaks(format!("field {name} is in another oneof"));
         }
-        self.kind(name, &old.kind(), &new.kind());
+        self.kind(name, &old.kind, &new.kind);
         self.class(old, new);
     }
 
@@ -220,24 +253,23 @@ impl Comparer<'_> {
         }
     }
 
-    fn class(&mut self, old: &FieldDescriptor, new: &FieldDescriptor) {
-        if !self.meets(old.full_name()) {
+    fn class(&mut self, old: &Member, new: &Member) {
+        if !self.meets(&old.name) {
             return;
         }
-        let field = || old.full_name().to_owned();
-        let before = data_class(old).or_else(|| self.old_of.default_class.clone());
-        let after = data_class(new).or_else(|| self.new_of.default_class.clone());
+        let default = |of: &ContractRef| of.default_class.clone();
+        let before = old.class.clone().or_else(|| default(self.old_of));
+        let after = new.class.clone().or_else(|| default(self.new_of));
         if before != after {
-            let field = field();
             self.found.sensitive.push(Sensitive::Class {
-                field,
+                field: old.name.clone(),
                 before,
                 after,
             });
         }
-        if subject(old) != subject(new) {
+        if old.subject != new.subject {
             self.found.sensitive.push(Sensitive::Subject {
-                field: field(),
+                field: old.name.clone(),
                 methods: self.methods.clone(),
             });
         }

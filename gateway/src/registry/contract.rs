@@ -4,25 +4,29 @@
 //! callable and a field without a class never passes, unless the registry file declares defaults
 //! for a foreign contract.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
+use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use prost::Message as _;
-use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, FileDescriptor, MethodDescriptor, Value,
-};
-use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use bytes::Bytes;
+use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, MethodDescriptor, Value};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::descriptor::ContractRef;
 
 mod compiler;
+mod given;
+pub mod imports;
 pub mod message;
 pub mod presence;
+mod size;
 #[cfg(test)]
 pub(crate) mod testing;
 
 use compiler::Compiler;
+use given::Given;
+use imports::with_imports;
 use message::{Held, Message};
 
 /// Whether a method changes anything.
@@ -45,10 +49,14 @@ pub struct Contract {
     pub held: Held,
     /// Names of the data classes, named by their place; at most 64.
     pub classes: Vec<String>,
+    /// Whether a field names its class itself; else all have the one that is assumed, if any is.
+    pub is_classed: bool,
     /// Methods that declare no effect, which nobody can register or call.
     pub without_effect: Vec<String>,
     /// The descriptors that it was compiled from.
     pub pool: DescriptorPool,
+    /// Their files as they were given, by name.
+    pub files: HashMap<String, Bytes>,
 }
 
 /// A callable method.
@@ -167,57 +175,39 @@ pub fn builtin(package: &str) -> Option<Vec<u8>> {
     Some(set)
 }
 
-/// A file after those that it imports, each once.
-pub fn with_imports(file: &FileDescriptor, files: &mut Vec<FileDescriptor>) {
-    if files.iter().any(|known| known.name() == file.name()) {
-        return;
-    }
-    for import in file.dependencies() {
-        with_imports(&import, files);
-    }
-    files.push(file.clone());
-}
-
 /// Compiles a contract.
 ///
 /// # Errors
 ///
 /// Every problem of the descriptor set.
 pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
-    let missing = missing_imports(set);
-    if !missing.is_empty() {
-        return Err(missing);
+    aside(|| {
+        let given = Given::read(set)?;
+        // The parser panics over some sets that no compiler wrote.
+        panic::catch_unwind(|| compiled(of, given))
+            .unwrap_or_else(|_| Err(vec!["descriptor set does not parse".to_owned()]))
+    })
+}
+
+/// Does what may take a while; calls that this thread would serve meanwhile go on elsewhere.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = Handle::try_current();
+    match runtime.map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
-    let pool = DescriptorPool::decode(set)
-        .map_err(|error| vec![format!("descriptor set does not parse: {error}")])?;
+}
+
+fn compiled(of: &ContractRef, given: Given) -> Result<Contract, Vec<String>> {
+    let pool = given.parsed()?;
     let mut compiler = Compiler::new(of);
     for service in pool.services() {
         for method in service.methods() {
             compiler.method(&method);
         }
     }
-    compiler.finish(pool)
+    compiler.finish(pool, given.files())
 }
-
-/// Every import that a set names and does not hold; what does not parse at all is told elsewhere.
-fn missing_imports(set: &[u8]) -> Vec<String> {
-    let Ok(set) = FileDescriptorSet::decode(set) else {
-        return Vec::new();
-    };
-    let held: HashSet<&str> = set.file.iter().map(FileDescriptorProto::name).collect();
-    let imports = set.file.iter().flat_map(|file| &file.dependency);
-    let missing: BTreeSet<&str> = imports
-        .map(String::as_str)
-        .filter(|import| !held.contains(import))
-        .collect();
-    let told = |import: &&str| {
-        format!("lacks {import}, which it imports: build it with --include_imports")
-    };
-    missing.iter().take(MOST_TOLD).map(told).collect()
-}
-
-/// Missing imports that are told; a set that lacks more is told again.
-const MOST_TOLD: usize = 100;
 
 /// The effect that a method declares, or that is assumed of it.
 #[must_use]
@@ -236,31 +226,32 @@ pub fn effect(method: &MethodDescriptor, defaults: &ContractRef) -> Option<Effec
     }
 }
 
-/// The kind of identifier of a data subject that a field holds, as the number of its option.
-#[must_use]
-pub fn subject(field: &FieldDescriptor) -> Option<i32> {
-    let pool = field.parent_message().parent_pool().clone();
-    let option = pool.get_extension_by_name("varco.options.v1.subject")?;
-    let options = field.options();
-    match options.get_extension(&option).as_ref() {
-        Value::EnumNumber(kind) if options.has_extension(&option) && *kind != 0 => Some(*kind),
-        _ => None,
-    }
-}
-
 /// The class that a field's own option names.
 #[must_use]
 pub fn data_class(field: &FieldDescriptor) -> Option<String> {
     class_in(field.parent_message().parent_pool(), &field.options())
 }
 
-fn class_in(pool: &DescriptorPool, options: &DynamicMessage) -> Option<String> {
+/// The class that the options of a field or an extension name.
+#[must_use]
+pub fn class_in(pool: &DescriptorPool, options: &DynamicMessage) -> Option<String> {
     let option = pool.get_extension_by_name("varco.options.v1.data_class")?;
     if !options.has_extension(&option) {
         return None;
     }
     match options.get_extension(&option).as_ref() {
         Value::String(class) if !class.is_empty() => Some(class.clone()),
+        _ => None,
+    }
+}
+
+/// The kind of identifier of a data subject that a field or an extension with these options holds,
+/// as the number of its option.
+#[must_use]
+pub fn subject_in(pool: &DescriptorPool, options: &DynamicMessage) -> Option<i32> {
+    let option = pool.get_extension_by_name("varco.options.v1.subject")?;
+    match options.get_extension(&option).as_ref() {
+        Value::EnumNumber(kind) if options.has_extension(&option) && *kind != 0 => Some(*kind),
         _ => None,
     }
 }

@@ -82,7 +82,7 @@ impl Planner<'_, '_> {
             .as_ref()
             .is_none_or(|it| it.body.contract != body.contract)
         {
-            self.presence(name, &body)?;
+            self.withholding(name, &body)?;
         }
         self.compare(name, &mut body, seen.as_ref())?;
         let id = seen.as_ref().map_or_else(|| self.id_of(name), |it| it.id);
@@ -294,12 +294,22 @@ impl Planner<'_, '_> {
         }
     }
 
-    /// Asks a contract that is new to say which of its values are withheld.
-    fn presence(&mut self, name: &Named, body: &Descriptor) -> Result<(), Error> {
+    /// Asks of a contract that is new what withholding values takes.
+    fn withholding(&mut self, name: &Named, body: &Descriptor) -> Result<(), Error> {
         let contract = self.draft.contract(&body.contract)?;
         for problem in presence::problems(&contract) {
             self.problem(name, "descriptor_set", &problem);
         }
+        let assumed = &body.contract.default_class;
+        let named = contract.classes.iter();
+        let named = named.filter(|class| assumed.as_ref() != Some(*class));
+        for class in named.filter(|class| !is_class(class)) {
+            let class: String = class.chars().take(64).collect();
+            let what = format!("names the data class {class:?}, {CLASS_RULE}");
+            self.problem(name, "descriptor_set", &what);
+        }
+        let holds = assumed.is_none() || !contract.is_classed;
+        self.require(name, "defaults.data_class", holds, DEFAULT_RULE);
         Ok(())
     }
 
@@ -381,5 +391,8 @@ fn is_upstream(address: &str) -> bool {
         }
 }
 
+const CLASS_RULE: &str = "which is no name of at most 64 of a-z 0-9 . _ -";
+const DEFAULT_RULE: &str =
+    "is for contracts without our options: this one names the classes of its fields";
 const MOST_REPLICAS: usize = 16;
 const UPSTREAM_RULE: &str = "address must be https://host:port, or http:// on loopback";

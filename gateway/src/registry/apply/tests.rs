@@ -9,6 +9,7 @@ use crate::registry::testing::{Town, admin, descriptor, foreign, key, purpose, t
 use prost_types::field_descriptor_proto::Type;
 
 mod access;
+mod classes;
 mod offers;
 mod presence;
 mod rules;

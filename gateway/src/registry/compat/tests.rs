@@ -2,9 +2,10 @@
 
 use prost_types::field_descriptor_proto::Type;
 use prost_types::method_options::IdempotencyLevel::{self, Idempotent, NoSideEffects};
+use serde_json::json;
 
 use super::*;
-use crate::registry::contract::{Contracts, hash};
+use crate::registry::contract::{Contracts, hash, testing};
 use crate::registry::testing::foreign;
 
 fn contract(
@@ -134,3 +135,26 @@ fn class_and_effect_change_quietly() {
         [Sensitive::Effect { .. }]
     ));
 }
+
+#[test]
+fn messages_may_be_deeper_than_a_stack() {
+    let deep = |place: usize| {
+        json!({"name": format!("M{place}"), "field": [{
+            "number": 1, "name": "next", "type": "TYPE_MESSAGE", "label": "LABEL_OPTIONAL",
+            "typeName": format!(".p.M{}", place + 1),
+        }]})
+    };
+    let mut messages: Vec<_> = (0..10_000).map(deep).collect();
+    messages.push(json!({"name": "M10000"}));
+    let set = testing::set(&[json!({
+        "name": "p.proto", "package": "p", "messageType": messages,
+        "service": [{"name": "S", "method": [
+            {"name": "Do", "inputType": ".p.M0", "outputType": ".p.M0"},
+        ]}],
+    })]);
+    let version = || (testing::compiled(&set), testing::assuming(&set, None));
+
+    assert_eq!(since(&[version(), version()]), Comparison::default());
+}
+
+mod reach;

@@ -2,11 +2,13 @@
 //!
 //! A message of `google.protobuf` carries no classes: its fields have the class of the field that
 //! holds it, as the entries of a map do; so it is compiled once for each such class. An Any may hold
-//! whatever the set declares: where one is met, all of it is compiled. Extensions that the set
-//! declares are fields as others.
+//! whatever the set declares: where one is met, all of it is compiled. So a small set may become a
+//! large contract, and is refused before it is too large. Extensions that the set declares are fields
+//! as others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use bytes::Bytes;
 use prost::encoding::WireType;
 use prost_reflect::{
     DescriptorPool, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
@@ -29,8 +31,11 @@ pub(super) struct Compiler<'a> {
     anys: BTreeSet<u8>,
     held: Held,
     classes: Vec<String>,
+    is_classed: bool,
     without_effect: Vec<String>,
-    problems: Vec<String>,
+    /// Messages and fields so far.
+    size: usize,
+    problems: BTreeSet<String>,
 }
 
 struct Waiting {
@@ -61,8 +66,10 @@ impl<'a> Compiler<'a> {
             anys: BTreeSet::new(),
             held: Held::default(),
             classes: Vec::new(),
+            is_classed: false,
             without_effect: Vec::new(),
-            problems: Vec::new(),
+            size: 0,
+            problems: BTreeSet::new(),
         }
     }
 
@@ -84,19 +91,24 @@ impl<'a> Compiler<'a> {
         self.compile_waiting();
     }
 
-    pub(super) fn finish(mut self, pool: DescriptorPool) -> Result<Contract, Vec<String>> {
+    pub(super) fn finish(
+        mut self,
+        pool: DescriptorPool,
+        files: HashMap<String, Bytes>,
+    ) -> Result<Contract, Vec<String>> {
         self.compile_held(&pool);
-        self.problems.dedup();
         if !self.problems.is_empty() {
-            return Err(self.problems);
+            return Err(self.problems.into_iter().collect());
         }
         Ok(Contract {
             methods: self.methods,
             messages: self.messages,
             held: self.held,
             classes: self.classes,
+            is_classed: self.is_classed,
             without_effect: self.without_effect,
             pool,
+            files,
         })
     }
 
@@ -107,6 +119,7 @@ impl<'a> Compiler<'a> {
             return *place;
         }
         let place = self.messages.len();
+        self.size += 1;
         self.messages.push(Message::default());
         self.places.insert(key, place);
         self.waiting.push(Waiting {
@@ -119,6 +132,13 @@ impl<'a> Compiler<'a> {
 
     fn compile_waiting(&mut self) {
         while let Some(next) = self.waiting.pop() {
+            if self.size > MOST_COMPILED {
+                self.problems.insert(format!(
+                    "becomes more than {MOST_COMPILED} messages and fields: let an Any have fewer \
+                     classes"
+                ));
+                return self.waiting.clear();
+            }
             let compiled = self.message(&next.message, next.inherited);
             if let Some(held) = self.messages.get_mut(next.place) {
                 *held = compiled;
@@ -130,6 +150,9 @@ impl<'a> Compiler<'a> {
     fn compile_held(&mut self, pool: &DescriptorPool) {
         let mut done = BTreeSet::new();
         while let Some(class) = self.anys.difference(&done).next().copied() {
+            if self.size > MOST_COMPILED {
+                return;
+            }
             done.insert(class);
             for message in pool.all_messages().filter(|it| !it.is_map_entry()) {
                 let inherited = is_well_known(&message).then_some(class);
@@ -144,6 +167,12 @@ impl<'a> Compiler<'a> {
         let own = message.fields().map(|field| Declared::from(&field));
         let extensions = message.extensions().map(|field| Declared::from(&field));
         let declared: Vec<Declared> = own.chain(extensions).collect();
+        let mut numbers = HashSet::new();
+        for twice in declared.iter().filter(|it| !numbers.insert(it.number)) {
+            let (name, number) = (message.full_name(), twice.number);
+            let problem = format!("{name} has more than one field with the number {number}");
+            self.problems.insert(problem);
+        }
         let fields = declared.into_iter();
         let fields = fields.filter_map(|field| self.field(field, inherited));
         let mut compiled = Message::new(fields.collect());
@@ -155,6 +184,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn field(&mut self, declared: Declared, inherited: Option<u8>) -> Option<Field> {
+        self.size += 1;
+        self.is_classed |= declared.class.is_some();
         let class = match (declared.class, inherited) {
             (Some(own), _) => self.class(own)?,
             (None, Some(inherited)) => inherited,
@@ -190,7 +221,7 @@ impl<'a> Compiler<'a> {
         let place = known.unwrap_or(self.classes.len());
         if place >= MAX_CLASSES {
             let problem = format!("a contract may name at most {MAX_CLASSES} data classes");
-            self.problems.push(problem);
+            self.problems.insert(problem);
             return None;
         }
         if known.is_none() {
@@ -236,3 +267,8 @@ impl From<&ExtensionDescriptor> for Declared {
 }
 
 const MAX_CLASSES: usize = 64;
+/// Messages and fields, each once for every class that it takes.
+const MOST_COMPILED: usize = 100_000;
+
+#[cfg(test)]
+mod tests;

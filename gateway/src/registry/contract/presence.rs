@@ -1,29 +1,37 @@
 //! What a contract must say so that a withheld value does not read as its default.
 //!
 //! A scalar without presence is absent and zero alike: whoever reads an answer from which it was
-//! left out reads a fact that nobody stated. Checked when a contract is registered, and never of
-//! one that stands in the registry already.
+//! left out reads a fact that nobody stated. And whoever misses a required field reads nothing at
+//! all. Checked when a contract is registered, and never of one that stands in the registry already.
 
 use std::collections::{BTreeSet, HashSet};
 
-use prost_reflect::{ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{Cardinality, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
-use super::message::ANY;
-use super::{Contract, data_class};
+use super::message::{ANY, is_well_known};
+use super::{Contract, class_in, data_class};
 
-/// Every field that an answer may hold with a class of its own and without presence, as a problem.
+/// Every field that an answer may hold and that must not be left out of it, as a problem: with a
+/// class of its own and without presence, or required.
 #[must_use]
 pub fn problems(contract: &Contract) -> Vec<String> {
     let answers = answers(contract);
     let fields = answers.iter().flat_map(MessageDescriptor::fields);
-    let found = fields.filter(lacks_presence).map(|field| {
+    let absent = fields.filter(lacks_presence).map(|field| {
         let name = field.full_name();
         format!(
             "{name} has a data class but no presence: declare it optional, so that a withheld \
              value does not read as its default"
         )
     });
-    let sorted: BTreeSet<String> = found.collect();
+    let required = answers.iter().flat_map(|it| required(it, contract));
+    let required = required.map(|name| {
+        format!(
+            "{name} is required, and an answer from which it is withheld cannot be read: declare \
+             it optional"
+        )
+    });
+    let sorted: BTreeSet<String> = absent.chain(required).collect();
     sorted.into_iter().take(MOST_TOLD).collect()
 }
 
@@ -31,6 +39,32 @@ pub fn problems(contract: &Contract) -> Vec<String> {
 fn lacks_presence(field: &FieldDescriptor) -> bool {
     let many = field.is_list() || field.is_map();
     !many && !field.supports_presence() && data_class(field).is_some()
+}
+
+/// The required fields and extensions of a message that may be withheld of it.
+fn required(message: &MessageDescriptor, contract: &Contract) -> Vec<String> {
+    let is_required = |cardinality| cardinality == Cardinality::Required;
+    let fields = message.fields().filter(|it| is_required(it.cardinality()));
+    let fields = fields.map(|it| (it.full_name().to_owned(), data_class(&it)));
+    let extensions = message.extensions();
+    let extensions = extensions.filter(|it| is_required(it.cardinality()));
+    let extensions = extensions.map(|it| {
+        let class = class_in(it.parent_pool(), &it.options());
+        (it.full_name().to_owned(), class)
+    });
+    let all = fields.chain(extensions);
+    let withheld = all.filter(|(_, class)| !comes(class.as_deref(), message, contract));
+    withheld.map(|(name, _)| name).collect()
+}
+
+/// Whether a field of a class comes wherever its message does.
+fn comes(class: Option<&str>, message: &MessageDescriptor, contract: &Contract) -> bool {
+    let all_or_nothing = contract.classes.len() == 1;
+    match class {
+        Some(_) => all_or_nothing,
+        // Protobuf's own take the class of the field that holds them, and others the default.
+        None => is_well_known(message) || (all_or_nothing && !contract.is_classed),
+    }
 }
 
 /// Every message that an answer of a callable method may hold.
@@ -69,3 +103,6 @@ fn inner(kind: Kind) -> Option<MessageDescriptor> {
 
 /// Problems that are told; a contract that has more is told again.
 const MOST_TOLD: usize = 1000;
+
+#[cfg(test)]
+mod tests;

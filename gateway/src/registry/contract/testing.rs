@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use serde_json::Value;
 
 use super::{Contract, compile};
@@ -32,13 +33,37 @@ pub fn set(files: &[Value]) -> Vec<u8> {
 
 /// Compiles a set that assumes nothing.
 pub fn compiled(set: &[u8]) -> Arc<Contract> {
-    let of = ContractRef {
+    Arc::new(compile(&assuming(set, None), set).unwrap())
+}
+
+/// Every problem of a set that assumes nothing.
+pub fn told(set: &[u8]) -> Vec<String> {
+    compile(&assuming(set, None), set).map(drop).unwrap_err()
+}
+
+/// What a set stands for, with the class of its fields where they have none.
+pub fn assuming(set: &[u8], class: Option<&str>) -> ContractRef {
+    ContractRef {
         set: super::hash(set),
         builtin: None,
         default_effect: None,
-        default_class: None,
-    };
-    Arc::new(compile(&of, set).unwrap())
+        default_class: class.map(str::to_owned),
+    }
+}
+
+/// A file that imports others, some of them publicly, by their places.
+pub fn file(name: &str, imports: &[&str], public: &[i32]) -> FileDescriptorProto {
+    FileDescriptorProto {
+        name: Some(name.to_owned()),
+        dependency: imports.iter().map(|it| (*it).to_owned()).collect(),
+        public_dependency: public.to_vec(),
+        ..Default::default()
+    }
+}
+
+/// A descriptor set of these files and nothing else.
+pub fn only(file: Vec<FileDescriptorProto>) -> Vec<u8> {
+    FileDescriptorSet { file }.encode_to_vec()
 }
 
 static BASE: LazyLock<DescriptorPool> = LazyLock::new(|| {

@@ -1,6 +1,9 @@
 //! What our own contracts declare: an effect on each method, a class on each field.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -202,4 +205,27 @@ fn package_of_the_product_brings_its_imports_and_its_options() {
     );
     assert_eq!(builtin("varco.anagrafe.v1").unwrap(), set);
     assert!(builtin("varco.nowhere.v1").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn calls_go_on_while_a_contract_is_compiled() {
+    let mut tasks = JoinSet::new();
+
+    tasks.spawn(async {
+        let mut calls = JoinSet::new();
+        let called = Arc::new(AtomicBool::new(false));
+        let call = Arc::clone(&called);
+        calls.spawn(async move { call.store(true, Ordering::SeqCst) });
+        let message = |place: usize| json!({"name": format!("M{place}")});
+        let messages: Vec<_> = (0..10_000).map(message).collect();
+        let file = json!({"name": "p.proto", "messageType": messages});
+        let set = testing::set(&[file]);
+        assert!(!called.load(Ordering::SeqCst));
+
+        testing::compiled(&set);
+
+        assert!(called.load(Ordering::SeqCst));
+    });
+
+    tasks.join_next().await.unwrap().unwrap();
 }
