@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use h2::server::SendResponse;
 use http::Request;
 use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::*;
+use crate::forward::outgoing::Outgoing;
 use crate::upstream::testing::Town;
 
 /// A service that takes one call, stands still, and goes on when it is told to.
@@ -110,4 +112,58 @@ async fn calls_given_up_at_a_service_that_stands_still_end_nobody_elses() {
     for _ in 7..30 {
         over.recv().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn service_hears_nothing_more_of_a_call_that_runs_on() {
+    let town = Town::new();
+    let (tell, mut heard) = mpsc::unbounded_channel();
+    let tasks = town.tasks.clone();
+    let service = town.service(move |stream| {
+        let (tell, tasks) = (tell.clone(), tasks.clone());
+        async move {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((request, answer))) = connection.accept().await {
+                let tell = tell.clone();
+                tasks.spawn_until_stop(async move {
+                    let (mut body, _open) = (request.into_body(), answer);
+                    while let Some(data) = body.data().await {
+                        let _ = tell.send(data.ok());
+                    }
+                });
+            }
+        }
+    });
+    let pool = town.pool(service.await);
+    let cancels = Cancels::new(town.tasks.clone());
+    let client = Uuid::nil();
+    while cancels.budget.check_key(&client).is_ok() {}
+
+    let (says, said) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let outgoing = Outgoing::new(None, Body::from_stream(ReceiverStream::new(said)));
+    let request = Request::post("/eco.v1.EcoService/Collect")
+        .body(outgoing.next().unwrap())
+        .unwrap();
+    let place = pool.place().await.unwrap();
+    let answer = cancels.watch(
+        place.send(request).unwrap(),
+        Held {
+            place,
+            client,
+            others: Extensions::new(),
+            attempted: outgoing.attempted(),
+            end: Instant::now() + Duration::from_mins(1),
+        },
+    );
+    says.send(Ok(Bytes::from_static(b"before"))).await.unwrap();
+    let before = tokio::select! {
+        _ = answer => panic!("it never answers"),
+        before = heard.recv() => before,
+    };
+
+    // The answer was given up by the select. Nobody listens to the caller any more, and the call goes on.
+    let closed = tokio::time::timeout(Duration::from_secs(5), says.closed()).await;
+    assert!(closed.is_ok(), "the caller is still listened to");
+    assert_eq!(before, Some(Some(Bytes::from_static(b"before"))));
+    assert!(heard.try_recv().is_err(), "it ended at the service");
 }
