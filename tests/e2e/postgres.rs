@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Status};
 use varco_proto::anagrafe::v1::anagrafe_service_client::AnagrafeServiceClient;
+use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
 use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
 use varco_proto::registry::v1::{Kind, SuspendEntryRequest, UnsuspendEntryRequest};
 use varco_runtime::client::{Gateway, channel};
 use varco_runtime::store::testing::{empty_postgres, server};
 use varco_tests::assertion::Asker;
-use varco_tests::calls::{question, reason, register, store, verify};
+use varco_tests::calls::{heading, keyed, question, reason, register, store, upload, verify};
 use varco_tests::folder::make_real;
 use varco_tests::process::{Process, Running};
 use varco_tests::wait::until;
@@ -155,7 +157,16 @@ async fn gateway_that_cannot_read_the_registry_refuses_until_it_can() {
     let asker = Asker::open(&folder, Some(&folder), &town.data().join("ca.pem"));
     let purpose = asker.file.purposes["verifica-residenza"].purpose_id.clone();
 
-    reach_registry(&town, false).await;
+    let desk = town.client("sportello");
+    let (uploaded, ()) = tokio::join!(endless_upload(&desk), async {
+        let begun = async || {
+            let search = ["audit", "search", "--client", "sportello"];
+            let found = town.program().json(&search).await;
+            found.to_string().contains("INTENT").then_some(())
+        };
+        until("the upload begins", begun).await;
+        reach_registry(&town, false).await;
+    });
     let refused = until("calls are refused", async || {
         let refused = verify(&tax_office, "verifica-residenza").await.err()?;
         (reason(&refused) == "SNAPSHOT_STALE").then_some(refused)
@@ -173,9 +184,21 @@ async fn gateway_that_cannot_read_the_registry_refuses_until_it_can() {
     .await;
 
     assert!(before.is_ok(), "{before:?}");
+    // It was forwarded: nobody may be told that it is safe to send it again.
+    assert_eq!(uploaded.code(), Code::Unknown);
+    assert_eq!(reason(&uploaded), "OUTCOME_UNKNOWN");
     assert_eq!(refused.code(), Code::Unavailable);
     assert_eq!(issued.status, http::StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(town.terminate(), Some(0));
+}
+
+/// How an upload ends whose last message never comes.
+async fn endless_upload(desk: &Gateway) -> Status {
+    let messages = upload(heading(b"abc"), b"ab", 2);
+    let messages = tokio_stream::iter(messages).chain(futures_util::stream::pending());
+    let mut client = DocumentiServiceClient::new(desk.purpose("istanze-documenti").unwrap());
+    let uploaded = client.upload_documento(keyed(messages, "k1")).await;
+    uploaded.unwrap_err()
 }
 
 /// Cuts the registry's database off from everybody, or lets them in again.
