@@ -1,7 +1,7 @@
 //! The streams that are open, by their audit id: who holds one may let it go on with a new voucher.
 //!
-//! A stream stands here from its permission to its end. What ends it is looked at by whoever
-//! carries it ([`mod@crate::deadline`] before its answer begins, [`mod@crate::record`] after).
+//! A stream stands here from its permission to its end. What ends it is looked at by the watch over
+//! it ([`crate::vigil`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

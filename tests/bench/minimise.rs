@@ -103,7 +103,7 @@ fn measure_groups((contract, place): (&Contract, usize)) {
         "groups",
         "unknown",
         bytes.len(),
-        [rounds.collect(), vec![0.0]],
+        [rounds.collect(), Vec::new()],
     );
 }
 
@@ -208,18 +208,22 @@ fn cost(bytes: usize, mut work: impl FnMut() -> bool) -> f64 {
 
 fn tell(name: &str, what: &str, bytes: usize, costs: [Vec<f64>; 2]) {
     let [walk, decode] = costs.map(median);
+    let cost = |cost: Option<f64>| cost.map(|it| format!("{it:.2} µs/KiB"));
+    let ratio = walk.zip(decode).map(|(walk, decode)| decode / walk);
     let columns = [
-        bytes.to_string(),
-        format!("{walk:.2} µs/KiB"),
-        format!("{decode:.2} µs/KiB"),
-        format!("{:.2}", decode / walk),
+        Some(bytes.to_string()),
+        cost(walk),
+        cost(decode),
+        ratio.map(|ratio| format!("{ratio:.2}")),
     ];
+    let columns = columns.map(|it| it.unwrap_or_else(|| "-".to_owned()));
     say(name, what, columns.each_ref().map(String::as_str));
 }
 
-fn median(mut costs: Vec<f64>) -> f64 {
+/// None where nothing was measured.
+fn median(mut costs: Vec<f64>) -> Option<f64> {
     costs.sort_by(f64::total_cmp);
-    costs[costs.len() / 2]
+    costs.get(costs.len() / 2).copied()
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]

@@ -12,6 +12,7 @@ use varco_tests::eco::v1::eco_service_client::EcoServiceClient;
 use varco_tests::eco::v1::{EchoRequest, WaitRequest};
 use varco_tests::eco::{self, Eco};
 use varco_tests::fault::{Fault, Front};
+use varco_tests::wire::Wire;
 
 /// An e-service of the test, which the desk uses beside the tax office.
 fn shared(eco: &Eco) -> Document {
@@ -34,6 +35,37 @@ fn shared(eco: &Eco) -> Document {
     document
 }
 
+async fn voucher(comune: &Comune, client: &str) -> String {
+    let purpose = comune.id(Kind::Purpose, &format!("{client}/prova")).await;
+    comune.voucher(client, &purpose).await
+}
+
+/// The client beside the one that misbehaves.
+struct Other {
+    wire: Wire,
+    voucher: String,
+}
+
+impl Other {
+    async fn of(comune: &Comune) -> Self {
+        Self {
+            wire: comune.wire("sportello").await,
+            voucher: voucher(comune, "sportello").await,
+        }
+    }
+
+    async fn is_served(&mut self) {
+        let question = EchoRequest {
+            text: "eco".to_owned(),
+        };
+        for _ in 0..3 {
+            let echo = "eco.v1.EcoService/Echo";
+            let answer = self.wire.call(echo, &self.voucher, &question).await;
+            assert_eq!(answer.code(), Code::Ok, "{answer:?}");
+        }
+    }
+}
+
 /// A service gives a whole connection up when too many calls on it are cancelled before it has
 /// taken them (hyper's default is 20), so that one client could end the calls of all.
 #[tokio::test(flavor = "multi_thread")]
@@ -41,15 +73,8 @@ async fn client_that_aborts_its_calls_ends_nobody_elses() {
     let comune = Comune::start().await;
     let eco = Eco::start();
     comune.apply(shared(&eco)).await;
-    let purpose = comune.id(Kind::Purpose, "tributi/prova").await;
-    let voucher = comune.voucher("tributi", &purpose).await;
-    let bearer = format!("Bearer {voucher}");
-    let purpose = comune.id(Kind::Purpose, "sportello/prova").await;
-    let other = comune.voucher("sportello", &purpose).await;
-    let mut desk = comune.wire("sportello").await;
-    let question = EchoRequest {
-        text: "eco".to_owned(),
-    };
+    let bearer = format!("Bearer {}", voucher(&comune, "tributi").await);
+    let mut other = Other::of(&comune).await;
 
     for _ in 0..40 {
         let client = EcoServiceClient::new(comune.client("tributi").bare());
@@ -65,10 +90,7 @@ async fn client_that_aborts_its_calls_ends_nobody_elses() {
             answers = join_all(waiting) => assert!(answers.iter().all(Result::is_err), "{answers:?}"),
             () = eco.reached(1) => {}
         }
-        for _ in 0..3 {
-            let answer = desk.call("eco.v1.EcoService/Echo", &other, &question).await;
-            assert_eq!(answer.code(), Code::Ok, "{answer:?}");
-        }
+        other.is_served().await;
     }
 
     comune.stop().await;
@@ -80,15 +102,8 @@ async fn client_whose_streams_break_a_rule_ends_nobody_elses() {
     let comune = Comune::start().await;
     let eco = Eco::start();
     comune.apply(shared(&eco)).await;
-    let purpose = comune.id(Kind::Purpose, "tributi/prova").await;
-    let voucher = comune.voucher("tributi", &purpose).await;
-    let bearer = format!("Bearer {voucher}");
-    let purpose = comune.id(Kind::Purpose, "sportello/prova").await;
-    let other = comune.voucher("sportello", &purpose).await;
-    let mut desk = comune.wire("sportello").await;
-    let question = EchoRequest {
-        text: "eco".to_owned(),
-    };
+    let bearer = format!("Bearer {}", voucher(&comune, "tributi").await);
+    let mut other = Other::of(&comune).await;
     let mut wires = Vec::new();
     for _ in 0..40 {
         wires.push(comune.wire("tributi").await);
@@ -105,10 +120,7 @@ async fn client_whose_streams_break_a_rule_ends_nobody_elses() {
             let told = reason(&answer.unwrap().status());
             assert!(["FIELD_NOT_IN_PURPOSE", "STREAMS_CLIENT"].contains(&told.as_str()));
         }
-        for _ in 0..3 {
-            let answer = desk.call("eco.v1.EcoService/Echo", &other, &question).await;
-            assert_eq!(answer.code(), Code::Ok, "{answer:?}");
-        }
+        other.is_served().await;
     }
 
     comune.stop().await;

@@ -47,9 +47,7 @@ impl Share {
         self.bytes += if taken.is_ok() { bytes } else { 0 };
         taken.is_ok()
     }
-}
 
-impl Share {
     /// Makes it so many bytes, more or less than before; false when the budget does not have them.
     pub fn resize(&mut self, bytes: usize) -> bool {
         if bytes > self.bytes {

@@ -185,9 +185,11 @@ pub fn compile(of: &ContractRef, set: &[u8]) -> Result<Contract, Vec<String>> {
         let given = Given::read(set)?;
         // The parser panics over some sets that no compiler wrote.
         panic::catch_unwind(|| compiled(of, given))
-            .unwrap_or_else(|_| Err(vec!["descriptor set does not parse".to_owned()]))
+            .unwrap_or_else(|_| Err(vec![UNPARSED.to_owned()]))
     })
 }
+
+const UNPARSED: &str = "descriptor set does not parse: build it with protoc or buf";
 
 /// Does what may take a while; calls that this thread would serve meanwhile go on elsewhere.
 fn aside<T>(work: impl FnOnce() -> T) -> T {

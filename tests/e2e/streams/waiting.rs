@@ -30,6 +30,16 @@ async fn endless(comune: &Comune, kind: Kind, method: &str) -> (ForeignCall, Tra
     (call.with("traceparent", &trace.header()), trace)
 }
 
+/// Checks how a call ends whose purpose is suspended once it has begun.
+async fn suspended(comune: &Comune, (call, trace): &(ForeignCall, TraceContext)) {
+    let mut tonic = Tonic::default();
+    let (outcome, ()) = tokio::join!(tonic.call(call), async {
+        comune.begun(&trace.trace_id).await;
+        comune.suspend(Entry::Purpose, "tributi/prova").await;
+    });
+    refused(&outcome, Code::PermissionDenied, "PURPOSE_SUSPENDED");
+}
+
 fn refused(outcome: &Outcome, code: Code, reason: &str) {
     assert_eq!(outcome.refusal(), (code, reason, "varco"), "{outcome:?}");
 }
@@ -40,15 +50,10 @@ async fn call_whose_message_is_long_in_coming_is_decided_as_things_are_then() {
     let eco = Eco::start();
     comune.apply(eco.document("write")).await;
     // A stream on the wire, though the method takes one message: it is never sent.
-    let (call, trace) = endless(&comune, Kind::Bidi, "eco.v1.EcoService/Echo").await;
-    let mut tonic = Tonic::default();
+    let call = endless(&comune, Kind::Bidi, "eco.v1.EcoService/Echo").await;
 
-    let (outcome, ()) = tokio::join!(tonic.call(&call), async {
-        comune.begun(&trace.trace_id).await;
-        comune.suspend(Entry::Purpose, "tributi/prova").await;
-    });
+    suspended(&comune, &call).await;
 
-    refused(&outcome, Code::PermissionDenied, "PURPOSE_SUSPENDED");
     comune.stop().await;
 }
 
@@ -57,7 +62,6 @@ async fn upload_ends_with_its_permission_though_its_service_has_begun_to_answer(
     let comune = Comune::start().await;
     let hasty = Hasty::start().await;
     comune.apply(eco::document(hasty.address(), "write")).await;
-    let mut tonic = Tonic::default();
 
     // Field 99 stands in no contract.
     let (call, _) = endless(&comune, Kind::Client, COLLECT).await;
@@ -65,15 +69,11 @@ async fn upload_ends_with_its_permission_though_its_service_has_begun_to_answer(
         messages: vec![Bytes::new(), Bytes::from_static(&[0x98, 0x06, 0x01])],
         ..call
     };
-    let outcome = tonic.call(&outside).await;
+    let outcome = Tonic::default().call(&outside).await;
     refused(&outcome, Code::PermissionDenied, "FIELD_NOT_IN_PURPOSE");
 
-    let (call, trace) = endless(&comune, Kind::Client, COLLECT).await;
-    let (outcome, ()) = tokio::join!(tonic.call(&call), async {
-        comune.begun(&trace.trace_id).await;
-        comune.suspend(Entry::Purpose, "tributi/prova").await;
-    });
-    refused(&outcome, Code::PermissionDenied, "PURPOSE_SUSPENDED");
+    let call = endless(&comune, Kind::Client, COLLECT).await;
+    suspended(&comune, &call).await;
     comune.stop().await;
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::registry::agreement::Agreement;
-use crate::registry::descriptor::Descriptor;
+use crate::registry::contract::hash;
+use crate::registry::descriptor::{ContractRef, Descriptor};
 use crate::registry::law::{Action, Actor};
 use crate::registry::purpose::Purpose;
 use crate::registry::testing::{Town, admin, descriptor, foreign, key, purpose, town};
@@ -16,6 +17,35 @@ mod rules;
 
 fn problems(document: &Document) -> String {
     Town::empty().apply(document).unwrap_err().to_string()
+}
+
+/// The town with these versions, which nobody uses.
+fn offering(versions: Vec<proto::Descriptor>) -> Document {
+    let mut document = town();
+    document.eservices[0].descriptors = versions;
+    document.agreements.clear();
+    document.purposes.clear();
+    document
+}
+
+/// A registry from before a rule: it holds a version that could not come today, in the place of a
+/// fine one.
+fn older(fine: proto::Descriptor, stands: &proto::Descriptor) -> Town {
+    let mut town = Town::holding(&offering(vec![fine]));
+    let mut entry = town.entry::<Descriptor>("anagrafe/1");
+    let set = stands.descriptor_set.to_vec();
+    let assumed = stands.defaults.as_ref().map(|it| it.data_class.clone());
+    entry.body.contract = ContractRef {
+        set: hash(&set),
+        default_class: assumed.filter(|it| !it.is_empty()),
+        ..entry.body.contract
+    };
+    let bent = town.change(&admin("root"), |draft| {
+        draft.compile(&entry.body.contract, set).unwrap();
+        draft.update("bent", &entry)
+    });
+    bent.unwrap();
+    town
 }
 
 #[test]

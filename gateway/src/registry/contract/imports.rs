@@ -74,7 +74,7 @@ fn missing(files: &[FileDescriptorProto]) -> Vec<String> {
 fn once(files: &[FileDescriptorProto]) -> Result<(), String> {
     let mut seen = HashSet::new();
     match files.iter().find(|file| !seen.insert(file.name())) {
-        Some(twice) => Err(format!("holds {} twice", twice.name())),
+        Some(twice) => Err(format!("holds {} twice: give each file once", twice.name())),
         None => Ok(()),
     }
 }
@@ -110,7 +110,9 @@ fn ordered(files: &[FileDescriptorProto]) -> Result<Vec<&FileDescriptorProto>, S
     }
     awaited.retain(|_, left| *left > 0);
     let file = on_a_circle(files, &awaited).unwrap_or_default();
-    Err(format!("{file} imports itself, directly or through others"))
+    Err(format!(
+        "{file} imports itself, directly or through others: break the circle"
+    ))
 }
 
 /// Who imports a file, as often as it does.
@@ -155,7 +157,8 @@ fn followed(ordered: &[&FileDescriptorProto]) -> Result<(), String> {
         gone = own.fold(gone, usize::saturating_add);
         if gone > MOST_WAYS {
             return Err(format!(
-                "{} imports more than can be followed: its public imports lead too many ways",
+                "{} imports more than can be followed: its public imports lead too many ways: \
+                 import what is used directly",
                 file.name()
             ));
         }

@@ -137,10 +137,16 @@ impl Size {
             ));
         }
         if self.extensions > MOST_EXTENSIONS {
-            return Some(format!("declares more than {MOST_EXTENSIONS} extensions"));
+            return Some(format!(
+                "declares more than {MOST_EXTENSIONS} extensions: leave out what no method needs"
+            ));
         }
         let fits = self.longest <= LONGEST_NAME;
-        (!fits).then(|| format!("has a name of more than {LONGEST_NAME} bytes"))
+        (!fits).then(|| {
+            format!(
+                "has a full name of more than {LONGEST_NAME} bytes: shorten it, or nest it less"
+            )
+        })
     }
 }
 

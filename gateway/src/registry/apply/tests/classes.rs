@@ -40,47 +40,23 @@ fn version(n: u32, classes: &[&str], assumed: &str) -> proto::Descriptor {
     }
 }
 
-fn offering(version: proto::Descriptor) -> Document {
-    let mut document = town();
-    document.eservices[0].descriptors = vec![version];
-    document.agreements.clear();
-    document.purposes.clear();
-    document
-}
-
-/// A registry from before the rules, which holds such a version.
-fn older(stands: &proto::Descriptor) -> Town {
-    let fine = version(1, &["a"], "");
-    let mut town = Town::holding(&offering(fine));
-    let mut entry = town.entry::<Descriptor>("anagrafe/1");
-    let set = stands.descriptor_set.to_vec();
-    let assumed = stands.defaults.as_ref().map(|it| it.data_class.as_str());
-    entry.body.contract = testing::assuming(&set, assumed.filter(|it| !it.is_empty()));
-    let bent = town.change(&admin("root"), |draft| {
-        draft.compile(&entry.body.contract, set).unwrap();
-        draft.update("bent", &entry)
-    });
-    bent.unwrap();
-    town
-}
-
 #[test]
 fn class_is_assumed_only_where_a_contract_names_none() {
-    let told = problems(&offering(version(1, &["riservato", ""], "pubblico")));
+    let told = problems(&offering(vec![version(1, &["riservato", ""], "pubblico")]));
 
     assert_eq!(
         told,
         "descriptor anagrafe/1: defaults.data_class is for contracts without our options: this \
          one names the classes of its fields"
     );
-    let assumed = offering(version(1, &["", ""], "pubblico"));
+    let assumed = offering(vec![version(1, &["", ""], "pubblico")]);
     assert!(Town::empty().apply(&assumed).is_ok());
 }
 
 #[test]
 fn class_of_a_contract_is_a_short_name() {
     for bad in ["a\nb", "residenza,esito", "Residenza", &"x".repeat(100_000)] {
-        let told = problems(&offering(version(1, &["esito", bad], "")));
+        let told = problems(&offering(vec![version(1, &["esito", bad], "")]));
 
         let rule = "which is no name of at most 64 of a-z 0-9 . _ -";
         assert!(
@@ -91,7 +67,7 @@ fn class_of_a_contract_is_a_short_name() {
     }
     assert!(
         Town::empty()
-            .apply(&offering(version(1, &["e-s_i.to2"], "")))
+            .apply(&offering(vec![version(1, &["e-s_i.to2"], "")]))
             .is_ok()
     );
 }
@@ -102,13 +78,13 @@ fn classes_of_a_contract_that_stands_are_left_in_peace() {
         version(1, &["residenza,esito"], ""),
         version(1, &["a", ""], "b"),
     ] {
-        let mut town = older(&stands);
+        let mut town = older(version(1, &["a"], ""), &stands);
         let changed = proto::Descriptor {
             voucher_lifespan: 600,
             ..stands
         };
 
-        town.apply(&offering(changed)).unwrap();
+        town.apply(&offering(vec![changed])).unwrap();
 
         let entry = town.entry::<Descriptor>("anagrafe/1");
         assert_eq!(entry.body.voucher_lifespan, 600);

@@ -4,8 +4,7 @@ use prost_types::method_options::IdempotencyLevel::NoSideEffects;
 use serde_json::json;
 
 use super::*;
-use crate::registry::contract::{hash, testing};
-use crate::registry::descriptor::ContractRef;
+use crate::registry::contract::testing;
 
 /// A version whose answer has two values with a class and without presence.
 fn absent(n: u32) -> proto::Descriptor {
@@ -33,35 +32,16 @@ fn absent(n: u32) -> proto::Descriptor {
     }
 }
 
-fn offering(versions: Vec<proto::Descriptor>) -> Document {
-    let mut document = town();
-    document.eservices[0].descriptors = versions;
-    document.agreements.clear();
-    document.purposes.clear();
-    document
-}
-
-/// A registry from before the rule, which holds such a version.
-fn older() -> Town {
+/// The same contract with presence.
+fn fine() -> proto::Descriptor {
     let set = foreign(
         &[("Echo", Some(NoSideEffects))],
         &[("text", 1, Type::String)],
     );
-    let mut fine = absent(1);
-    fine.descriptor_set = set.into();
-    let mut town = Town::holding(&offering(vec![fine]));
-    let mut entry = town.entry::<Descriptor>("anagrafe/1");
-    let set = absent(1).descriptor_set.to_vec();
-    entry.body.contract = ContractRef {
-        set: hash(&set),
-        ..entry.body.contract
-    };
-    let bent = town.change(&admin("root"), |draft| {
-        draft.compile(&entry.body.contract, set).unwrap();
-        draft.update("bent", &entry)
-    });
-    bent.unwrap();
-    town
+    proto::Descriptor {
+        descriptor_set: set.into(),
+        ..absent(1)
+    }
 }
 
 #[test]
@@ -92,7 +72,7 @@ fn class_by_default_asks_for_no_presence() {
 
 #[test]
 fn contract_that_stands_already_is_left_in_peace() {
-    let mut town = older();
+    let mut town = older(fine(), &absent(1));
     let mut document = offering(vec![absent(1)]);
     document.eservices[0].descriptors[0].voucher_lifespan = 600;
 
@@ -104,7 +84,7 @@ fn contract_that_stands_already_is_left_in_peace() {
 
 #[test]
 fn new_version_may_not_repeat_it() {
-    let mut town = older();
+    let mut town = older(fine(), &absent(1));
 
     let told = town
         .apply(&offering(vec![absent(1), absent(2)]))

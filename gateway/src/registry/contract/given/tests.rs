@@ -19,7 +19,10 @@ fn file_in_an_edition_is_refused_by_name() {
 
 #[test]
 fn set_over_which_the_parser_panics_is_refused() {
-    assert_eq!(told(&panicking()), ["descriptor set does not parse"]);
+    assert_eq!(
+        told(&panicking()),
+        ["descriptor set does not parse: build it with protoc or buf"]
+    );
 }
 
 /// A set whose own `FieldOptions` has a map, the entries of which have no key.

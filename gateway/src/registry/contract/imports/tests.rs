@@ -9,7 +9,10 @@ use crate::registry::contract::testing::{compiled, file, only, told};
 fn file_that_imports_itself_publicly_is_refused() {
     let set = [0x0a, 0x08, 0x0a, 0x01, 0x61, 0x1a, 0x01, 0x61, 0x50, 0x00];
 
-    assert_eq!(told(&set), ["a imports itself, directly or through others"]);
+    assert_eq!(
+        told(&set),
+        ["a imports itself, directly or through others: break the circle"]
+    );
 }
 
 #[test]
@@ -29,7 +32,10 @@ fn circle_of_imports_is_refused_in_any_order_of_the_files() {
             let problems = told(&only(files));
 
             let named = |name: &str| {
-                problems == [format!("{name} imports itself, directly or through others")]
+                problems
+                    == [format!(
+                        "{name} imports itself, directly or through others: break the circle"
+                    )]
             };
             assert!(["a", "b", "c"].into_iter().any(named), "{problems:?}");
         }
@@ -44,7 +50,7 @@ fn file_that_is_there_twice_is_refused() {
         file("b", &[], &[]),
     ]);
 
-    assert_eq!(told(&twice), ["holds a twice"]);
+    assert_eq!(told(&twice), ["holds a twice: give each file once"]);
 }
 
 #[test]
@@ -69,7 +75,7 @@ fn public_imports_that_lead_too_many_ways_are_refused() {
 
     let problems = told(&only(files));
 
-    let text = "imports more than can be followed: its public imports lead too many ways";
+    let text = "imports more than can be followed: its public imports lead too many ways: import what is used directly";
     assert!(
         problems.len() == 1 && problems[0].contains(text),
         "{problems:?}"
