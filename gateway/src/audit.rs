@@ -7,9 +7,11 @@
 use varco_runtime::store::Migrations;
 
 pub mod committer;
+pub mod deposit;
 pub mod export;
 mod opening;
 pub mod proofs;
+pub mod reading;
 pub mod record;
 pub mod search;
 pub mod store_log;

@@ -43,6 +43,14 @@ pub mod gateway {
     }
 }
 
+/// What a contract says about itself.
+pub mod options {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("varco.options.v1");
+    }
+}
+
 /// The protocol register.
 pub mod protocollo {
     /// Version 1.

@@ -22,6 +22,7 @@ use varco_tlog::note::Signer;
 use varco_tlog::tile::Tiles;
 
 use super::Error;
+use super::deposit::Deposit;
 use super::opening;
 use super::store_log::{self, Head, Keys, Leaf, Log};
 
@@ -130,10 +131,10 @@ impl Register {
     /// # Errors
     ///
     /// [`Unavailable`] when it is not durable within two seconds.
-    pub async fn commit(&self, record: Record) -> Result<Receipt, Unavailable> {
+    pub async fn commit(&self, deposit: impl Into<Deposit>) -> Result<Receipt, Unavailable> {
         let (receipt, answer) = oneshot::channel();
         if !self.enqueue(Waiting {
-            record,
+            record: deposit.into().record,
             receipt: Some(receipt),
         }) {
             return Err(Unavailable);
@@ -145,9 +146,9 @@ impl Register {
     }
 
     /// Leaves a record that nobody waits for, where the call itself is already gone.
-    pub fn leave(&self, record: Record) {
+    pub fn leave(&self, deposit: impl Into<Deposit>) {
         if !self.enqueue(Waiting {
-            record,
+            record: deposit.into().record,
             receipt: None,
         }) {
             tracing::error!("a record of an abandoned call found no place");
