@@ -6,21 +6,32 @@
 
 use varco_runtime::store::Migrations;
 
+pub mod batch;
 pub mod committer;
 pub mod deposit;
 pub mod export;
+mod hold;
+pub mod index;
+mod leaf;
 mod opening;
 pub mod proofs;
 pub mod reading;
 pub mod record;
+pub mod seal;
 pub mod search;
 pub mod store_log;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod verify;
+mod writer;
 
 /// The schema of the register of accesses.
 pub const MIGRATIONS: Migrations = Migrations {
     sqlite: &[include_str!("../migrations/audit/sqlite/0001_init.sql")],
-    postgres: &[include_str!("../migrations/audit/postgres/0001_init.sql")],
+    postgres: &[
+        include_str!("../migrations/audit/postgres/0001_init.sql"),
+        include_str!("../migrations/audit/postgres/0002_index.sql"),
+    ],
 };
 
 /// Ways that the register of accesses fails.
@@ -62,11 +73,22 @@ pub enum Error {
     #[error("index or size lies outside the log")]
     OutOfRange,
     /// Another process writes the same log.
-    #[error("another gateway writes log {0}: give each gateway its own `instance`")]
+    #[error(
+        "another gateway writes the log of instance {0}: end that one, or give each gateway its own `instance`"
+    )]
     Rival(String),
+    /// Details cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] seal::Error),
+    /// The database does not answer.
+    #[error("the register of accesses does not answer")]
+    Slow,
     /// Storage failed.
     #[error("register of accesses cannot be stored")]
     Store(#[from] varco_runtime::store::Error),
+    /// The writer's thread cannot be made.
+    #[error("the thread that writes the register of accesses cannot be made")]
+    Thread(#[source] std::io::Error),
     /// The log's formats were violated.
     #[error("log is malformed")]
     Tlog(#[from] varco_tlog::error::Error),

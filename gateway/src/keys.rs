@@ -13,6 +13,7 @@ use varco_runtime::secret::Vault;
 use varco_tlog::note::Signer;
 
 use crate::Error;
+use crate::audit::committer::Signers;
 
 pub mod files;
 pub mod keeper;
@@ -34,17 +35,19 @@ pub fn create(vault: &Vault, folder: &Path) -> Result<(), Error> {
     Ok(vault.write(&path, generate_key(KeyKind::Ed25519)?.as_bytes())?)
 }
 
-/// Loads the key that signs checkpoints, under the log's name.
+/// Loads the key that signs checkpoints; it signs under the name of each of its logs.
 ///
 /// # Errors
 ///
 /// When it is missing or is no Ed25519 key.
-pub fn log_signer(vault: &Vault, folder: &Path, origin: &str) -> Result<Signer, Error> {
+pub fn log_signers(vault: &Vault, folder: &Path) -> Result<Signers, Error> {
     let path = folder.join(AUDIT);
     let pem = vault.read(&path)?;
     let der = rustls_pki_types::PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
         .map_err(|_| Error::LogKey(path))?;
-    Ok(Signer::from_pkcs8(origin, der.secret_pkcs8_der())?)
+    Ok(Box::new(move |origin: &str| {
+        Ok(Signer::from_pkcs8(origin, der.secret_pkcs8_der())?)
+    }))
 }
 
 const AUDIT: &str = "audit.key";

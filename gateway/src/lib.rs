@@ -50,6 +50,7 @@ pub mod vigil;
 pub mod voucher;
 
 use audit::committer::{self, Register, Run};
+use audit::seal::Recipients;
 use authenticate::authenticate;
 use authorize::authorize;
 use deadline::deadline;
@@ -333,14 +334,16 @@ impl Gateway {
         if self.gate.register.commit(stop).await.is_err() {
             tracing::error!("the stop could not be recorded");
         }
-        let (register, registry) = (
+        let (register, index, registry) = (
             self.gate.register.db().clone(),
+            self.gate.register.index().clone(),
             self.gate.registry.db().clone(),
         );
         // The writer ends when nobody can hand it a record any more.
         drop(self.gate);
         self.writer.drain(patience).await;
         register.close().await;
+        index.close().await;
         registry.close().await;
     }
 }
@@ -371,23 +374,20 @@ async fn register(
 ) -> Result<Register, Error> {
     let gateway = &config.gateway;
     let db = Db::open(&gateway.audit_database, &config.folder, audit::MIGRATIONS).await?;
-    let year = clock.today().year();
-    let origin = format!("{}.audit/{}/{year}", config.comune.ipa, gateway.instance);
+    let index = audit::index::open(config).await?;
+    // Until the DPO's recipient is configured, details are sealed to nobody.
+    let nobody = age::x25519::Identity::generate().to_public().to_string();
+    let recipients = Recipients::parse(&nobody).map_err(audit::Error::from)?;
     let run = Run {
+        ipa: config.comune.ipa.clone(),
         instance: gateway.instance.clone(),
         boot_id: clock.uuid(),
         started: Instant::now(),
         clock: clock.clone(),
+        recipients,
     };
-    let folder = config.path(&gateway.keys);
-    Register::open(
-        db,
-        run,
-        &origin,
-        |origin| keys::log_signer(vault, &folder, origin),
-        tasks,
-    )
-    .await
+    let signers = keys::log_signers(vault, &config.path(&gateway.keys))?;
+    Register::open((db, index), run, signers, tasks).await
 }
 
 const DAY: i64 = 24 * 3600;

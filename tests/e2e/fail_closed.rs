@@ -140,7 +140,7 @@ async fn nothing_leaves_while_the_register_of_accesses_cannot_be_written() {
         asker.ask(&asker.claims(&purpose)).await.status,
         StatusCode::OK
     );
-    let report = varco_gateway::audit::verify::verify(comune.config())
+    let report = varco_gateway::audit::verify::verify(comune.config(), None)
         .await
         .unwrap();
     assert!(

@@ -3,7 +3,7 @@
 use prost::Message as _;
 use tonic::Status;
 use varco::sample::{SEED, popolazione};
-use varco_gateway::audit::{store_log, verify};
+use varco_gateway::audit::reading::Reading;
 use varco_proto::anagrafe::v1::anagrafe_service_client::AnagrafeServiceClient;
 use varco_proto::anagrafe::v1::{Indirizzo, VerifyResidenzaRequest};
 use varco_proto::audit::v1::Record;
@@ -147,11 +147,8 @@ fn words(status: &Status) -> String {
 /// Every record, its bytes as text and as it reads.
 async fn records(town: &Process) -> Vec<String> {
     let config = varco::configuration::load(&town.data().join("varco.toml")).unwrap();
-    let (db, log) = verify::open(&config, None).await.unwrap();
-    let mut tx = db.read().await.unwrap();
-    let leaves = store_log::leaves(&mut tx, &log.origin, 0, 10_000)
-        .await
-        .unwrap();
+    let reading = Reading::open(&config, None).await.unwrap();
+    let leaves = reading.leaves(0, 10_000).await.unwrap();
     let text = |body: &[u8]| {
         format!(
             "{} {:?}",
@@ -159,7 +156,7 @@ async fn records(town: &Process) -> Vec<String> {
             Record::decode(body).unwrap()
         )
     };
-    leaves.iter().map(|leaf| text(&leaf.body)).collect()
+    leaves.iter().map(|(_, leaf)| text(leaf)).collect()
 }
 
 fn excerpt(text: &str, at: usize) -> String {

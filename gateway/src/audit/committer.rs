@@ -1,30 +1,29 @@
-//! The one writer of a log: groups what waits, makes it durable, hands out receipts.
+//! The way to a log: a record is handed over, and its receipt comes back when it is durable.
 //!
-//! There is no timer: while one group is being flushed the next gathers. A group that cannot be
-//! committed is tried again with the same bytes until it stands, so that nothing handed over is
-//! lost; a caller waits at most two seconds for its receipt.
+//! What is handed over waits in a queue that is bounded by records and by bytes. The one writer
+//! (`writer`) takes whatever waits, makes it durable in one commit, and hands the receipts to one
+//! task here that gives them out: one wake for a commit, not one for each call.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use prost::Message as _;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
-use varco_runtime::problem::chain;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
-use varco_tlog::checkpoint::Checkpoint;
-use varco_tlog::hash::Hash;
 use varco_tlog::note::Signer;
-use varco_tlog::tile::Tiles;
 
-use super::Error;
 use super::deposit::Deposit;
-use super::opening;
-use super::store_log::{self, Head, Keys, Leaf, Log};
+use super::index::tail::Tail;
+use super::reading::Reading;
+use super::seal::Recipients;
+use super::store_log::Log;
+use super::writer;
 
 /// Proof that a record is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,27 +39,39 @@ pub struct Receipt {
 #[error("the register of accesses cannot be written")]
 pub struct Unavailable;
 
-/// The way to the committer.
+/// The way to the writer of a log.
 #[derive(Clone, Debug)]
 pub struct Register {
-    queue: mpsc::Sender<Waiting>,
-    log: Log,
-    db: Db,
-    writes: Arc<AtomicBool>,
-    /// Places beside the full queue.
-    room: Arc<Semaphore>,
-    tasks: Tasks,
+    queue: mpsc::UnboundedSender<Waiting>,
+    shared: Arc<Shared>,
 }
 
+/// What the register and its writer both know.
 #[derive(Debug)]
-struct Waiting {
-    record: Record,
-    receipt: Option<oneshot::Sender<Receipt>>,
+pub(super) struct Shared {
+    pub(super) db: Db,
+    pub(super) index: Db,
+    pub(super) log: ArcSwap<Log>,
+    pub(super) tail: ArcSwap<RwLock<Tail>>,
+    /// Whether the last attempt to make records durable succeeded.
+    pub(super) writes: AtomicBool,
+    /// Records that wait, and their bytes.
+    waiting: (AtomicUsize, AtomicUsize),
+}
+
+/// A record on its way.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) deposit: Deposit,
+    pub(super) receipt: Option<oneshot::Sender<Receipt>>,
+    bytes: usize,
 }
 
 /// What is the same in every record of this run.
 #[derive(Clone, Debug)]
 pub struct Run {
+    /// Code of the comune in the IPA.
+    pub ipa: String,
     /// Name of the gateway instance.
     pub instance: String,
     /// UUID of this run.
@@ -69,61 +80,29 @@ pub struct Run {
     pub started: Instant,
     /// The time.
     pub clock: Clock,
+    /// Whom details are sealed to.
+    pub recipients: Recipients,
 }
 
-/// A record whose bytes are fixed, so that trying again writes the same leaf.
-struct Sealed {
-    body: Vec<u8>,
-    keys: Keys,
-}
-
-struct Committer {
-    db: Db,
-    log: Log,
-    run: Run,
-    signer: Signer,
-    tiles: Tiles,
-    boot_seq: u64,
-    writes: Arc<AtomicBool>,
-}
+/// Makes the key of the log under the name of each of its years.
+pub type Signers = Box<dyn Fn(&str) -> Result<Signer, crate::Error> + Send + Sync>;
 
 impl Register {
     /// Opens the log of a gateway instance, or begins it, and starts its writer.
     ///
     /// # Errors
     ///
-    /// When the stored log does not agree with its signed head, or the key is another.
+    /// When another writes it, the stored log does not agree with its signed head, or the key is
+    /// another.
     pub async fn open(
-        db: Db,
+        (db, index): (Db, Db),
         run: Run,
-        origin: &str,
-        signer: impl Fn(&str) -> Result<Signer, crate::Error>,
+        signers: Signers,
         tasks: &Tasks,
     ) -> Result<Self, crate::Error> {
-        let (log, signer) = opening::open_log(&db, &run, origin, signer).await?;
-        let tiles = opening::load(&db, &log).await?;
-        opening::check_clock(&db, &log, tiles.size(), &run.clock).await?;
-        let writes = Arc::new(AtomicBool::new(true));
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        let register = Self {
-            queue,
-            log: log.clone(),
-            db: db.clone(),
-            writes: Arc::clone(&writes),
-            room: Arc::new(Semaphore::new(QUEUE)),
-            tasks: tasks.clone(),
-        };
-        let committer = Committer {
-            db,
-            log,
-            run,
-            signer,
-            tiles,
-            boot_seq: 0,
-            writes,
-        };
-        tasks.spawn(committer.work(waiting));
-        Ok(register)
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let shared = writer::start((db, index), run, signers, (waiting, tasks)).await?;
+        Ok(Self { queue, shared })
     }
 
     /// Makes a record durable and gives its receipt.
@@ -133,12 +112,7 @@ impl Register {
     /// [`Unavailable`] when it is not durable within two seconds.
     pub async fn commit(&self, deposit: impl Into<Deposit>) -> Result<Receipt, Unavailable> {
         let (receipt, answer) = oneshot::channel();
-        if !self.enqueue(Waiting {
-            record: deposit.into().record,
-            receipt: Some(receipt),
-        }) {
-            return Err(Unavailable);
-        }
+        self.hand_over(deposit.into(), Some(receipt))?;
         match tokio::time::timeout(DEADLINE, answer).await {
             Ok(Ok(receipt)) => Ok(receipt),
             _ => Err(Unavailable),
@@ -147,168 +121,106 @@ impl Register {
 
     /// Leaves a record that nobody waits for, where the call itself is already gone.
     pub fn leave(&self, deposit: impl Into<Deposit>) {
-        if !self.enqueue(Waiting {
-            record: deposit.into().record,
-            receipt: None,
-        }) {
+        if self.hand_over(deposit.into(), None).is_err() {
             tracing::error!("a record of an abandoned call found no place");
         }
     }
 
     /// Hands a record over at once: a caller that goes away while it waits changes nothing.
-    ///
-    /// False when queue and waiting room are full, and the record was not taken.
-    fn enqueue(&self, waiting: Waiting) -> bool {
-        let waiting = match self.queue.try_send(waiting) {
-            Ok(()) => return true,
-            Err(mpsc::error::TrySendError::Full(waiting)) => waiting,
-            Err(mpsc::error::TrySendError::Closed(_)) => return false,
+    fn hand_over(
+        &self,
+        deposit: Deposit,
+        receipt: Option<oneshot::Sender<Receipt>>,
+    ) -> Result<(), Unavailable> {
+        let details = deposit
+            .details
+            .as_ref()
+            .map_or(0, prost::Message::encoded_len);
+        let bytes = deposit.record.encoded_len() + details;
+        let waiting = Waiting {
+            deposit,
+            receipt,
+            bytes,
         };
-        let Ok(seat) = Arc::clone(&self.room).try_acquire_owned() else {
-            return false;
-        };
-        let queue = self.queue.clone();
-        self.tasks.spawn(async move {
-            let _seat = seat;
-            let _ = queue.send(waiting).await;
-        });
-        true
+        self.shared.admit(bytes)?;
+        self.queue.send(waiting).map_err(|_| Unavailable)
     }
 
     /// Whether the last attempt to make records durable succeeded.
     #[must_use]
     pub fn is_writing(&self) -> bool {
-        self.writes.load(Ordering::Relaxed)
+        self.shared.writes.load(Ordering::Relaxed)
     }
 
-    /// The log.
+    /// The log that is written now.
     #[must_use]
-    pub fn log(&self) -> &Log {
-        &self.log
+    pub fn log(&self) -> Arc<Log> {
+        self.shared.log.load_full()
+    }
+
+    /// The log that is written now, to be read with what only its writer holds in memory.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        Reading {
+            db: self.shared.db.clone(),
+            index: self.shared.index.clone(),
+            log: Log::clone(&self.shared.log.load()),
+            tail: self.shared.tail.load_full(),
+        }
     }
 
     /// The database of the log.
     #[must_use]
     pub fn db(&self) -> &Db {
-        &self.db
+        &self.shared.db
+    }
+
+    /// The database of the index.
+    #[must_use]
+    pub fn index(&self) -> &Db {
+        &self.shared.index
     }
 }
 
-impl Committer {
-    async fn work(mut self, mut queue: mpsc::Receiver<Waiting>) {
-        let mut group = Vec::with_capacity(GROUP);
-        while queue.recv_many(&mut group, GROUP).await > 0 {
-            let records: Vec<Waiting> = std::mem::take(&mut group);
-            let sealed: Vec<Sealed> = records
-                .iter()
-                .map(|waiting| self.seal(&waiting.record))
-                .collect();
-            let (first, checkpoint) = self.make_durable(&sealed).await;
-            for (waiting, index) in records.into_iter().zip(first..) {
-                let receipt = Receipt {
-                    index,
-                    checkpoint: Arc::clone(&checkpoint),
-                };
-                // A caller that went away leaves its record all the same.
-                let _ = waiting.receipt.map(|to| to.send(receipt));
-            }
+impl Shared {
+    pub(super) fn new(db: Db, index: Db, (log, tail): (Log, Tail)) -> Self {
+        Self {
+            db,
+            index,
+            log: ArcSwap::from_pointee(log),
+            tail: ArcSwap::from_pointee(RwLock::new(tail)),
+            writes: AtomicBool::new(true),
+            waiting: (AtomicUsize::new(0), AtomicUsize::new(0)),
         }
     }
 
-    /// Commits a group, again and again until it stands; callers give up by themselves, and the
-    /// bounded queue turns new ones away meanwhile.
-    async fn make_durable(&mut self, group: &[Sealed]) -> (u64, Arc<str>) {
-        loop {
-            let before = self.tiles.clone();
-            match tokio::time::timeout(FLUSH, self.flush(group)).await {
-                Ok(Ok(committed)) => {
-                    self.writes.store(true, Ordering::Relaxed);
-                    return committed;
-                }
-                Ok(Err(error)) => {
-                    tracing::error!(cause = chain(&error), "records could not be made durable");
-                }
-                Err(_) => tracing::error!("the register of accesses does not answer"),
-            }
-            self.writes.store(false, Ordering::Relaxed);
-            self.tiles = before;
-            tokio::time::sleep(PAUSE).await;
-            // A commit whose answer was lost may stand after all.
-            if let Ok(Some(committed)) = self.find(group).await {
-                return committed;
-            }
+    /// Takes a place in the queue.
+    fn admit(&self, bytes: usize) -> Result<(), Unavailable> {
+        let (records, held) = &self.waiting;
+        let records_before = records.fetch_add(1, Ordering::Relaxed);
+        let bytes_before = held.fetch_add(bytes, Ordering::Relaxed);
+        if records_before >= MOST_RECORDS || bytes_before.saturating_add(bytes) > MOST_BYTES {
+            self.gone(1, bytes);
+            return Err(Unavailable);
         }
+        Ok(())
     }
 
-    /// Looks whether a group stands in the database already, and takes the tree to what does.
-    async fn find(&mut self, group: &[Sealed]) -> Result<Option<(u64, Arc<str>)>, Error> {
-        let first = self.tiles.size();
-        let stored = opening::load(&self.db, &self.log).await?;
-        let count = u32::try_from(group.len()).unwrap_or(u32::MAX);
-        let mut tx = self.db.read().await?;
-        let leaves = store_log::leaves(&mut tx, &self.log.origin, first, count).await?;
-        let head = store_log::head(&mut tx, &self.log.origin).await?;
-        let same = leaves.len() == group.len()
-            && leaves
-                .iter()
-                .zip(group)
-                .all(|(leaf, sealed)| leaf.body == sealed.body);
-        self.tiles = stored;
-        Ok(head.filter(|_| same).map(|head| (first, head.note.into())))
+    /// Gives the places of what was taken out of the queue back.
+    pub(super) fn leave(&self, taken: &[Waiting]) {
+        self.gone(taken.len(), taken.iter().map(|it| it.bytes).sum());
     }
 
-    /// Commits a group; gives the index of its first record and the signed checkpoint.
-    async fn flush(&mut self, group: &[Sealed]) -> Result<(u64, Arc<str>), Error> {
-        let first = self.tiles.size();
-        let mut tx = self.db.begin().await?;
-        for sealed in group {
-            let hash = Hash::leaf(&sealed.body);
-            let leaf = Leaf {
-                index: self.tiles.size(),
-                body: sealed.body.clone(),
-                hash: hash.as_bytes().to_vec(),
-            };
-            store_log::append(&mut tx, &self.log.origin, &leaf, &sealed.keys).await?;
-            self.tiles.push(hash);
-        }
-        for (tile, hashes) in self.tiles.take_changed() {
-            store_log::keep_tile(&mut tx, &self.log.origin, tile, &hashes).await?;
-        }
-        let (size, root) = (self.tiles.size(), self.tiles.root());
-        let checkpoint = Checkpoint {
-            origin: self.log.origin.clone(),
-            size,
-            root,
-        };
-        let note = checkpoint.sign(&self.signer)?;
-        let head = Head {
-            size,
-            root: root.as_bytes().to_vec(),
-            note: note.clone(),
-        };
-        store_log::keep_head(&mut tx, &self.log.origin, first, &head).await?;
-        tx.commit().await?;
-        Ok((first, note.into()))
+    fn gone(&self, records: usize, bytes: usize) {
+        self.waiting.0.fetch_sub(records, Ordering::Relaxed);
+        self.waiting.1.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Adds what only the writer knows (run, number within it, time) and fixes the bytes.
-    fn seal(&mut self, record: &Record) -> Sealed {
-        self.boot_seq += 1;
-        let now = self.run.clock.now();
-        let record = Record {
-            schema: 1,
-            ts_unix_ns: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
-            mono_ns: i64::try_from(self.run.started.elapsed().as_nanos()).unwrap_or(i64::MAX),
-            boot_id: self.run.boot_id.as_bytes().to_vec().into(),
-            instance: self.run.instance.clone(),
-            boot_seq: self.boot_seq,
-            detail: record.detail.chars().take(MAX_DETAIL).collect(),
-            ..record.clone()
-        };
-        Sealed {
-            body: record.encode_to_vec(),
-            keys: Keys::of(&record),
-        }
+    /// Indices of the INTENTs that no OUTCOME has followed.
+    fn open(&self) -> Vec<u64> {
+        let tail = self.tail.load();
+        let tail = tail.read().unwrap_or_else(PoisonError::into_inner);
+        tail.open()
     }
 }
 
@@ -318,34 +230,30 @@ impl Committer {
 ///
 /// When the log cannot be read or written.
 pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
-    let mut tx = register.db.read().await?;
-    let open = store_log::dangling(&mut tx, &register.log.origin).await?;
-    drop(tx);
-    let intents = open
-        .iter()
-        .filter_map(|body| Record::decode(body.as_slice()).ok());
-    let outcomes = intents.map(|intent| {
-        register.commit(Record {
-            kind: RecordKind::Outcome.into(),
-            ref_audit_id: intent.audit_id.clone(),
-            outcome: "UNKNOWN".to_owned(),
-            detail: "the gateway stopped before the call ended".to_owned(),
-            grpc_status: 2,
-            ..intent
-        })
-    });
-    let closed = futures_util::future::try_join_all(outcomes).await?;
-    Ok(u64::try_from(closed.len()).unwrap_or(u64::MAX))
+    let reading = register.reading();
+    let mut closed = 0;
+    for index in register.shared.open() {
+        let intent = reading.record(index).await?;
+        register
+            .commit(Record {
+                kind: RecordKind::Outcome.into(),
+                ref_audit_id: intent.audit_id.clone(),
+                outcome: "UNKNOWN".to_owned(),
+                detail: "the gateway stopped before the call ended".to_owned(),
+                grpc_status: 2,
+                ..intent
+            })
+            .await?;
+        closed += 1;
+    }
+    Ok(closed)
 }
 
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Longest transaction of a group.
-const FLUSH: Duration = Duration::from_secs(10);
-const GROUP: usize = 512;
-const MAX_DETAIL: usize = 2000;
-/// Pause between two attempts.
-const PAUSE: Duration = Duration::from_millis(250);
-const QUEUE: usize = 4096;
+/// Most bytes that wait.
+const MOST_BYTES: usize = 16 << 20;
+/// Most records that wait.
+const MOST_RECORDS: usize = 4096;
 
 #[cfg(test)]
 mod tests;

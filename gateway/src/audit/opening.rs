@@ -1,78 +1,110 @@
-//! Opening a log: the one that an instance writes, the edge of its tree, and whether both can be
-//! trusted to go on.
+//! Opening a log: the one that an instance writes, and whether it can be trusted to go on.
 
 use jiff::Timestamp;
 use prost::Message as _;
-use varco_proto::audit::v1::Record;
-use varco_runtime::clock::Clock;
+use varco_proto::audit::v1::{Link, Record};
+use varco_runtime::clock::{self, Clock};
 use varco_runtime::store::Db;
-use varco_tlog::checkpoint::Checkpoint;
 use varco_tlog::note::Signer;
-use varco_tlog::tile::Tiles;
 
 use super::Error;
-use super::committer::Run;
+use super::committer::{Run, Signers};
 use super::store_log::{self, Log};
 
-/// The log of an instance, begun when it has none, with the key that signs it.
+/// The log that is written now.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) log: Log,
+    pub(super) signer: Signer,
+    /// The log before it, when its first record must still name that.
+    pub(super) follows: Option<Link>,
+    /// Second of the Unix epoch at which its year ends.
+    ends: i64,
+}
+
+impl Current {
+    fn new(log: Log, signer: Signer, follows: Option<Link>) -> Self {
+        let year = year_of(&log.origin);
+        let next = jiff::civil::Date::new(year.saturating_add(1), 1, 1);
+        let ends = next.map_or(i64::MAX, |day| clock::midnight(day).as_second());
+        Self {
+            log,
+            signer,
+            follows,
+            ends,
+        }
+    }
+
+    /// The name of the log that must follow, when the year is over.
+    pub(super) fn next(&self, run: &Run) -> Option<String> {
+        (run.clock.unix() >= self.ends).then(|| origin(run))
+    }
+}
+
+/// The log of an instance, begun when it has none.
 pub(super) async fn open_log(
     db: &Db,
     run: &Run,
-    origin: &str,
-    signer: impl Fn(&str) -> Result<Signer, crate::Error>,
-) -> Result<(Log, Signer), crate::Error> {
-    let mut tx = db.begin().await?;
-    let known = store_log::log_of(&mut tx, &run.instance).await?;
-    let signer = signer(known.as_ref().map_or(origin, |log| &log.origin))?;
-    if let Some(log) = known {
-        if log.vkey != signer.vkey() {
-            return Err(Error::Key(log.origin).into());
-        }
-        return Ok((log, signer));
-    }
-    let log = Log {
-        origin: origin.to_owned(),
-        vkey: signer.vkey(),
+    signers: &Signers,
+) -> Result<Current, crate::Error> {
+    let mut tx = db.read().await?;
+    let mut logs = store_log::logs_of(&mut tx, &run.instance).await?;
+    let Some(log) = logs.pop() else {
+        drop(tx);
+        return begin_log(db, run, signers, &origin(run)).await;
     };
-    let created = run.clock.now().as_microsecond();
-    store_log::begin(&mut tx, &log, &run.instance, created).await?;
-    tx.commit().await?;
-    Ok((log, signer))
+    let signer = signers(&log.origin)?;
+    if log.vkey != signer.vkey() {
+        return Err(Error::Key(log.origin).into());
+    }
+    let follows = match (store_log::head(&mut tx, &log).await?, logs.pop()) {
+        (None, Some(before)) => link(&mut tx, before).await?,
+        _ => None,
+    };
+    Ok(Current::new(log, signer, follows))
 }
 
-/// Rebuilds the right edge of the tree and checks it against the signed head.
-pub(super) async fn load(db: &Db, log: &Log) -> Result<Tiles, Error> {
-    let mut tx = db.read().await?;
-    let (head, size) = (
-        store_log::head(&mut tx, &log.origin).await?,
-        store_log::size(&mut tx, &log.origin).await?,
-    );
-    drop(tx);
-    let Some(head) = head else {
-        return match size {
-            0 => Ok(Tiles::new()),
-            _ => Err(Error::Damaged {
-                index: 0,
-                what: "records stand without a signed head",
-            }),
-        };
-    };
-    let signed = Checkpoint::open(&head.note, &log.vkey.parse()?)?;
-    if signed.size != size {
-        let index = signed.size.min(size);
-        return Err(Error::Damaged {
-            index,
-            what: "the signed head counts other records",
-        });
-    }
-    let tiles = store_log::over_tiles(db, &log.origin, |read| Tiles::load(size, read)).await?;
-    if tiles.root() != signed.root {
-        return Err(Error::Damaged {
-            index: 0,
-            what: "the tree is not the one that was signed",
-        });
-    }
-    Ok(tiles)
+/// Begins a log.
+pub(super) async fn begin_log(
+    db: &Db,
+    run: &Run,
+    signers: &Signers,
+    origin: &str,
+) -> Result<Current, crate::Error> {
+    let signer = signers(origin)?;
+    let mut tx = db.begin().await?;
+    let created = run.clock.now().as_microsecond();
+    let names = (origin, signer.vkey());
+    let log = store_log::begin(&mut tx, (names.0, &names.1), &run.instance, created).await?;
+    tx.commit().await?;
+    Ok(Current::new(log, signer, None))
+}
+
+/// How the log that continues another names it.
+pub(super) async fn link(
+    tx: &mut varco_runtime::store::Tx,
+    log: Log,
+) -> Result<Option<Link>, Error> {
+    let head = store_log::head(tx, &log).await?;
+    Ok(head.map(|head| Link {
+        origin: log.origin,
+        size: head.size,
+        root: head.root.into(),
+        vkey: log.vkey,
+    }))
+}
+
+/// The name of an instance's log of the current year in Europe/Rome.
+pub(super) fn origin(run: &Run) -> String {
+    let year = run.clock.today().year();
+    format!("{}.audit/{}/{year}", run.ipa, run.instance)
+}
+
+/// The year in a log's name, `<ipa>.audit/<instance>/<year>[-e<epoch>]`.
+fn year_of(origin: &str) -> i16 {
+    let last = origin.rsplit('/').next().unwrap_or_default();
+    let year = last.split('-').next().and_then(|year| year.parse().ok());
+    year.unwrap_or(i16::MAX)
 }
 
 /// A clock that shows a time before the newest record would make the log lie.
@@ -80,17 +112,15 @@ pub(super) async fn check_clock(db: &Db, log: &Log, size: u64, clock: &Clock) ->
     let Some(newest) = size.checked_sub(1) else {
         return Ok(());
     };
-    let mut tx = db.read().await?;
-    let leaves = store_log::leaves(&mut tx, &log.origin, newest, 1).await?;
-    let Some(record) = leaves
-        .first()
-        .and_then(|leaf| Record::decode(leaf.body.as_slice()).ok())
-    else {
-        return Err(Error::Damaged {
-            index: newest,
-            what: "the newest record does not parse",
-        });
+    let damaged = || Error::Damaged {
+        index: newest,
+        what: "the newest record does not parse",
     };
+    let mut tx = db.read().await?;
+    let batches = store_log::bodies(&mut tx, log, newest, 1).await?;
+    let batch = batches.first().ok_or_else(damaged)?;
+    let (_, leaf) = batch.leaves()?.last().ok_or_else(damaged)?;
+    let record = Record::decode(leaf.as_slice()).map_err(|_| damaged())?;
     let newest = Timestamp::from_nanosecond(record.ts_unix_ns.into()).unwrap_or(Timestamp::MIN);
     let now = clock.now();
     // A step of the time service is no reason to stop.
@@ -102,3 +132,15 @@ pub(super) async fn check_clock(db: &Db, log: &Log, size: u64, clock: &Clock) ->
 
 /// Seconds by which the clock may have gone back.
 const CLOCK_STEP: i64 = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_of_a_log_tells_its_year() {
+        assert_eq!(year_of("c_e648.audit/gw-1/2026"), 2026);
+        assert_eq!(year_of("c_e648.audit/gw-1/2026-e2"), 2026);
+        assert_eq!(year_of("c_e648.audit/gw-1/x"), i16::MAX);
+    }
+}

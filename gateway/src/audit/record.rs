@@ -1,7 +1,7 @@
 //! Records of operators, auditors and the gateway itself; those of calls stand in `call`.
 
 use uuid::Uuid;
-use varco_proto::audit::v1::{Record, RecordKind};
+use varco_proto::audit::v1::{Link, Record, RecordKind};
 
 /// The gateway started.
 #[must_use]
@@ -19,6 +19,30 @@ pub fn stop(id: Uuid, epoch: u64) -> Record {
 #[must_use]
 pub fn key_change(id: Uuid, epoch: u64, detail: String) -> Record {
     own(RecordKind::KeyChange, id, epoch, detail)
+}
+
+/// A time in which the gateway could not do all that it promises began or ended.
+#[must_use]
+pub fn degraded(id: Uuid, detail: String) -> Record {
+    own(RecordKind::Degraded, id, 0, detail)
+}
+
+/// The last record of a log that another continues.
+#[must_use]
+pub fn continued_by(id: Uuid, next: &str) -> Record {
+    Record {
+        next_origin: next.to_owned(),
+        ..own(RecordKind::Link, id, 0, String::new())
+    }
+}
+
+/// The first record of a log that continues another.
+#[must_use]
+pub fn continues(id: Uuid, previous: Link, detail: String) -> Record {
+    Record {
+        previous: Some(previous),
+        ..own(RecordKind::Link, id, 0, detail)
+    }
 }
 
 /// Most of a day's calls of a purpose, a consumer or an e-service are used.

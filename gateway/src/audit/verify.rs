@@ -1,19 +1,26 @@
 //! Verifying a log from its database, without trusting anything that the gateway computed.
 //!
 //! Every leaf is hashed again, the tree is built again, and the root must be the one in the signed
-//! checkpoint. The first index that is wrong is named.
+//! checkpoint; so must be all that is not evidence but that records are found and proven by. The
+//! first index that is wrong is named.
 
-use prost::Message as _;
-use varco_proto::audit::v1::Record;
 use varco_runtime::config::Config;
-use varco_runtime::store::Db;
+use varco_runtime::store::{Db, Tx};
 use varco_tlog::checkpoint::Checkpoint;
+use varco_tlog::error::LoadError;
 use varco_tlog::hash::Hash;
-use varco_tlog::tile::TileId;
-use varco_tlog::tile::Tiles;
+use varco_tlog::tile::{TileId, Tiles};
 
 use super::Error;
-use super::store_log::{self, Keys, Leaf, Log};
+use super::index::segment::Closed;
+use super::index::tail::{Tail, Told};
+use super::index::{self, SEGMENT};
+use super::reading;
+use super::store_log::{self, Head, Log};
+
+mod leaves;
+
+use leaves::Leaves;
 
 /// A log that verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,42 +33,23 @@ pub struct Report {
     pub size: u64,
     /// Root in hexadecimal.
     pub root: String,
+    /// Records below this index were destroyed after they had been kept long enough.
+    pub pruned: u64,
+    /// Sealed details that are there.
+    pub details: u64,
+    /// Sealed details that were destroyed after they had been kept long enough.
+    pub details_destroyed: u64,
 }
 
-/// Verifies the log of the configured instance.
+/// Verifies the log of that name, or the newest of the configured instance.
 ///
 /// # Errors
 ///
 /// [`Error::Damaged`] with the first index that is wrong.
-pub async fn verify(config: &Config) -> Result<Report, Error> {
-    let (db, log) = open(config, None).await?;
-    verify_log(&db, &log).await
-}
-
-/// Opens the register of accesses to read it beside the process that writes it.
-///
-/// # Errors
-///
-/// When there is none.
-pub async fn open(config: &Config, origin: Option<&str>) -> Result<(Db, Log), Error> {
-    let db = match config.gateway.audit_database.strip_prefix("sqlite:") {
-        Some(file) => Db::open_to_read(&config.folder.join(file)).await?,
-        None => {
-            Db::open(
-                &config.gateway.audit_database,
-                &config.folder,
-                super::MIGRATIONS,
-            )
-            .await?
-        }
-    };
-    let mut tx = db.read().await?;
-    let log = match origin {
-        Some(origin) => store_log::log(&mut tx, origin).await?,
-        None => store_log::log_of(&mut tx, &config.gateway.instance).await?,
-    };
-    let name = origin.unwrap_or(&config.gateway.instance);
-    Ok((db, log.ok_or_else(|| Error::NoLog(name.to_owned()))?))
+pub async fn verify(config: &Config, origin: Option<&str>) -> Result<Report, Error> {
+    let db = reading::open_db(config).await?;
+    let log = reading::log(&db, config, origin).await?;
+    verify_log(&db, &index::open_to_read(config).await?, &log).await
 }
 
 /// Verifies one log.
@@ -69,98 +57,118 @@ pub async fn open(config: &Config, origin: Option<&str>) -> Result<(Db, Log), Er
 /// # Errors
 ///
 /// [`Error::Damaged`] with the first index that is wrong.
-pub async fn verify_log(db: &Db, log: &Log) -> Result<Report, Error> {
-    // One transaction: the head and the leaves are those of one moment, beside a running town.
+pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error> {
+    // One transaction each: beside a running town, all is of one moment, the index not the newer.
+    let mut behind = index.read().await?;
+    // A transaction begins with its first statement.
+    let written = index::segments(&mut behind, log).await?;
     let mut tx = db.read().await?;
-    let Some(head) = store_log::head(&mut tx, &log.origin).await? else {
-        return Err(Error::Damaged {
-            index: 0,
-            what: "there is no signed head",
-        });
+    let Some(head) = store_log::head(&mut tx, log).await? else {
+        return Err(damaged(0, "there is no signed head"));
     };
     let signed = Checkpoint::open(&head.note, &log.vkey.parse()?)?;
-    let mut tiles = Tiles::new();
-    while tiles.size() < signed.size {
-        let page = store_log::leaves(&mut tx, &log.origin, tiles.size(), PAGE).await?;
-        if page.is_empty() {
-            return Err(Error::Damaged {
-                index: tiles.size(),
-                what: "a record is missing",
-            });
+    if signed.size != head.size || signed.root.as_bytes().as_slice() != head.root {
+        return Err(damaged(0, "the signed head is not what stands beside it"));
+    }
+    let mut tail = begin(&mut behind, log, &head, written).await?;
+    let mut leaves = Leaves::default();
+    while tail.size() < signed.size {
+        let batches = store_log::batches(&mut tx, log, tail.size(), PAGE).await?;
+        if batches.is_empty() {
+            return Err(damaged(tail.size(), "a record is missing"));
         }
-        let keys = store_log::keys(&mut tx, &log.origin, tiles.size(), PAGE).await?;
-        for (leaf, keys) in page.iter().zip(keys) {
-            tiles.push(check(leaf, &keys, tiles.size())?);
+        for batch in &batches {
+            let mut tiles = tail.tiles().clone();
+            let told = leaves.check(batch, &mut tiles, &mut tx).await?;
+            tail.extend(tiles, told);
         }
-        for (tile, hashes) in tiles.take_changed() {
-            check_tile(&mut tx, &log.origin, tile, &hashes).await?;
+        while let Some(closed) = tail.next_closed() {
+            if closed.number < written {
+                check_segment(&mut behind, log, &closed).await?;
+            }
+            tail.written(closed.number);
         }
     }
-    if store_log::size(&mut tx, &log.origin).await? != signed.size {
-        return Err(Error::Damaged {
-            index: signed.size,
-            what: "a record was added unsigned",
-        });
+    if tail.size() > signed.size || store_log::has_more(&mut tx, log, signed.size).await? {
+        return Err(damaged(signed.size, "a record was added unsigned"));
     }
-    if tiles.root() != signed.root {
-        return Err(Error::Damaged {
-            index: 0,
-            what: "the root is not the one that was signed",
-        });
+    if tail.tiles().root() != signed.root {
+        return Err(damaged(0, "the root is not the one that was signed"));
     }
+    let (details, details_destroyed) = leaves.close(head.pruned)?;
     Ok(Report {
         origin: log.origin.clone(),
         vkey: log.vkey.clone(),
         size: signed.size,
         root: hex::encode(signed.root.as_bytes()),
+        pruned: head.pruned,
+        details,
+        details_destroyed,
     })
 }
 
-fn check(leaf: &Leaf, keys: &Keys, expected: u64) -> Result<Hash, Error> {
-    let damaged = |what| Error::Damaged {
-        index: expected,
-        what,
-    };
-    if leaf.index != expected {
-        return Err(damaged("a record is missing"));
+/// The tree before the first record that is still there: of those before it, only hashes are left.
+async fn begin(behind: &mut Tx, log: &Log, head: &Head, written: u64) -> Result<Tail, Error> {
+    if head.pruned == 0 {
+        return Ok(Tail::new());
     }
-    let hash = Hash::leaf(&leaf.body);
-    if leaf.hash != hash.as_bytes() {
-        return Err(damaged("the record is not the one that was hashed"));
+    if !head.pruned.is_multiple_of(SEGMENT) || head.pruned / SEGMENT > written {
+        return Err(damaged(0, "records were destroyed that nobody may destroy"));
     }
-    let record =
-        Record::decode(leaf.body.as_slice()).map_err(|_| damaged("the record does not parse"))?;
-    if record.schema != 1 || record.encode_to_vec() != leaf.body {
-        return Err(damaged("the record is not in canonical form"));
-    }
-    if *keys != Keys::of(&record) {
-        return Err(damaged("what the record is found by is not what it says"));
-    }
-    Ok(hash)
-}
-
-async fn check_tile(
-    tx: &mut varco_runtime::store::Tx,
-    origin: &str,
-    tile: TileId,
-    hashes: &[Hash],
-) -> Result<(), Error> {
-    let stored = store_log::tile(tx, origin, tile).await?;
-    match stored
-        .iter()
-        .zip(hashes)
-        .position(|(stored, hash)| stored != hash)
-    {
-        None => Ok(()),
-        Some(place) => {
-            let place = u64::try_from(place).unwrap_or_default();
-            let index = (tile.index * 256 + place) << (8 * u32::from(tile.level));
-            Err(Error::Damaged {
-                index,
-                what: "a hash of the tree is not that of its record",
-            })
+    let mut held = std::collections::HashMap::new();
+    loop {
+        let read = |tile: TileId| held.get(&tile).cloned().ok_or(tile);
+        match Tiles::load(head.pruned, read) {
+            Ok(tiles) => return Ok(Tail::behind(tiles)),
+            Err(LoadError::Malformed(error)) => return Err(error.into()),
+            Err(LoadError::Read(missing)) => {
+                let found = index::tile(behind, log, missing).await?;
+                let found = found.ok_or(damaged(0, "a tile of the tree is missing"))?;
+                held.insert(missing, found);
+            }
         }
     }
 }
 
-const PAGE: u32 = 4096;
+async fn check_segment(behind: &mut Tx, log: &Log, computed: &Closed) -> Result<(), Error> {
+    let first = computed.number * SEGMENT;
+    for ((level, number), hashes) in &computed.tiles {
+        let tile = TileId {
+            level: *level,
+            index: *number,
+            width: u16::try_from(hashes.len()).unwrap_or(u16::MAX),
+        };
+        let stored = index::tile(behind, log, tile).await?.unwrap_or_default();
+        if let Some(place) = differs(&stored, hashes) {
+            let leaf = (number * varco_tlog::tile::TILE_WIDTH + place) << (8 * u32::from(*level));
+            return Err(damaged(
+                leaf,
+                "a hash of the tree is not that of its record",
+            ));
+        }
+    }
+    if !index::check_segment(behind, log, computed).await? {
+        return Err(damaged(
+            first,
+            "what the records of a segment are found by is not what they say: delete the index, it \
+             is built again",
+        ));
+    }
+    Ok(())
+}
+
+/// The first place where stored hashes are not the computed ones; they may be more.
+fn differs(stored: &[Hash], computed: &[Hash]) -> Option<u64> {
+    let place = computed
+        .iter()
+        .zip(0..)
+        .position(|(hash, place)| stored.get::<usize>(place) != Some(hash))?;
+    u64::try_from(place).ok()
+}
+
+fn damaged(index: u64, what: &'static str) -> Error {
+    Error::Damaged { index, what }
+}
+
+/// Batches that are read at once.
+const PAGE: u32 = 64;

@@ -7,15 +7,16 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use varco_proto::audit::v1::audit_service_server::AuditService;
 use varco_proto::audit::v1::{
-    GetCheckpointRequest, GetCheckpointResponse, ProveConsistencyRequest, ProveConsistencyResponse,
-    ProveInclusionRequest, ProveInclusionResponse, RecordKind, SearchRecordsRequest,
-    SearchRecordsResponse,
+    GetCheckpointRequest, GetCheckpointResponse, ListLogsRequest, ListLogsResponse, LogInfo,
+    ProveConsistencyRequest, ProveConsistencyResponse, ProveInclusionRequest,
+    ProveInclusionResponse, RecordKind, SearchRecordsRequest, SearchRecordsResponse,
 };
 use varco_runtime::problem::{Problem, ToStatus as _};
 use varco_runtime::server::Connection;
 use varco_tlog::hash::Hash;
 
 use super::{Need, Noted, action, admit, note, status};
+use crate::audit::reading::Reading;
 use crate::audit::{self, proofs, search, store_log};
 use crate::gate::Gate;
 use crate::registry::scope::Who;
@@ -56,6 +57,21 @@ impl AuditApi {
         if !asked.trace_ids.is_empty() {
             let _ = write!(told, ", {} traces", asked.trace_ids.len());
         }
+        for (what, named) in [
+            ("calls", asked.audit_ids.len()),
+            ("data subjects", asked.subject_refs.len()),
+            (
+                "persons who acted",
+                usize::from(!asked.actor_ref.is_empty()),
+            ),
+        ] {
+            if named > 0 {
+                let _ = write!(told, ", {named} {what}");
+            }
+        }
+        if asked.with_details {
+            told.push_str(", with sealed details");
+        }
         if !asked.client_id.is_empty() {
             let _ = write!(told, ", client {}", id(&asked.client_id));
         }
@@ -69,33 +85,97 @@ impl AuditApi {
         told
     }
 
-    async fn checkpoint(&self) -> Result<GetCheckpointResponse, audit::Error> {
-        let log = self.gate.register.log();
+    /// The log that is asked for: the one of that name, or the one that this gateway writes.
+    async fn reading(&self, origin: &str) -> Result<Reading, audit::Error> {
+        let own = self.gate.register.reading();
+        if origin.is_empty() || origin == own.log.origin {
+            return Ok(own);
+        }
+        let mut tx = own.db.read().await?;
+        let log = store_log::log(&mut tx, origin).await?;
+        drop(tx);
+        let log = log.ok_or_else(|| audit::Error::NoLog(origin.to_owned()))?;
+        Reading::of(own.db, own.index, log).await
+    }
+
+    async fn logs(&self) -> Result<ListLogsResponse, audit::Error> {
         let mut tx = self.gate.register.db().read().await?;
-        let head = store_log::head(&mut tx, &log.origin).await?;
-        let head = head.ok_or_else(|| audit::Error::NoLog(log.origin.clone()))?;
+        let mut logs = Vec::new();
+        for log in store_log::logs(&mut tx).await? {
+            let head = store_log::head(&mut tx, &log).await?;
+            logs.push(LogInfo {
+                size: head.as_ref().map_or(0, |head| head.size),
+                pruned: head.map_or(0, |head| head.pruned),
+                origin: log.origin,
+                vkey: log.vkey,
+            });
+        }
+        Ok(ListLogsResponse { logs })
+    }
+
+    async fn checkpoint(&self, origin: &str) -> Result<GetCheckpointResponse, audit::Error> {
+        let reading = self.reading(origin).await?;
+        let head = reading.head().await?;
+        let head = head.ok_or_else(|| audit::Error::NoLog(reading.log.origin.clone()))?;
         Ok(GetCheckpointResponse {
             checkpoint: head.note,
-            vkey: log.vkey.clone(),
+            vkey: reading.log.vkey,
         })
+    }
+
+    async fn search(
+        &self,
+        asked: &SearchRecordsRequest,
+    ) -> Result<SearchRecordsResponse, audit::Error> {
+        search::search(&self.reading(&asked.origin).await?, asked).await
+    }
+
+    async fn inclusion(&self, asked: &ProveInclusionRequest) -> Result<Vec<Hash>, audit::Error> {
+        let reading = self.reading(&asked.origin).await?;
+        proofs::inclusion(&reading, asked.index, asked.size).await
+    }
+
+    async fn consistency(
+        &self,
+        asked: &ProveConsistencyRequest,
+    ) -> Result<Vec<Hash>, audit::Error> {
+        let reading = self.reading(&asked.origin).await?;
+        proofs::consistency(&reading, asked.old_size, asked.new_size).await
     }
 }
 
 #[tonic::async_trait]
 impl AuditService for AuditApi {
+    async fn list_logs(
+        &self,
+        request: Request<ListLogsRequest>,
+    ) -> Result<Response<ListLogsResponse>, Status> {
+        let who = self.admit(&request, "ListLogs").await?;
+        let noted = self.note(&who, "ListLogs", String::new()).await?;
+        let found = self.logs().await;
+        found
+            .map(|found| noted.stamp(found))
+            .map_err(|error| status(error.to_problem()))
+    }
+
     async fn search_records(
         &self,
         request: Request<SearchRecordsRequest>,
     ) -> Result<Response<SearchRecordsResponse>, Status> {
         let who = self.admit(&request, "SearchRecords").await?;
         let asked = request.into_inner();
-        if asked.trace_ids.len() > search::MAX_TRACES {
-            return Err(status(Problem::invalid("trace_ids", "must be at most 200")));
+        for (field, named) in [
+            ("audit_ids", asked.audit_ids.len()),
+            ("subject_refs", asked.subject_refs.len()),
+            ("trace_ids", asked.trace_ids.len()),
+        ] {
+            if named > search::MAX_NAMED {
+                return Err(status(Problem::invalid(field, "must be at most 200")));
+            }
         }
         let detail = self.describe(&asked);
         let noted = self.note(&who, "SearchRecords", detail).await?;
-        let register = &self.gate.register;
-        let found = search::search(register.db(), register.log(), &asked).await;
+        let found = self.search(&asked).await;
         found
             .map(|found| noted.stamp(found))
             .map_err(|error| status(error.to_problem()))
@@ -107,7 +187,7 @@ impl AuditService for AuditApi {
     ) -> Result<Response<GetCheckpointResponse>, Status> {
         let who = self.admit(&request, "GetCheckpoint").await?;
         let noted = self.note(&who, "GetCheckpoint", String::new()).await?;
-        let found = self.checkpoint().await;
+        let found = self.checkpoint(&request.get_ref().origin).await;
         found
             .map(|found| noted.stamp(found))
             .map_err(|error| status(error.to_problem()))
@@ -120,8 +200,7 @@ impl AuditService for AuditApi {
         let who = self.admit(&request, "ProveInclusion").await?;
         let noted = self.note(&who, "ProveInclusion", String::new()).await?;
         let asked = request.into_inner();
-        let register = &self.gate.register;
-        let proof = proofs::inclusion(register.db(), register.log(), asked.index, asked.size).await;
+        let proof = self.inclusion(&asked).await;
         let proof = proof.map_err(|error| status(error.to_problem()))?;
         Ok(noted.stamp(ProveInclusionResponse {
             proof: bytes(&proof),
@@ -135,14 +214,7 @@ impl AuditService for AuditApi {
         let who = self.admit(&request, "ProveConsistency").await?;
         let noted = self.note(&who, "ProveConsistency", String::new()).await?;
         let asked = request.into_inner();
-        let register = &self.gate.register;
-        let proof = proofs::consistency(
-            register.db(),
-            register.log(),
-            asked.old_size,
-            asked.new_size,
-        )
-        .await;
+        let proof = self.consistency(&asked).await;
         let proof = proof.map_err(|error| status(error.to_problem()))?;
         Ok(noted.stamp(ProveConsistencyResponse {
             proof: bytes(&proof),

@@ -103,7 +103,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
 }
 
 async fn verify_register(common: &Common) -> Result<(), Failure> {
-    let report = verify::verify(&common.load_config()?).await?;
+    let report = verify::verify(&common.load_config()?, None).await?;
     match common.output {
         Output::Json => output::json(&json!({
             "verified": true,
@@ -166,6 +166,7 @@ async fn find(args: &SearchArgs, names: &Names, common: &Common) -> Result<Vec<E
         method: args.method.clone().unwrap_or_default(),
         from_index: args.from,
         page_size: 1000,
+        ..SearchRecordsRequest::default()
     };
     let mut found = Vec::new();
     loop {

@@ -5,39 +5,35 @@ use std::fs;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use uuid::Uuid;
 use varco_runtime::config::signing::SigningAlgorithm;
 use varco_runtime::pki::{KeyKind, generate_key};
 use varco_runtime::secret::Vault;
 use varco_runtime::store::testing::{Fresh, each_db};
-use varco_runtime::tasks::Tasks;
-use varco_tlog::note::Signer;
 
 use super::*;
 use crate::audit::committer::Run;
+use crate::audit::testing;
 use crate::keys::lifecycle::{CACHE, State};
 use crate::registry::Rules;
 
 /// What the gateways of a test stand on; they come and go.
 struct Ground {
     shared: Fresh,
-    audit: Fresh,
+    audit: testing::Place,
     folder: TempDir,
     clock: Clock,
-    tasks: Tasks,
 }
 
 impl Ground {
     async fn each() -> Vec<Self> {
         let mut grounds = Vec::new();
         for shared in each_db(crate::REGISTRY_MIGRATIONS).await.unwrap() {
-            let mut audit = each_db(crate::audit::MIGRATIONS).await.unwrap();
+            let mut audit = testing::each_place().await;
             grounds.push(Self {
                 shared,
                 audit: audit.remove(0),
                 folder: TempDir::new().unwrap(),
                 clock: Clock::fixed("2026-11-22T10:00:00Z".parse().unwrap()),
-                tasks: Tasks::default(),
             });
         }
         grounds
@@ -54,17 +50,13 @@ impl Ground {
     async fn open(&self, instance: &str) -> Result<Keeper, Error> {
         let run = Run {
             instance: instance.to_owned(),
-            boot_id: Uuid::from_u128(1),
-            started: Instant::now(),
             clock: self.clock.clone(),
+            ..testing::run()
         };
-        let signer = |origin: &str| Ok(Signer::from_seed(origin, &[7; 32])?);
-        let origin = format!("c_z999.audit/{instance}/2026");
-        let db = self.audit.db.clone();
         Keeper::open(Parts {
             registry: Registry::open(self.db().clone(), self.clock.clone(), Rules::default())
                 .await?,
-            register: Register::open(db, run, &origin, signer, &self.tasks).await?,
+            register: self.audit.open_with(run, testing::signers(7)).await?,
             clock: self.clock.clone(),
             files: self.files(instance),
             policy: Policy {
@@ -298,7 +290,7 @@ async fn key_is_not_made_without_its_record() {
     for ground in Ground::each().await {
         let keeper = ground.open("gw1").await.unwrap();
         let files = ground.left("gw1");
-        ground.audit.db.close().await;
+        ground.audit.db().close().await;
         ground.pass(1_000_000);
 
         let refused = keeper.rotate(Role::Voucher).await;

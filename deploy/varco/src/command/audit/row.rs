@@ -112,7 +112,15 @@ mod tests {
         };
         let leaf = record.encode_to_vec().into();
 
-        let row = Row::read(&Entry { index: 7, leaf }, &names).unwrap();
+        let row = Row::read(
+            &Entry {
+                index: 7,
+                leaf,
+                ..Entry::default()
+            },
+            &names,
+        )
+        .unwrap();
 
         assert_eq!((row.index, row.kind), (7, "DENY"));
         assert_eq!(
@@ -128,7 +136,15 @@ mod tests {
     fn leaf_that_is_no_record_is_told_with_its_index() {
         let leaf = vec![0xff].into();
 
-        let failure = Row::read(&Entry { index: 9, leaf }, &Names::default()).unwrap_err();
+        let failure = Row::read(
+            &Entry {
+                index: 9,
+                leaf,
+                ..Entry::default()
+            },
+            &Names::default(),
+        )
+        .unwrap_err();
 
         assert!(failure.to_string().starts_with("record 9: "));
     }

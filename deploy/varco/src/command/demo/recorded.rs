@@ -120,7 +120,11 @@ mod tests {
             ..Record::default()
         };
         let leaf = record.encode_to_vec().into();
-        Entry { index: 0, leaf }
+        Entry {
+            index: 0,
+            leaf,
+            ..Entry::default()
+        }
     }
 
     const CALL: Uuid = Uuid::from_u128(1);

@@ -36,7 +36,7 @@ pub async fn head(town: &Town) -> Result<Head, Failure> {
     let answer = town
         .audit
         .clone()
-        .get_checkpoint(GetCheckpointRequest {})
+        .get_checkpoint(GetCheckpointRequest::default())
         .await;
     let answer = answer
         .map_err(|status| Refusal::from(&status))?
@@ -116,7 +116,7 @@ async fn signature(
         .max()
         .unwrap_or_default();
     let step = async |envelope: Envelope| {
-        let question = envelope.around(GetCheckpointRequest {});
+        let question = envelope.around(GetCheckpointRequest::default());
         let answer = match town.audit.clone().get_checkpoint(question).await {
             Ok(answer) => answer.into_inner(),
             Err(status) => return (Ending::refused(&status), None),
@@ -138,6 +138,7 @@ async fn consistency(before: &Head, now: &Checkpoint, town: &Town, run: &mut Run
         let request = ProveConsistencyRequest {
             old_size: old.size,
             new_size: now.size,
+            ..ProveConsistencyRequest::default()
         };
         let answer = town
             .audit
@@ -182,6 +183,7 @@ async fn included(entry: &Entry, now: &Checkpoint, town: &Town, envelope: &Envel
     let request = ProveInclusionRequest {
         index: entry.index,
         size: now.size,
+        ..ProveInclusionRequest::default()
     };
     let answer = town
         .audit

@@ -1,0 +1,194 @@
+//! The leaves of a log and their sealed details, one batch after the other.
+
+use std::collections::HashSet;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use prost::Message as _;
+use varco_proto::audit::v1::{Record, RecordKind, RetentionClass};
+use varco_runtime::store::Tx;
+use varco_tlog::hash::Hash;
+use varco_tlog::tile::Tiles;
+
+use super::{Told, damaged};
+use crate::audit::Error;
+use crate::audit::batch::{Batch, CLASSES};
+use crate::audit::seal::KeyId;
+use crate::audit::store_log;
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Leaves {
+    /// Sealed details that are there.
+    details: u64,
+    /// Indices whose details are gone, by class, ascending.
+    gone: [Vec<u64>; 4],
+    /// Below which index the details of a class, and the records themselves, were said to be destroyed.
+    destroyed: [u64; 4],
+    pruned: u64,
+    /// Keys of details that were looked at.
+    keys: HashSet<KeyId>,
+}
+
+impl Leaves {
+    /// Checks a batch, and adds its leaves to the tree.
+    pub(super) async fn check(
+        &mut self,
+        batch: &Batch,
+        tiles: &mut Tiles,
+        tx: &mut Tx,
+    ) -> Result<Vec<Told>, Error> {
+        if batch.first > tiles.size() {
+            return Err(damaged(tiles.size(), "a record is missing"));
+        }
+        if batch.first < tiles.size() {
+            return Err(damaged(batch.first, "a record stands twice"));
+        }
+        let mut told = Vec::new();
+        let mut commitments = Commitments::default();
+        for (index, leaf) in batch.leaves()? {
+            let hash = Hash::leaf(&leaf);
+            if !batch.attests(index, &hash) {
+                return Err(damaged(index, "the record is not the one that was hashed"));
+            }
+            let record = canonical(index, &leaf)?;
+            tiles.push(hash);
+            told.push(Told::of(&record, hash));
+            self.note_destruction(&record);
+            commitments.add(index, &record)?;
+        }
+        if told.iter().map(|it| it.time).max() != Some(batch.newest) {
+            return Err(damaged(
+                batch.first,
+                "the time of a commit is not that of its records",
+            ));
+        }
+        self.check_details(batch, commitments, tx).await?;
+        Ok(told)
+    }
+
+    fn note_destruction(&mut self, record: &Record) {
+        let Some(destroyed) = &record.destroyed else {
+            return;
+        };
+        if record.kind() != RecordKind::Retention {
+            return;
+        }
+        let column = CLASSES.iter().position(|it| *it == destroyed.class());
+        let bound = match column.and_then(|column| self.destroyed.get_mut(column)) {
+            Some(bound) => bound,
+            None => &mut self.pruned,
+        };
+        *bound = destroyed.before_index.max(*bound);
+    }
+
+    async fn check_details(
+        &mut self,
+        batch: &Batch,
+        commitments: Commitments,
+        tx: &mut Tx,
+    ) -> Result<(), Error> {
+        for ((class, committed), gone) in
+            CLASSES.iter().zip(commitments.by_class).zip(&mut self.gone)
+        {
+            let found = batch.details(*class)?;
+            if found.is_empty() {
+                gone.extend(committed.iter().map(|(index, ..)| index));
+                continue;
+            }
+            if let Some(index) = first_odd(&committed, &found) {
+                return Err(damaged(
+                    index,
+                    "sealed details are not those that the record commits to",
+                ));
+            }
+            for (index, sealed) in found {
+                self.details += 1;
+                let key = KeyId::named_by(sealed);
+                let key = key.ok_or(damaged(index, "sealed details name no key"))?;
+                if self.keys.insert(key) {
+                    let stored = store_log::seal_key(tx, key).await?;
+                    if stored.is_none_or(|stored| KeyId::of(&stored) != key) {
+                        return Err(damaged(index, "the key of sealed details is not the one"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all that is gone was said to be destroyed; gives how many sealed details are there and how many
+    /// are gone.
+    pub(super) fn close(&self, pruned: u64) -> Result<(u64, u64), Error> {
+        if pruned > self.pruned {
+            return Err(damaged(0, "records were destroyed and no record says so"));
+        }
+        let mut destroyed = 0;
+        for (gone, bound) in self.gone.iter().zip(self.destroyed) {
+            if let Some(index) = gone.iter().find(|index| **index >= bound) {
+                return Err(damaged(
+                    *index,
+                    "sealed details are gone and no record says that they were destroyed",
+                ));
+            }
+            destroyed += u64::try_from(gone.len()).unwrap_or(u64::MAX);
+        }
+        Ok((self.details, destroyed))
+    }
+}
+
+/// What the records of a batch commit to, by class: index, hash, length.
+#[derive(Debug, Default)]
+struct Commitments {
+    by_class: [Vec<(u64, prost::bytes::Bytes, u32)>; 4],
+}
+
+impl Commitments {
+    fn add(&mut self, index: u64, record: &Record) -> Result<(), Error> {
+        if record.sealed_len == 0 {
+            return Ok(());
+        }
+        let column = CLASSES
+            .iter()
+            .position(|it| *it == record.retention_class());
+        let column = column.and_then(|column| self.by_class.get_mut(column));
+        let committed = column.ok_or(damaged(index, "sealed details have no class"))?;
+        committed.push((index, record.sealed_sha256.clone(), record.sealed_len));
+        Ok(())
+    }
+}
+
+/// The first index at which details and commitments are not the same.
+fn first_odd(committed: &[(u64, prost::bytes::Bytes, u32)], found: &[(u64, &[u8])]) -> Option<u64> {
+    let fits = |((index, hash, length), (at, sealed)): (&(u64, _, u32), &(u64, &[u8]))| {
+        index == at
+            && usize::try_from(*length).ok() == Some(sealed.len())
+            && digest(&SHA256, sealed).as_ref()
+                == <prost::bytes::Bytes as AsRef<[u8]>>::as_ref(hash)
+    };
+    let pairs = committed.iter().zip(found);
+    if let Some(place) = pairs.clone().position(|pair| !fits(pair)) {
+        return pairs
+            .clone()
+            .nth(place)
+            .map(|((index, ..), (at, _))| *index.min(at));
+    }
+    let shorter = committed.len().min(found.len());
+    let rest = committed.get(shorter).map(|(index, ..)| *index);
+    rest.or_else(|| found.get(shorter).map(|(index, _)| *index))
+}
+
+/// The record of a leaf in canonical form.
+fn canonical(index: u64, leaf: &[u8]) -> Result<Record, Error> {
+    let record = Record::decode(leaf).map_err(|_| damaged(index, "the record does not parse"))?;
+    if record.schema != SCHEMA || record.encode_to_vec() != leaf {
+        return Err(damaged(index, "the record is not in canonical form"));
+    }
+    Ok(record)
+}
+
+const SCHEMA: u32 = 1;
+
+const _: () = assert!(
+    matches!(CLASSES[0], RetentionClass::A),
+    "columns follow classes"
+);
