@@ -183,7 +183,7 @@ async fn what_is_another_tenants_does_not_exist_or_is_not_theirs() {
     let tried = consumer.apply_document(request).await.unwrap().into_inner();
     let mut register = AuditServiceClient::new(comune.control("carla"));
     let read = register
-        .get_checkpoint(GetCheckpointRequest {})
+        .get_checkpoint(GetCheckpointRequest::default())
         .await
         .unwrap_err();
 
