@@ -10,13 +10,16 @@ pub mod batch;
 pub mod committer;
 pub mod deposit;
 pub mod export;
+pub mod guard;
 mod hold;
 pub mod index;
 mod leaf;
+pub mod mark;
 mod opening;
 pub mod proofs;
 pub mod reading;
 pub mod record;
+pub mod recovery;
 pub mod seal;
 pub mod search;
 pub mod store_log;
@@ -69,6 +72,12 @@ pub enum Error {
     /// No log of that name is stored.
     #[error("there is no log {0} in this database")]
     NoLog(String),
+    /// The log says something else than it has said.
+    #[error(
+        "the register of accesses is not the one that was written: it had signed another head at {0} records; \
+         what it holds cannot be trusted, put a backup of its own database back and run `varco audit recover`"
+    )]
+    Forked(u64),
     /// The index or the size lies outside the log.
     #[error("index or size lies outside the log")]
     OutOfRange,
@@ -83,9 +92,27 @@ pub enum Error {
     /// The database does not answer.
     #[error("the register of accesses does not answer")]
     Slow,
+    /// An older copy was put in place.
+    #[error(
+        "the register of accesses ends at {stored} records and had {known}: an older copy was put in its place; \
+         what it holds is whole as far as it goes. Put the newer files back, or run `varco audit recover` to go on \
+         in a log that is linked to this one"
+    )]
+    RolledBack {
+        /// Records that are there.
+        stored: u64,
+        /// Records that there had been.
+        known: u64,
+    },
     /// Storage failed.
     #[error("register of accesses cannot be stored")]
     Store(#[from] varco_runtime::store::Error),
+    /// A log that there had been is not there.
+    #[error(
+        "log {0} is not in the register of accesses and had been: its database was deleted or an older copy was put \
+         in its place. Put the newer files back, or run `varco audit recover` to go on in a linked log"
+    )]
+    Vanished(String),
     /// The writer's thread cannot be made.
     #[error("the thread that writes the register of accesses cannot be made")]
     Thread(#[source] std::io::Error),

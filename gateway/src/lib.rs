@@ -15,6 +15,7 @@ use tower::{ServiceBuilder, service_fn};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config};
 use varco_runtime::pki::Ca;
+use varco_runtime::problem::chain;
 use varco_runtime::store::{Db, Migrations};
 use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::Identity;
@@ -50,6 +51,8 @@ pub mod vigil;
 pub mod voucher;
 
 use audit::committer::{self, Register, Run};
+use audit::guard::{self, Guard};
+use audit::mark::Mark;
 use audit::seal::Recipients;
 use authenticate::authenticate;
 use authorize::authorize;
@@ -91,6 +94,7 @@ pub const REGISTRY_MIGRATIONS: Migrations = Migrations {
 pub struct Gateway {
     gate: Arc<Gate>,
     assertion_audience: String,
+    mark: Mark,
     writer: Tasks,
 }
 
@@ -191,6 +195,10 @@ impl Gateway {
         writer.spawn_until_stop(registry.clone().follow());
         writer.spawn_until_stop(Arc::clone(&upstreams).keep_small());
         writer.spawn_until_stop(limit::keeping::keep(Arc::clone(&limiter), register.clone()));
+        let place = (config.audit_folder(), gateway.instance.as_str());
+        let mut guard = Guard::over(&register, &clock, place);
+        guard.look().await;
+        writer.spawn_until_stop(guard.watch());
         committer::close_dangling(&register).await?;
         let epoch = registry.snapshot().epoch;
         register
@@ -235,6 +243,7 @@ impl Gateway {
         Ok(Self {
             gate,
             assertion_audience,
+            mark: mark(config),
             writer,
         })
     }
@@ -331,8 +340,11 @@ impl Gateway {
         self.gate.limiter.tell(&self.gate.register);
         let epoch = self.gate.registry.snapshot().epoch;
         let stop = audit::record::stop(self.gate.clock.uuid(), epoch);
-        if self.gate.register.commit(stop).await.is_err() {
+        if self.gate.register.commit_in_trouble(stop).await.is_err() {
             tracing::error!("the stop could not be recorded");
+        }
+        if let Err(error) = guard::set_last_mark(&self.gate.register, &self.mark).await {
+            tracing::warn!(cause = chain(&error), "the last head could not be marked");
         }
         let (register, index, registry) = (
             self.gate.register.db().clone(),
@@ -366,6 +378,11 @@ fn authority(config: &Config, vault: &secret::Vault) -> Result<Option<Ca>, Error
     Ok(Some(Ca::load(certificate.to_string(), &key)?))
 }
 
+/// Where the last signed head of the register of accesses is marked.
+fn mark(config: &Config) -> Mark {
+    Mark::of(&config.audit_folder(), &config.gateway.instance)
+}
+
 async fn register(
     config: &Config,
     vault: &secret::Vault,
@@ -385,6 +402,7 @@ async fn register(
         started: Instant::now(),
         clock: clock.clone(),
         recipients,
+        mark: Some(mark(config)),
     };
     let signers = keys::log_signers(vault, &config.path(&gateway.keys))?;
     Register::open((db, index), run, signers, tasks).await

@@ -18,16 +18,18 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .with_state(gate)
 }
 
-async fn ready(State(gate): State<Arc<Gate>>) -> (StatusCode, &'static str) {
+async fn ready(State(gate): State<Arc<Gate>>) -> (StatusCode, String) {
     let stale = gate.registry.snapshot().age() > Duration::from_secs(gate.limits.snapshot_seconds);
-    let unready = |what| (StatusCode::SERVICE_UNAVAILABLE, what);
+    let unready = |what: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n"));
     if gate.tasks.stopping().is_cancelled() {
-        unready("draining\n")
+        unready("draining")
     } else if stale {
-        unready("registry cannot be read\n")
+        unready("registry cannot be read")
+    } else if let Some(trouble) = gate.register.trouble() {
+        unready(&trouble.to_string())
     } else if !gate.register.is_writing() {
-        unready("register of accesses cannot be written\n")
+        unready("register of accesses cannot be written")
     } else {
-        (StatusCode::OK, "ok\n")
+        (StatusCode::OK, "ok\n".to_owned())
     }
 }

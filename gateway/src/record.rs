@@ -29,6 +29,11 @@ pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: N
     let call = Call::begin(&request, &gate.clock, &gate.registry.snapshot());
     telemetry::name_span(call.method());
     request.extensions_mut().insert(call.clone());
+    if gate.register.trouble().is_some() {
+        // Nothing was begun, and no record could say that it was.
+        let _ = call.settle();
+        return unrecorded(&gate, &call);
+    }
     let _abandoned = Abandoned {
         gate: Arc::clone(&gate),
         call: call.clone(),
@@ -65,7 +70,7 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
             }
             response
         }
-        Err(_) => unrecorded(call),
+        Err(_) => unrecorded(gate, call),
     }
 }
 
@@ -86,13 +91,20 @@ fn denial(call: &Call, refusal: &Refusal) -> Record {
 }
 
 /// The answer when the record could not be made durable: nothing of the call leaves.
-fn unrecorded(call: &Call) -> Response {
-    let reason = call.after(Reason::AuditUnavailable);
-    let mut response = Refusal::from(reason)
-        .into_status(call.audit_id())
-        .into_http();
+fn unrecorded(gate: &Gate, call: &Call) -> Response {
+    let refusal = unavailable(gate, call);
+    let mut response = refusal.into_status(call.audit_id()).into_http();
     stamp(response.headers_mut(), call, None);
     response
+}
+
+/// The refusal of what cannot be recorded, with the cause where the guard knows it.
+fn unavailable(gate: &Gate, call: &Call) -> Refusal {
+    let refusal = Refusal::from(call.after(Reason::AuditUnavailable));
+    match gate.register.trouble() {
+        Some(trouble) => refusal.with("cause", trouble.name()),
+        None => refusal,
+    }
 }
 
 /// Puts the receipt and the state of the quota into an answer's metadata.

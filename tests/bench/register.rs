@@ -105,6 +105,7 @@ impl Place {
             started: Instant::now(),
             clock: Clock::system(),
             recipients: Recipients::parse(&dpo).unwrap(),
+            mark: None,
         };
         let signers: Signers = Box::new(|origin| Ok(Signer::from_seed(origin, &[7; 32])?));
         let tasks = Tasks::default();

@@ -19,7 +19,9 @@ use varco_runtime::tasks::Tasks;
 use varco_tlog::note::Signer;
 
 use super::deposit::Deposit;
+use super::guard::{self, Trouble};
 use super::index::tail::Tail;
+use super::mark::Mark;
 use super::reading::Reading;
 use super::seal::Recipients;
 use super::store_log::Log;
@@ -55,6 +57,8 @@ pub(super) struct Shared {
     pub(super) tail: ArcSwap<RwLock<Tail>>,
     /// Whether the last attempt to make records durable succeeded.
     pub(super) writes: AtomicBool,
+    /// Why nothing is taken.
+    closed: guard::Closed,
     /// Records that wait, and their bytes.
     waiting: (AtomicUsize, AtomicUsize),
 }
@@ -82,6 +86,8 @@ pub struct Run {
     pub clock: Clock,
     /// Whom details are sealed to.
     pub recipients: Recipients,
+    /// Where the last signed head is marked; none where nothing is to be compared.
+    pub mark: Option<Mark>,
 }
 
 /// Makes the key of the log under the name of each of its years.
@@ -111,6 +117,21 @@ impl Register {
     ///
     /// [`Unavailable`] when it is not durable within two seconds.
     pub async fn commit(&self, deposit: impl Into<Deposit>) -> Result<Receipt, Unavailable> {
+        if self.shared.closed.load().is_some() {
+            return Err(Unavailable);
+        }
+        self.commit_in_trouble(deposit).await
+    }
+
+    /// Makes a record durable whatever the guard has found: what it says itself, and the stop.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] when it is not durable within two seconds.
+    pub async fn commit_in_trouble(
+        &self,
+        deposit: impl Into<Deposit>,
+    ) -> Result<Receipt, Unavailable> {
         let (receipt, answer) = oneshot::channel();
         self.hand_over(deposit.into(), Some(receipt))?;
         match tokio::time::timeout(DEADLINE, answer).await {
@@ -146,10 +167,21 @@ impl Register {
         self.queue.send(waiting).map_err(|_| Unavailable)
     }
 
-    /// Whether the last attempt to make records durable succeeded.
+    /// Whether records are taken, and the last attempt to make some durable succeeded.
     #[must_use]
     pub fn is_writing(&self) -> bool {
-        self.shared.writes.load(Ordering::Relaxed)
+        self.shared.closed.load().is_none() && self.shared.writes.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing is taken; none while records are.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Arc<Trouble>> {
+        self.shared.closed.load_full()
+    }
+
+    /// Closes the register, or opens it.
+    pub(super) fn close(&self, trouble: Option<Trouble>) {
+        self.shared.closed.store(trouble.map(Arc::new));
     }
 
     /// The log that is written now.
@@ -161,12 +193,7 @@ impl Register {
     /// The log that is written now, to be read with what only its writer holds in memory.
     #[must_use]
     pub fn reading(&self) -> Reading {
-        Reading {
-            db: self.shared.db.clone(),
-            index: self.shared.index.clone(),
-            log: Log::clone(&self.shared.log.load()),
-            tail: self.shared.tail.load_full(),
-        }
+        self.shared.reading()
     }
 
     /// The database of the log.
@@ -190,7 +217,17 @@ impl Shared {
             log: ArcSwap::from_pointee(log),
             tail: ArcSwap::from_pointee(RwLock::new(tail)),
             writes: AtomicBool::new(true),
+            closed: guard::Closed::empty(),
             waiting: (AtomicUsize::new(0), AtomicUsize::new(0)),
+        }
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        Reading {
+            db: self.db.clone(),
+            index: self.index.clone(),
+            log: Log::clone(&self.log.load()),
+            tail: self.tail.load_full(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::committer::Run;
 use super::deposit::Deposit;
 use super::hold::Hold;
 use super::index::tail::Told;
+use super::record::DEGRADED;
 use super::seal::Sealer;
 
 /// A group of records whose bytes are fixed, so that trying again writes the same leaves.
@@ -153,8 +154,6 @@ fn commit_to(record: &mut Record, sealed: &[u8], batch: &mut Batch, place: u16) 
     }
 }
 
-/// `flags` of a record that does not say all that it should.
-const DEGRADED: u32 = 1;
 const MAX_DETAIL: usize = 2000;
 /// Longest leaf, and longest details; an entry of C2SP tlog-tiles has at most 65 535 bytes.
 const MAX_LEAF: usize = 60_000;

@@ -9,6 +9,7 @@ use varco_tlog::note::Signer;
 
 use super::Error;
 use super::committer::{Run, Signers};
+use super::mark::Mark;
 use super::store_log::{self, Log};
 
 /// The log that is written now.
@@ -61,6 +62,11 @@ pub(super) async fn open_log(
         (None, Some(before)) => link(&mut tx, before).await?,
         _ => None,
     };
+    let lost = run.mark.as_ref().and_then(Mark::lost).unwrap_or_default();
+    let follows = follows.map(|link| Link {
+        lost_checkpoint: lost,
+        ..link
+    });
     Ok(Current::new(log, signer, follows))
 }
 
@@ -86,11 +92,12 @@ pub(super) async fn link(
     log: Log,
 ) -> Result<Option<Link>, Error> {
     let head = store_log::head(tx, &log).await?;
-    Ok(head.map(|head| Link {
+    Ok(Some(Link {
         origin: log.origin,
-        size: head.size,
-        root: head.root.into(),
+        size: head.as_ref().map_or(0, |head| head.size),
+        root: head.map(|head| head.root).unwrap_or_default().into(),
         vkey: log.vkey,
+        lost_checkpoint: String::new(),
     }))
 }
 

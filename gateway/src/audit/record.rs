@@ -21,6 +21,26 @@ pub fn key_change(id: Uuid, epoch: u64, detail: String) -> Record {
     own(RecordKind::KeyChange, id, epoch, detail)
 }
 
+/// The gateway closed, and goes on running.
+#[must_use]
+pub fn stopped(id: Uuid, detail: String) -> Record {
+    Record {
+        outcome: "CLOSED".to_owned(),
+        flags: DEGRADED,
+        ..own(RecordKind::Stop, id, 0, detail)
+    }
+}
+
+/// The gateway opened again.
+#[must_use]
+pub fn resumed(id: Uuid, detail: String) -> Record {
+    Record {
+        outcome: "OPEN".to_owned(),
+        flags: DEGRADED,
+        ..own(RecordKind::Start, id, 0, detail)
+    }
+}
+
 /// A time in which the gateway could not do all that it promises began or ended.
 #[must_use]
 pub fn degraded(id: Uuid, detail: String) -> Record {
@@ -89,6 +109,9 @@ fn own(kind: RecordKind, id: Uuid, epoch: u64, detail: String) -> Record {
         ..Default::default()
     }
 }
+
+/// `flags` of a record that tells of a time in which not all was as it should be.
+pub const DEGRADED: u32 = 1;
 
 #[cfg(test)]
 mod tests {

@@ -84,6 +84,7 @@ pub(crate) fn run() -> Run {
         started: Instant::now(),
         clock: Clock::fixed("2026-11-22T10:00:00Z".parse().unwrap()),
         recipients: Recipients::parse(&identity.to_public().to_string()).unwrap(),
+        mark: None,
     }
 }
 

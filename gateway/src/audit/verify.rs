@@ -52,6 +52,28 @@ pub async fn verify(config: &Config, origin: Option<&str>) -> Result<Report, Err
     verify_log(&db, &index::open_to_read(config).await?, &log).await
 }
 
+/// Verifies every log of the database that has a record, oldest first.
+///
+/// # Errors
+///
+/// [`Error::Damaged`] with the first index that is wrong; [`Error::NoLog`] when there is no log.
+pub async fn verify_all(config: &Config) -> Result<Vec<Report>, Error> {
+    let db = reading::open_db(config).await?;
+    let index = index::open_to_read(config).await?;
+    let mut tx = db.read().await?;
+    let logs = store_log::logs(&mut tx).await?;
+    let mut reports = Vec::new();
+    for log in logs {
+        if store_log::head(&mut tx, &log).await?.is_some() {
+            reports.push(verify_log(&db, &index, &log).await?);
+        }
+    }
+    match reports.is_empty() {
+        true => Err(Error::NoLog(config.gateway.instance.clone())),
+        false => Ok(reports),
+    }
+}
+
 /// Verifies one log.
 ///
 /// # Errors

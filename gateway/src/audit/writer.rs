@@ -24,6 +24,7 @@ use super::hold::{Hold, Made};
 use super::index::keeping;
 use super::index::tail::{self, Tail};
 use super::leaf::{Group, Maker};
+use super::mark;
 use super::opening::{self, Current};
 use super::{Error, record, store_log};
 
@@ -64,6 +65,9 @@ pub(super) async fn start(
     opening::check_clock(&db, &current.log, tail.size(), &run.clock).await?;
     let tiles = tail.tiles().clone();
     let shared = Arc::new(Shared::new(db, index, (current.log.clone(), tail)));
+    if let Some(mark) = &run.mark {
+        mark::compare(mark, &shared.reading()).await?;
+    }
     let (receipts, due) = mpsc::unbounded_channel();
     tasks.spawn(give_out(due));
     let mut writer = Writer {
@@ -293,6 +297,7 @@ impl Writer {
             size: self.tiles.size(),
             root: self.tiles.root().as_bytes().to_vec().into(),
             vkey: self.current.log.vkey.clone(),
+            lost_checkpoint: String::new(),
         }
     }
 

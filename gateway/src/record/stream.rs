@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 
 use super::keeping::{PIECE, STALLED};
-use super::{grpc_status, stamp, status_number};
+use super::{grpc_status, stamp, status_number, unavailable};
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::minimise::frames;
@@ -111,10 +111,7 @@ impl Relay {
             (End::Gone, Ok(_)) => return,
             (End::Trailers(trailers), Ok(_)) => trailers,
             (End::Refused(refusal), Ok(_)) => status_trailers(refusal, &self.call),
-            (_, Err(_)) => {
-                let reason = self.call.after(Reason::AuditUnavailable);
-                status_trailers(reason.into(), &self.call)
-            }
+            (_, Err(_)) => status_trailers(unavailable(&self.gate, &self.call), &self.call),
         };
         stamp(&mut trailers, &self.call, receipt.ok().as_ref());
         let last = self.pieces.send(Ok(Frame::trailers(trailers)));

@@ -44,7 +44,7 @@ pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -
     };
     let _ = call.settle();
     let Ok(receipt) = gate.register.commit(outcome).await else {
-        return unrecorded(call);
+        return unrecorded(gate, call);
     };
     stamp(&mut parts.headers, call, Some(&receipt));
     // What the layers left in the answer, such as the place among open calls, ends with its body.

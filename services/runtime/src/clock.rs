@@ -33,6 +33,12 @@ impl Clock {
         }
     }
 
+    /// Whether it stands still until it is moved.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// Moves a fixed clock; a system clock stays as it is.
     pub fn set(&self, now: Timestamp) {
         if let Some(held) = &self.held {

@@ -269,6 +269,12 @@ impl Config {
         })
     }
 
+    /// Folder of the register of accesses: of its database by default, and of the gateway's mark.
+    #[must_use]
+    pub fn audit_folder(&self) -> PathBuf {
+        self.folder.join("audit")
+    }
+
     /// A path of the configuration, from the folder of the file.
     #[must_use]
     pub fn path(&self, path: &Path) -> PathBuf {
