@@ -1,13 +1,19 @@
-//! The log as static files that any C2SP tool reads and verifies.
+//! The register of accesses as files that other tools read.
 
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
+use varco_proto::audit::v1::Record;
+use varco_runtime::clock;
 use varco_runtime::config::Config;
 use varco_runtime::secret;
-use varco_tlog::tile::{TILE_WIDTH, TileId, encode_entries, tiles_for};
 
-use super::Error;
-use super::reading::Reading;
+use super::reading::{self, Reading, decode};
+use super::{Error, index, store_log};
+
+pub mod ndjson;
+pub mod tiles;
+pub mod tracing;
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,40 +26,80 @@ pub struct Exported {
     pub folder: PathBuf,
 }
 
-/// Writes `checkpoint`, `vkey`, `tile/…` and `tile/entries/…` (C2SP tlog-tiles) into a folder.
-///
-/// The checkpoint is written last: a reader never sees one whose tiles are not there. Entries that
-/// have been kept long enough and were destroyed are left out; their hashes are not.
+/// A record with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    /// The log.
+    pub origin: String,
+    /// Index in it.
+    pub index: u64,
+    /// The record.
+    pub record: Record,
+}
+
+/// Hands over every record of a day in Europe/Rome, log by log in their order.
 ///
 /// # Errors
 ///
-/// When the log cannot be read or the folder cannot be written.
-pub async fn tiles(config: &Config, origin: Option<&str>, to: &Path) -> Result<Exported, Error> {
-    let reading = Reading::open(config, origin).await?;
-    let Some(head) = reading.head().await? else {
-        return Err(Error::Damaged {
-            index: 0,
-            what: "there is no signed head",
-        });
+/// When a log cannot be read, or what takes the records fails.
+pub async fn each_of_day(
+    config: &Config,
+    day: Date,
+    mut take: impl FnMut(Placed) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let db = reading::open_db(config).await?;
+    let behind = index::open_to_read(config).await?;
+    let mut tx = db.read().await?;
+    let logs = store_log::logs(&mut tx).await?;
+    drop(tx);
+    for log in logs {
+        let reading = Reading::of(db.clone(), behind.clone(), log).await?;
+        each_in(&reading, window(day), &mut take).await?;
+    }
+    Ok(())
+}
+
+/// Microseconds of the Unix epoch between which a day in Europe/Rome lies.
+#[must_use]
+pub fn window(day: Date) -> (i64, i64) {
+    let start = |day| clock::midnight(day).as_microsecond();
+    let next = day.tomorrow().map_or(i64::MAX, start);
+    (start(day), next)
+}
+
+/// Hands over every record of a log that was made in a window of time, in the order of the log.
+///
+/// # Errors
+///
+/// When the log cannot be read, or what takes the records fails.
+pub async fn each_in(
+    reading: &Reading,
+    (from, before): (i64, i64),
+    take: &mut impl FnMut(Placed) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let spans = reading.spans((from, before)).await?;
+    let (Some((first, ..)), Some((last, ..))) = (spans.first(), spans.last()) else {
+        return Ok(());
     };
-    for tile in tiles_for(head.size) {
-        let hashes = reading.tile(tile).await?;
-        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        put(to, &tile.path(), &bytes)?;
-        if tile.level == 0 && tile.index >= head.pruned.div_ceil(TILE_WIDTH) {
-            let first = tile.index * TILE_WIDTH;
-            let leaves = reading.leaves(first, u32::from(tile.width)).await?;
-            let bundle = encode_entries(leaves.iter().map(|(_, leaf)| leaf.as_slice()))?;
-            put(to, &TileId::entries_path(tile.index, tile.width), &bundle)?;
+    let (mut next, end) = (first * index::SEGMENT, (last + 1) * index::SEGMENT);
+    while next < end {
+        let leaves = reading.leaves(next, STEP).await?;
+        let Some((last, _)) = leaves.last() else {
+            break;
+        };
+        next = last + 1;
+        for (index, leaf) in leaves {
+            let record = decode(index, &leaf)?;
+            if (from..before).contains(&record.ts_unix_ns.div_euclid(1000)) {
+                take(Placed {
+                    origin: reading.log.origin.clone(),
+                    index,
+                    record,
+                })?;
+            }
         }
     }
-    put(to, "vkey", format!("{}\n", reading.log.vkey).as_bytes())?;
-    put(to, "checkpoint", head.note.as_bytes())?;
-    Ok(Exported {
-        origin: reading.log.origin,
-        size: head.size,
-        folder: to.to_owned(),
-    })
+    Ok(())
 }
 
 fn put(to: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
@@ -63,3 +109,6 @@ fn put(to: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
     }
     Ok(secret::write_public(&path, bytes)?)
 }
+
+/// Records that are read at once.
+const STEP: u32 = 1024;
