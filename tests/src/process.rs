@@ -82,6 +82,19 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Waits for its end, which it finds itself, and gives its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended already.
+    #[must_use]
+    pub fn wait(mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("a running process");
+        child.wait().expect("its end").code()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -96,6 +109,7 @@ impl Drop for Running {
 pub struct Process {
     program: String,
     folder: TempDir,
+    place: Option<PathBuf>,
     running: Option<Running>,
     environment: Vec<(String, String)>,
 }
@@ -112,6 +126,7 @@ impl Process {
         Self {
             program: program.to_owned(),
             folder,
+            place: None,
             running: None,
             environment: Vec::new(),
         }
@@ -124,10 +139,18 @@ impl Process {
         self
     }
 
+    /// Has its data folder stand in another place, such as a small disk.
+    #[must_use]
+    pub fn on(mut self, place: &Path) -> Self {
+        self.place = Some(place.to_owned());
+        self
+    }
+
     /// Its data folder.
     #[must_use]
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("varco")
+        let place = self.place.as_deref().unwrap_or(self.folder.path());
+        place.join("varco")
     }
 
     /// Where its log goes.
@@ -213,6 +236,15 @@ impl Process {
     /// When it does not run.
     pub fn end(&mut self, signal: &str) -> Option<i32> {
         self.running.take().expect("a running process").end(signal)
+    }
+
+    /// Waits for its end, which it finds itself, and gives its exit code.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.running.take().expect("a running process").wait()
     }
 
     /// A file of its data folder, as text.

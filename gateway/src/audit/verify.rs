@@ -194,3 +194,6 @@ fn damaged(index: u64, what: &'static str) -> Error {
 
 /// Batches that are read at once.
 const PAGE: u32 = 64;
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ impl Room {
     /// How full it is, in per cent, as `df` counts: what only root may use counts for nobody.
     pub(super) fn percent(self) -> u64 {
         let all = (self.used + self.free).max(1);
-        (self.used.saturating_mul(100)).div_ceil(all)
+        self.used.saturating_mul(100) / all
     }
 
     /// Whether nothing more may be begun: 95 %, unless the rest is still much.
