@@ -61,12 +61,17 @@ pub async fn verify_all(config: &Config) -> Result<Vec<Report>, Error> {
     let db = reading::open_db(config).await?;
     let index = index::open_to_read(config).await?;
     let mut tx = db.read().await?;
-    let logs = store_log::logs(&mut tx).await?;
+    let mut logs = Vec::new();
+    for log in store_log::logs(&mut tx).await? {
+        if store_log::head(&mut tx, &log).await?.is_some() {
+            logs.push(log);
+        }
+    }
+    // Who only reads has one connection.
+    drop(tx);
     let mut reports = Vec::new();
     for log in logs {
-        if store_log::head(&mut tx, &log).await?.is_some() {
-            reports.push(verify_log(&db, &index, &log).await?);
-        }
+        reports.push(verify_log(&db, &index, &log).await?);
     }
     match reports.is_empty() {
         true => Err(Error::NoLog(config.gateway.instance.clone())),
