@@ -23,6 +23,7 @@ pub mod personal;
 pub mod possession;
 pub mod process;
 pub mod program;
+pub mod records;
 pub mod registration;
 pub mod registry;
 pub mod wait;

@@ -1,6 +1,5 @@
 //! What tests change in a comune's registry and read in its register of accesses.
 
-use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use uuid::Uuid;
@@ -10,10 +9,10 @@ use varco_proto::registry::v1::{
     ApplyDocumentRequest, ArchiveEntryRequest, Document, GetEntryRequest, Kind,
     SuspendEntryRequest, UnsuspendEntryRequest,
 };
-use varco_runtime::store::Db;
 
 use crate::assertion::Asker;
 use crate::comune::Comune;
+use crate::records;
 use crate::wire::Wire;
 
 impl Comune {
@@ -139,20 +138,9 @@ impl Comune {
     ///
     /// When the register of accesses cannot be read.
     pub async fn records(&self, id: &[u8]) -> Vec<Record> {
-        let db = Db::open_to_read(&self.path().join("audit/audit.db"))
-            .await
-            .expect("a database");
-        let mut tx = db.read().await.expect("a reading");
-        let rows: Vec<(Vec<u8>,)> = varco_runtime::on!(&mut tx, |db| sqlx::query_as(
-            "SELECT body FROM entry WHERE audit_id = $1 OR trace_id = $1 ORDER BY idx"
-        )
-        .bind(id)
-        .fetch_all(db)
-        .await)
-        .expect("records");
-        rows.iter()
-            .map(|(body,)| Record::decode(body.as_slice()).expect("a record"))
-            .collect()
+        let mut records = records::all(self.config()).await;
+        records.retain(|record| record.audit_id == id || record.trace_id == id);
+        records
     }
 
     /// The records of what served a call, in the order of the log.
@@ -161,18 +149,7 @@ impl Comune {
     ///
     /// When the register of accesses cannot be read.
     pub async fn served(&self, id: Uuid) -> Vec<Record> {
-        let db = Db::open_to_read(&self.path().join("audit/audit.db"))
-            .await
-            .expect("a database");
-        let mut tx = db.read().await.expect("a reading");
-        let rows: Vec<(Vec<u8>,)> = varco_runtime::on!(&mut tx, |db| sqlx::query_as(
-            "SELECT body FROM entry ORDER BY idx"
-        )
-        .fetch_all(db)
-        .await)
-        .expect("records");
-        let records = rows.iter();
-        let records = records.map(|(body,)| Record::decode(body.as_slice()).expect("a record"));
+        let records = records::all(self.config()).await.into_iter();
         records
             .filter(|record| record.parent_audit_id == id.as_bytes().as_slice())
             .collect()

@@ -3,6 +3,7 @@
 //! Only what is evidence stands here; what it is found by stands in `index`. The one who writes is
 //! `hold`.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use varco_runtime::on;
 use varco_runtime::store::{self, Tx};
 
@@ -13,7 +14,7 @@ use super::seal::KeyId;
 /// A log by its name, with the key that verifies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// Its number in this database.
+    /// The name as a number: an index that was made for another log is never taken for its own.
     pub id: i64,
     /// Its name.
     pub origin: String,
@@ -99,6 +100,7 @@ pub async fn begin(
     created: i64,
 ) -> Result<Log, Error> {
     let begun: (i64, String, String) = on!(tx, |db| sqlx::query_as(BEGIN)
+        .bind(id_of(origin))
         .bind(origin)
         .bind(instance)
         .bind(vkey)
@@ -222,6 +224,13 @@ pub async fn seal_key(tx: &mut Tx, id: KeyId) -> Result<Option<Vec<u8>>, Error> 
     Ok(found.map(|(sealed,)| sealed))
 }
 
+/// The first 63 bits of the SHA-256 of a name.
+fn id_of(origin: &str) -> i64 {
+    let hash = digest(&SHA256, origin.as_bytes());
+    let first = hash.as_ref().first_chunk().copied().unwrap_or_default();
+    (u64::from_be_bytes(first) >> 1).cast_signed()
+}
+
 fn log_from((id, origin, vkey): (i64, String, String)) -> Log {
     Log { id, origin, vkey }
 }
@@ -231,15 +240,15 @@ const BATCHES: &str = "SELECT first, count, newest, checks, body, sealed_a, seal
      FROM batch WHERE log = $1 AND first >= COALESCE((SELECT MAX(b.first) FROM batch b \
      WHERE b.log = $1 AND b.first <= $2), $2) ORDER BY first LIMIT $3";
 const BEGIN: &str = "INSERT INTO log (id, origin, instance, vkey, created) \
-     SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4 FROM log RETURNING id, origin, vkey";
+     VALUES ($1, $2, $3, $4, $5) RETURNING id, origin, vkey";
 const BODIES: &str = "SELECT first, count, newest, checks, body FROM batch WHERE log = $1 \
      AND first >= COALESCE((SELECT MAX(b.first) FROM batch b \
      WHERE b.log = $1 AND b.first <= $2), $2) ORDER BY first LIMIT $3";
 const HEAD: &str = "SELECT size, root, note, pruned FROM log WHERE id = $1";
 const LAST: &str = "SELECT COALESCE(MAX(first), -1) FROM batch WHERE log = $1";
 const LOG: &str = "SELECT id, origin, vkey FROM log WHERE origin = $1";
-const LOGS: &str = "SELECT id, origin, vkey FROM log ORDER BY id";
-const LOGS_OF: &str = "SELECT id, origin, vkey FROM log WHERE instance = $1 ORDER BY id";
-const LOG_OF: &str =
-    "SELECT id, origin, vkey FROM log WHERE instance = $1 ORDER BY id DESC LIMIT 1";
+const LOGS: &str = "SELECT id, origin, vkey FROM log ORDER BY created, origin";
+const LOGS_OF: &str =
+    "SELECT id, origin, vkey FROM log WHERE instance = $1 ORDER BY created, origin";
+const LOG_OF: &str = "SELECT id, origin, vkey FROM log WHERE instance = $1 ORDER BY created DESC, origin DESC LIMIT 1";
 const SEAL_KEY: &str = "SELECT sealed FROM seal_key WHERE id = $1";

@@ -4,18 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use prost::Message as _;
 use toml::Table;
 use varco::data_folder::ports;
-use varco_proto::audit::v1::Record;
 use varco_runtime::client::{ClientFile, Gateway, PurposeEntry};
 use varco_runtime::clock::Clock;
 use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{Ca, Holder, KeyKind, csr, generate_key, public_key};
 use varco_runtime::secret::{self, Vault};
-use varco_runtime::store::Db;
 use varco_runtime::tls::{self, Identity, pair};
 use varco_tests::program::Program;
+use varco_tests::records;
 
 use crate::PROGRAM;
 
@@ -110,19 +108,8 @@ impl Comune {
 
     /// How the records of a method say that it ended, in their order.
     pub async fn outcomes(&self, method: &str) -> Vec<String> {
-        let db = Db::open_to_read(&self.data.join("audit/audit.db"))
-            .await
-            .unwrap();
-        let mut tx = db.read().await.unwrap();
-        let rows: Vec<(Vec<u8>,)> = varco_runtime::on!(&mut tx, |db| sqlx::query_as(
-            "SELECT body FROM entry ORDER BY idx"
-        )
-        .fetch_all(db)
-        .await)
-        .unwrap();
-        let records = rows
-            .iter()
-            .map(|(body,)| Record::decode(body.as_slice()).unwrap());
+        let config = varco::configuration::load(&self.data.join("varco.toml"));
+        let records = records::all(&config.unwrap()).await.into_iter();
         let ours = records.filter(|record| record.method.ends_with(method));
         ours.map(|record| record.outcome).collect()
     }

@@ -4,8 +4,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use varco_runtime::store::Db;
 use varco_tests::assertion::Asker;
 use varco_tests::comune::Comune;
+use varco_tests::records;
 use varco_tests::wire::{Answer, Wire};
 
 use super::forge::stranger;
@@ -101,10 +103,12 @@ async fn assertion_shown_to_two_gateways_at_once_gives_one_voucher() {
         .clone()
         .find(|(key, _)| key.ends_with("AUDIT_DATABASE"))
         .unwrap();
-    let pool = sqlx::PgPool::connect(&address.1).await.unwrap();
-    let records = sqlx::query_scalar("SELECT COUNT(*) FROM entry WHERE audit_id = ANY($1)");
-    let records: i64 = records.bind(&ids).fetch_one(&pool).await.unwrap();
-    assert_eq!(usize::try_from(records).unwrap(), 2 * PAIRS);
+    let db = Db::open_as_it_is(&address.1, &town.data()).await.unwrap();
+    let records = records::of(db.clone(), db).await;
+    let records = records
+        .iter()
+        .filter(|it| ids.contains(&it.audit_id.to_vec()));
+    assert_eq!(records.count(), 2 * PAIRS);
 }
 
 /// A connection to each gateway's token endpoint.

@@ -130,7 +130,7 @@ async fn batch_behind_another_head_is_refused_by_the_database_itself() {
             let mut tx = place.db().begin().await.unwrap();
             let done = on!(&mut tx, |db| sqlx::query(
                 "INSERT INTO appended (log, first, count, newest, checks, body, root, note) \
-                 VALUES (1, $1, 1, 0, $2, $2, $2, 'x')"
+                 SELECT id, $1, 1, 0, $2, $2, $2, 'x' FROM log"
             )
             .bind(first)
             .bind([7_u8].as_slice())

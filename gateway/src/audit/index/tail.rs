@@ -256,9 +256,19 @@ pub async fn load(
     let Some(head) = store_log::head(&mut tx, log).await? else {
         return match store_log::bodies(&mut tx, log, 0, 1).await?.first() {
             None if tail.size() == 0 => Ok(tail),
-            _ => Err(NO_HEAD),
+            None => Err(Error::RolledBack {
+                stored: 0,
+                known: tail.size(),
+            }),
+            Some(_) => Err(NO_HEAD),
         };
     };
+    if tail.size() > head.size {
+        return Err(Error::RolledBack {
+            stored: head.size,
+            known: tail.size(),
+        });
+    }
     while tail.size() < head.size {
         let batches = store_log::bodies(&mut tx, log, tail.size(), PAGE).await?;
         take_up(&mut tail, &batches)?;
@@ -337,7 +347,7 @@ pub(in crate::audit) async fn intent_at(
 
 const NO_HEAD: Error = Error::Damaged {
     index: 0,
-    what: "records stand without a signed head, or the index without records",
+    what: "records stand without a signed head",
 };
 const NO_TILE: Error = Error::Damaged {
     index: 0,

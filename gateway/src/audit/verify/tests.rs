@@ -32,13 +32,13 @@ enum Range {
 const EVIDENCE: [Column; 6] = [
     Column {
         name: "batch.body",
-        rows: "SELECT rowid, body, first, count FROM batch WHERE log = 1 ORDER BY first",
+        rows: "SELECT rowid, body, first, count FROM batch ORDER BY first",
         write: "UPDATE batch SET body = $2 WHERE rowid = $1",
         range: Range::Batch,
     },
     Column {
         name: "batch.checks",
-        rows: "SELECT rowid, checks, first, count FROM batch WHERE log = 1 ORDER BY first",
+        rows: "SELECT rowid, checks, first, count FROM batch ORDER BY first",
         write: "UPDATE batch SET checks = $2 WHERE rowid = $1",
         range: Range::Batch,
     },
@@ -268,7 +268,7 @@ async fn deleted_swapped_inserted_and_moved_rows_are_found() {
         "UPDATE batch SET body = (SELECT b.body FROM batch b WHERE b.first = 0), \
          checks = (SELECT b.checks FROM batch b WHERE b.first = 0) WHERE first = 10 AND count = 1",
         "INSERT INTO batch (log, first, count, newest, checks, body) \
-         SELECT 1, MAX(first) + 100, 1, 0, x'00', x'00' FROM batch",
+         SELECT MAX(log), MAX(first) + 100, 1, 0, x'00', x'00' FROM batch",
         "UPDATE log SET size = size - 1",
         "UPDATE log SET size = size + 1",
         "UPDATE log SET pruned = 256",
