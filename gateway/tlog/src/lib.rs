@@ -13,6 +13,7 @@ pub mod error;
 pub mod hash;
 mod hash_lines;
 pub mod note;
+pub mod policy;
 pub mod proof;
 mod reader;
 pub mod tile;
