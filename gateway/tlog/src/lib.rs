@@ -15,6 +15,7 @@ mod hash_lines;
 pub mod note;
 pub mod policy;
 pub mod proof;
+pub mod proof_file;
 mod reader;
 pub mod tile;
 pub mod tree;
