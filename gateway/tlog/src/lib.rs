@@ -19,6 +19,7 @@ pub mod proof_file;
 mod reader;
 pub mod tile;
 pub mod tree;
+pub mod witness;
 
 #[cfg(test)]
 mod testing;

@@ -85,7 +85,8 @@ impl<'a> Note<'a> {
     }
 
     fn by(&self, key: &Key) -> impl Iterator<Item = &Signature<'a>> {
-        let same = |signature: &&Signature<'a>| signature.name == key.name && signature.id == key.id;
+        let same =
+            |signature: &&Signature<'a>| signature.name == key.name && signature.id == key.id;
         self.signatures.iter().filter(same)
     }
 }
