@@ -18,6 +18,15 @@ use crate::note::{Key, Kind, Note, Secret};
 #[derive(Debug)]
 pub struct Cosigner(Secret);
 
+/// A cosignature that verifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cosignature<'a> {
+    /// The signature line, newline included.
+    pub line: &'a str,
+    /// When it was given, in seconds since the Unix epoch.
+    pub time: u64,
+}
+
 /// The public key of a cosigner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CosignerKey(Key);
@@ -103,19 +112,20 @@ impl CosignerKey {
         self.0.public
     }
 
-    /// When this cosigner signed the checkpoint in a note: the newest time, if it did at all.
-    ///
-    /// In seconds since the Unix epoch.
+    /// What this cosigner says of the checkpoint in a note: its newest word, if it has any.
     ///
     /// # Errors
     ///
     /// `BadSignature` when one of its cosignatures does not verify: then the note is to be refused.
-    pub fn time_on(&self, note: &Note<'_>) -> Result<Option<u64>, Error> {
-        let times: Result<Vec<u64>, Error> = note
-            .signatures_by(&self.0)
-            .map(|bytes| self.check(note.text(), bytes))
-            .collect();
-        Ok(times?.into_iter().max())
+    pub fn newest_on<'a>(&self, note: &Note<'a>) -> Result<Option<Cosignature<'a>>, Error> {
+        let mut newest: Option<Cosignature<'a>> = None;
+        for (line, bytes) in note.signatures_by(&self.0) {
+            let time = self.check(note.text(), bytes)?;
+            if newest.is_none_or(|known| known.time < time) {
+                newest = Some(Cosignature { line, time });
+            }
+        }
+        Ok(newest)
     }
 
     fn check(&self, text: &str, bytes: &[u8]) -> Result<u64, Error> {

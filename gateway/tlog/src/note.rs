@@ -79,9 +79,10 @@ impl<'a> Note<'a> {
         self.by(&key.key).map(line).collect()
     }
 
-    /// What stands in the signature lines of a key, after the key's id.
-    pub(crate) fn signatures_by(&self, key: &Key) -> impl Iterator<Item = &[u8]> {
-        self.by(key).map(|signature| signature.bytes.as_slice())
+    /// The signature lines of a key, each with what stands in it after the key's id.
+    pub(crate) fn signatures_by(&self, key: &Key) -> impl Iterator<Item = (&'a str, &[u8])> {
+        self.by(key)
+            .map(|signature| (signature.line, signature.bytes.as_slice()))
     }
 
     fn by(&self, key: &Key) -> impl Iterator<Item = &Signature<'a>> {

@@ -166,8 +166,8 @@ impl Policy {
         }
         let mut cosigned = Vec::new();
         for witness in &self.witnesses {
-            let time = witness.key.time_on(&note)?;
-            cosigned.extend(time.map(|time| (witness.name.clone(), time)));
+            let newest = witness.key.newest_on(&note)?;
+            cosigned.extend(newest.map(|it| (witness.name.clone(), it.time)));
         }
         if !self.is_quorum(cosigned.iter().map(|(name, _)| name.as_str())) {
             return Err(Error::QuorumMissing);

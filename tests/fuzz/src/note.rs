@@ -21,7 +21,9 @@ pub fn holds(bytes: &[u8]) {
     };
     assert!(text.starts_with(note.text()));
     assert!(note.text().ends_with('\n'));
-    let _ = witness.time_on(&note);
+    if let Ok(Some(cosignature)) = witness.newest_on(&note) {
+        assert!(text.ends_with('\n') && text.contains(cosignature.line));
+    }
     let before = log.open(text);
     if let Ok(longer) = with_lines(text, STRANGER) {
         assert_eq!(log.open(&longer), before);

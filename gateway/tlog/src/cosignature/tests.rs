@@ -38,7 +38,8 @@ fn cosigned(cosigner: &Cosigner, time: u64) -> String {
 }
 
 fn time_on(key: &CosignerKey, note: &str) -> Result<Option<u64>, Error> {
-    key.time_on(&Note::parse(note).unwrap())
+    let newest = key.newest_on(&Note::parse(note).unwrap())?;
+    Ok(newest.map(|cosignature| cosignature.time))
 }
 
 #[test]
