@@ -39,6 +39,7 @@ mod telemetry;
 mod tenants;
 mod upstreams;
 mod vouchers;
+mod witness;
 mod workspace;
 
 /// The program as it ships, as a process of its own.

@@ -12,8 +12,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("varco-runtime", &["varco-proto"]),
     (
         "varco-gateway",
-        &["varco-proto", "varco-runtime", "varco-tlog"],
+        &[
+            "varco-proto",
+            "varco-runtime",
+            "varco-tlog",
+            "varco-witness",
+        ],
     ),
+    ("varco-witness", &["varco-runtime", "varco-tlog"]),
     ("varco-anagrafe", &["varco-proto", "varco-runtime"]),
     ("varco-protocollo", &["varco-proto", "varco-runtime"]),
     ("varco-albo", &["varco-proto", "varco-runtime"]),

@@ -20,6 +20,7 @@ pub mod gate;
 pub mod office;
 pub mod roles;
 pub mod running;
+pub mod witness;
 
 use office::Office;
 use roles::{ROLES, Role};
@@ -82,6 +83,26 @@ impl Town {
         let sockets = office::Sockets::bind(office::section(role.name, &config)?, &config).await?;
         let opened = town.open_office(role, sockets, &config, &clock).await;
         town.or_stop(opened).await
+    }
+
+    /// Starts a witness of logs; tells the key by which its cosignatures are checked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Town::start`].
+    pub async fn start_witness(config: &Config, clock: &Clock) -> Result<(Self, String), Failure> {
+        let mut town = Self::empty(config);
+        match witness::open(config, clock, &town.office_tasks).await {
+            Ok(opened) => {
+                town.offices.serve(vec![opened.socket]);
+                town.databases.push(opened.db);
+                Ok((town, opened.vkey))
+            }
+            Err(failure) => {
+                town.stop().await;
+                Err(failure)
+            }
+        }
     }
 
     /// Drains and closes everything, in the order of the calls.

@@ -7,9 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
+use crate::decimal;
 use crate::error::Error;
 use crate::hash::Hash;
 use crate::note::{self, Signer, Verifier};
@@ -36,7 +34,7 @@ impl Checkpoint {
         if self.origin != signer.name() {
             return Err(Error::OriginMismatch);
         }
-        if self.size > MAX_SIZE {
+        if self.size > decimal::MAX {
             return Err(Error::MalformedCheckpoint);
         }
         signer.sign(&self.to_string())
@@ -60,7 +58,7 @@ impl Checkpoint {
 
 impl fmt::Display for Checkpoint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let root = STANDARD.encode(self.root.as_bytes());
+        let root = self.root.to_base64();
         write!(out, "{}\n{}\n{root}\n", self.origin, self.size)
     }
 }
@@ -80,28 +78,11 @@ impl FromStr for Checkpoint {
         }
         Ok(Self {
             origin: origin.to_owned(),
-            size: parse_size(size)?,
-            root: parse_root(root)?,
+            size: decimal::parse(size).ok_or(Error::MalformedCheckpoint)?,
+            root: Hash::from_base64(root).map_err(|_| Error::MalformedCheckpoint)?,
         })
     }
 }
-
-fn parse_size(line: &str) -> Result<u64, Error> {
-    let size = line.parse().ok().filter(|size: &u64| *size <= MAX_SIZE);
-    // Writing it again catches the leading zeros and the plus sign that `parse` lets through.
-    size.filter(|size| size.to_string() == line)
-        .ok_or(Error::MalformedCheckpoint)
-}
-
-fn parse_root(line: &str) -> Result<Hash, Error> {
-    let bytes = STANDARD
-        .decode(line)
-        .map_err(|_| Error::MalformedCheckpoint)?;
-    Hash::try_from(bytes.as_slice()).map_err(|_| Error::MalformedCheckpoint)
-}
-
-/// The largest tree: proofs are bounded to 63 hashes, and databases count in signed numbers.
-const MAX_SIZE: u64 = i64::MAX.unsigned_abs();
 
 #[cfg(test)]
 mod tests;

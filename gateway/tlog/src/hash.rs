@@ -1,11 +1,13 @@
 //! SHA-256 hashes of the Merkle tree, as RFC 6962 (section 2.1) defines them.
 //!
 //! Leaves and inner nodes are hashed under different prefixes, so nobody can present an inner
-//! node as an entry. Text forms belong to the formats that use them; `Debug` is for people.
+//! node as an entry. All formats write a hash in base64; `Debug` is for people.
 
 use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::error::Error;
 
@@ -37,6 +39,17 @@ impl Hash {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Reads the base64 of RFC 4648, section 4.
+    pub(crate) fn from_base64(text: &str) -> Result<Self, Error> {
+        let bytes = STANDARD.decode(text).map_err(|_| Error::MalformedHash)?;
+        Self::try_from(bytes.as_slice())
+    }
+
+    /// Writes the base64 of RFC 4648, section 4.
+    pub(crate) fn to_base64(self) -> String {
+        STANDARD.encode(self.0)
     }
 
     /// Hashes the parts one after the other, without a prefix.

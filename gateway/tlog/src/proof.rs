@@ -255,7 +255,7 @@ fn matches(hash: Hash, root: &Hash) -> Result<(), Error> {
 }
 
 /// The most hashes that a proof may have (C2SP tlog-witness): trees stay below 2⁶³ leaves.
-const MAX_HASHES: usize = 63;
+pub(crate) const MAX_HASHES: usize = 63;
 
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,10 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub mod signing;
+pub mod witness;
 
 use signing::SigningAlgorithm;
+use witness::Witness;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +33,8 @@ pub struct Config {
     /// What opens the sealed keys.
     #[serde(default)]
     pub vault: Vault,
+    /// The witness, for the machine on which it runs.
+    pub witness: Witness,
     /// The folder that relative paths start from.
     #[serde(skip)]
     pub folder: PathBuf,

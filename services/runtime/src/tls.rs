@@ -228,10 +228,25 @@ pub fn server(identity: &Identity, clients: Clients, protocols: &[&str]) -> Resu
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::clone(&identity.0) as Arc<_>);
-    config.alpn_protocols = protocols
-        .iter()
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
+    config.alpn_protocols = names_of(protocols);
+    Ok(Server {
+        config: Arc::new(config),
+        own,
+    })
+}
+
+/// Makes the configuration of a listener that asks nobody for a certificate.
+///
+/// # Errors
+///
+/// When the provider knows no version of TLS that is allowed.
+pub fn public_server(identity: &Identity, protocols: &[&str]) -> Result<Server, Error> {
+    let own = WebPkiClientVerifier::no_client_auth();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_client_cert_verifier(Arc::clone(&own))
+        .with_cert_resolver(Arc::clone(&identity.0) as Arc<_>);
+    config.alpn_protocols = names_of(protocols);
     Ok(Server {
         config: Arc::new(config),
         own,
@@ -255,10 +270,7 @@ pub fn client(
         Some(identity) => config.with_client_cert_resolver(Arc::clone(&identity.0) as Arc<_>),
         None => config.with_no_client_auth(),
     };
-    config.alpn_protocols = protocols
-        .iter()
-        .map(|name| name.as_bytes().to_vec())
-        .collect();
+    config.alpn_protocols = names_of(protocols);
     Ok(config)
 }
 
@@ -283,6 +295,11 @@ pub fn thumbprint(pem: &str) -> Option<[u8; 32]> {
 /// The first call counts; a process calls it before it opens any connection.
 pub fn install() {
     let _ = provider().install_default();
+}
+
+fn names_of(protocols: &[&str]) -> Vec<Vec<u8>> {
+    let names = protocols.iter().map(|name| name.as_bytes().to_vec());
+    names.collect()
 }
 
 fn provider() -> CryptoProvider {

@@ -15,7 +15,7 @@ use crate::{clock_check, data_folder, sample};
 /// What `varco serve` is told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Role to run: gateway, anagrafe, protocollo, albo or documenti
+    /// Role to run: gateway, anagrafe, protocollo, albo or documenti; witness on another machine
     #[arg(value_parser = roles())]
     pub role: String,
 }
@@ -32,10 +32,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     clock_check::check_against(&config, clock.now())?;
     let mut signals = Signals::listen()?;
     let telemetry = telemetry::start(&config.telemetry, &instance(&args, &config))?;
-    let town = match Role::named(&args.role) {
-        Some(role) => Town::start_office(role, config, clock).await?,
-        None => Town::start_gateway(config, clock).await?,
-    };
+    let town = start(&args.role, config, clock).await?;
     output::line(format!("varco {} is ready", args.role))?;
     signals.next().await;
     let stop = async {
@@ -44,6 +41,18 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     };
     signals.stop_or_abandon(stop).await;
     Ok(())
+}
+
+async fn start(role: &str, config: Config, clock: Clock) -> Result<Town, Failure> {
+    match Role::named(role) {
+        Some(role) => Town::start_office(role, config, clock).await,
+        None if role == WITNESS => {
+            let (town, vkey) = Town::start_witness(&config, &clock).await?;
+            output::line(format!("verifier key of this witness: {vkey}"))?;
+            Ok(town)
+        }
+        None => Town::start_gateway(config, clock).await,
+    }
 }
 
 fn refuse_sample(config: &Config) -> Result<(), Failure> {
@@ -68,10 +77,11 @@ fn instance(args: &Args, config: &Config) -> String {
 }
 
 fn roles() -> clap::builder::PossibleValuesParser {
-    [GATEWAY]
+    [GATEWAY, WITNESS]
         .into_iter()
         .chain(ROLES.iter().map(|role| role.name))
         .into()
 }
 
 const GATEWAY: &str = "gateway";
+const WITNESS: &str = "witness";

@@ -1,29 +1,41 @@
 //! The check of a note against one known key.
 //!
 //! Signatures of the known key must all be good and one must be there; those of other keys prove
-//! nothing and are passed over (C2SP signed-note). A policy over several keys is the caller's.
+//! nothing and are passed over (C2SP signed-note). Several keys are for `crate::policy`.
 
+use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use super::key::Key;
-use super::split;
+use super::Note;
+use super::key::{Key, Kind};
 use crate::error::Error;
 
 /// Checks notes against a named Ed25519 public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verifier {
-    key: Key,
+    pub(super) key: Key,
 }
 
 impl Verifier {
+    /// A public key (RFC 8032) under a name.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedName` for a name that no note can carry.
+    pub fn new(name: &str, public: [u8; 32]) -> Result<Self, Error> {
+        Key::new(name, public, Kind::Signature).map(|key| Self { key })
+    }
+
     /// The name of the key: the origin of the log that it speaks for.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.key.name
+    }
+
+    /// The key without its name.
+    #[must_use]
+    pub fn public(&self) -> [u8; 32] {
+        self.key.public
     }
 
     /// The signed text of a note, with its final newline.
@@ -33,28 +45,18 @@ impl Verifier {
     /// `MalformedNote` for what is not a note, `BadSignature` when the key's signature does not
     /// verify, `Unsigned` when there is none.
     pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, Error> {
-        let (text, lines) = split(note)?;
-        let mut opened = Err(Error::Unsigned);
-        for line in lines {
-            let bytes = STANDARD
-                .decode(line.signature)
-                .map_err(|_| Error::MalformedNote)?;
-            let (id, signature) = bytes.split_first_chunk().ok_or(Error::MalformedNote)?;
-            if signature.is_empty() {
-                return Err(Error::MalformedNote);
-            }
-            if line.name == self.key.name && *id == self.key.id {
-                self.check(text, signature)?;
-                opened = Ok(text);
-            }
+        let note = Note::parse(note)?;
+        if note.lines_of(self)?.is_empty() {
+            return Err(Error::Unsigned);
         }
-        opened
+        Ok(note.text())
     }
+}
 
-    fn check(&self, text: &str, signature: &[u8]) -> Result<(), Error> {
-        UnparsedPublicKey::new(&ED25519, &self.key.public)
-            .verify(text.as_bytes(), signature)
-            .map_err(|_| Error::BadSignature)
+impl fmt::Display for Verifier {
+    /// Writes the key as `Signer::vkey` does.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.key.fmt(out)
     }
 }
 
@@ -63,6 +65,6 @@ impl FromStr for Verifier {
 
     /// Reads a key as `Signer::vkey` writes it.
     fn from_str(text: &str) -> Result<Self, Error> {
-        text.parse().map(|key| Self { key })
+        Key::parse(text, Kind::Signature).map(|key| Self { key })
     }
 }
