@@ -15,6 +15,7 @@ pub mod reading;
 pub mod record;
 pub mod search;
 pub mod store_log;
+pub mod subject;
 pub mod verify;
 
 /// The schema of the register of accesses.
