@@ -142,6 +142,24 @@ pub enum Error {
     /// A database cannot be opened.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The key of the year cannot be made or derived.
+    #[error("no key for data subjects can be made: check that the system gives random numbers")]
+    SubjectKey(#[from] aws_lc_rs::error::Unspecified),
+    /// The only keys for data subjects are of years to come.
+    #[error(
+        "the clock shows {0}, and {1} is of a later year: set the clock and start again, or restore \
+         the key of {0} from a backup or from the first one, which the DPO keeps"
+    )]
+    SubjectKeyAhead(i16, PathBuf),
+    /// A key for data subjects is damaged, or not of the year that its file's name says.
+    #[error("{0} does not hold the key of its year: restore it from a backup")]
+    SubjectKeyFile(PathBuf),
+    /// There is no key for data subjects.
+    #[error(
+        "{0} is missing: restore the newest subject-<year>.key from a backup, or copy it from another \
+         gateway of the comune; the DPO keeps the first one, from which it follows"
+    )]
+    SubjectKeyMissing(PathBuf),
     /// The log refuses its key.
     #[error(transparent)]
     Tlog(#[from] varco_tlog::error::Error),
