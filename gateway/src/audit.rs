@@ -13,6 +13,7 @@ mod opening;
 pub mod proofs;
 pub mod reading;
 pub mod record;
+pub mod retention;
 pub mod search;
 pub mod store_log;
 pub mod subject;

@@ -15,6 +15,7 @@ use tower::{ServiceBuilder, service_fn};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config};
 use varco_runtime::pki::Ca;
+use varco_runtime::secret::dpo::Recipients;
 use varco_runtime::store::{Db, Migrations};
 use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::Identity;
@@ -60,6 +61,7 @@ use intent::intent;
 use keys::files::Files;
 use keys::keeper::{Keeper, Parts};
 use keys::lifecycle::{self, Policy};
+use keys::subjects::Subjects;
 use limit::limit;
 use minimise::minimise;
 use record::record;
@@ -178,6 +180,9 @@ impl Gateway {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
         let vault = secret::Vault::open(config)?;
+        // Read before anything is opened: without the DPO nothing could be sealed.
+        let _dpo = Recipients::read(&path(&gateway.dpo))?;
+        let subjects = subjects(config, &vault, &clock)?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let rules = registry::Rules {
             four_eyes: gateway.four_eyes,
@@ -213,6 +218,8 @@ impl Gateway {
         register
             .commit(audit::record::start(clock.uuid(), epoch))
             .await?;
+        subjects.begin(&register, epoch).await?;
+        writer.spawn_until_stop(Arc::clone(&subjects).follow(register.clone(), registry.clone()));
         let parts = Parts {
             files: Files::open(vault, &path(&gateway.keys), &gateway.instance)?,
             policy: policy(gateway),
@@ -226,6 +233,7 @@ impl Gateway {
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,
+            subjects,
             single_use: SingleUse::over(spender.clone()),
             spender,
             address: config.gateway_address(),
@@ -379,6 +387,13 @@ fn authority(config: &Config, vault: &secret::Vault) -> Result<Option<Ca>, Error
     let certificate = secret::read(&config.path(&config.comune.ca))?;
     let key = vault.read(&config.path(key))?;
     Ok(Some(Ca::load(certificate.to_string(), &key)?))
+}
+
+fn subjects(config: &Config, vault: &secret::Vault, clock: &Clock) -> Result<Arc<Subjects>, Error> {
+    let gateway = &config.gateway;
+    let folder = config.path(&gateway.keys);
+    let keys = Subjects::open(vault.clone(), &folder, &gateway.instance, clock.clone())?;
+    Ok(Arc::new(keys))
 }
 
 async fn register(

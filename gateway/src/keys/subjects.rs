@@ -12,12 +12,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use varco_proto::audit::v1::Record;
 use varco_runtime::clock::Clock;
 use varco_runtime::problem;
 use varco_runtime::secret::{self, Vault};
 
 use super::ratchet::{Hashes, YearKey};
 use crate::Error;
+use crate::audit::committer::Register;
+use crate::audit::record;
+use crate::registry::Registry;
 
 /// The year's key of one gateway.
 #[derive(Debug)]
@@ -155,14 +159,29 @@ impl Subjects {
         Ok(Some(Turned::Deleted(year)))
     }
 
-    /// Does what is due for as long as the process runs, and hands out what it did.
-    pub async fn follow(self: Arc<Self>, told: impl Fn(Turned) + Send) {
+    /// Does what is due at the start, and records it.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses, or the record cannot be made durable.
+    pub async fn begin(&self, register: &Register, epoch: u64) -> Result<(), Error> {
+        if let Some(turned) = self.turn(Instant::now())? {
+            register.commit(self.told(turned, epoch)).await?;
+        }
+        Ok(())
+    }
+
+    /// Does what is due for as long as the process runs, and records it.
+    pub async fn follow(self: Arc<Self>, register: Register, registry: Registry) {
         loop {
             tokio::time::sleep(POLL).await;
             let keys = Arc::clone(&self);
             let turned = tokio::task::spawn_blocking(move || keys.turn(Instant::now())).await;
             match turned {
-                Ok(Ok(Some(turned))) => told(turned),
+                Ok(Ok(Some(turned))) => {
+                    let epoch = registry.snapshot().epoch;
+                    register.leave(self.told(turned, epoch));
+                }
                 Ok(Ok(None)) | Err(_) => {}
                 Ok(Err(error)) => {
                     let cause = problem::chain(&error);
@@ -170,6 +189,17 @@ impl Subjects {
                     tokio::time::sleep(PAUSE).await;
                 }
             }
+        }
+    }
+
+    fn told(&self, turned: Turned, epoch: u64) -> Record {
+        let detail = match turned {
+            Turned::Deleted(year) => format!("subject keys before {year} deleted"),
+            Turned::Used(year) => format!("subject key of {year} in use"),
+        };
+        Record {
+            outcome: "OK".to_owned(),
+            ..record::key_change(self.clock.uuid(), epoch, detail)
         }
     }
 
@@ -210,17 +240,6 @@ impl Subjects {
 
     fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
-    }
-}
-
-impl Turned {
-    /// What a record says of it.
-    #[must_use]
-    pub fn told(self) -> String {
-        match self {
-            Self::Deleted(year) => format!("subject keys before {year} deleted"),
-            Self::Used(year) => format!("subject key of {year} in use"),
-        }
     }
 }
 
