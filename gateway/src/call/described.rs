@@ -130,7 +130,8 @@ impl Call {
             // Evidence is issued by the client itself.
             let reference = self.0.hashes.actor(&record.client_id, actor.user.trim());
             record.actor_ref = reference.0.to_vec().into();
-            record.workstation = actor.workstation().unwrap_or_default().to_owned();
+            let workstation = actor.workstation().unwrap_or_default();
+            workstation.clone_into(&mut record.workstation);
         }
     }
 

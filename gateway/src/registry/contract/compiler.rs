@@ -116,7 +116,7 @@ impl<'a> Compiler<'a> {
             methods: self.methods,
             messages: self.messages,
             held: self.held,
-            told: Told::of(self.told, self.subjects),
+            told: Told::of(&self.told, self.subjects),
             classes: self.classes,
             is_classed: self.is_classed,
             without_effect: self.without_effect,

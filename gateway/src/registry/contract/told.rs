@@ -61,9 +61,9 @@ pub struct Fields {
 
 impl Told {
     /// Takes in the fields that were compiled, in the order of their numbers from 1.
-    pub(super) fn of(fields: Vec<Declared>, subjects: Vec<Subject>) -> Self {
+    pub(super) fn of(fields: &[Declared], subjects: Vec<Subject>) -> Self {
         let mut owners: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for field in &fields {
+        for field in fields {
             owners
                 .entry(&field.short)
                 .or_default()
@@ -195,7 +195,9 @@ mod tests {
 
     fn of(numbers: &[u32]) -> Fields {
         let mut fields = Fields::default();
-        numbers.iter().for_each(|number| fields.insert(*number));
+        for number in numbers {
+            fields.insert(*number);
+        }
         fields
     }
 
@@ -211,7 +213,7 @@ mod tests {
             },
         ];
 
-        let told = Told::of(fields, Vec::new());
+        let told = Told::of(&fields, Vec::new());
 
         let expected = ["Indirizzo.cap", "a.v1.Esito.codice", "b.v1.Esito.codice"];
         assert_eq!(told.names(&of(&[0, 4, 3, 2, 1])), expected);
@@ -219,10 +221,10 @@ mod tests {
 
     #[test]
     fn more_names_than_a_record_holds_end_with_a_sign() {
-        let fields = (0..500)
+        let fields: Vec<Declared> = (0..500)
             .map(|n| field("a.M", &format!("f{n:03}")))
             .collect();
-        let told = Told::of(fields, Vec::new());
+        let told = Told::of(&fields, Vec::new());
         let numbers: Vec<u32> = (1..=500).collect();
 
         let exact = told.names(&of(&numbers[400..464]));
@@ -244,7 +246,7 @@ mod tests {
             special(SpecialCategory::Minors, "figlio"),
             field("a.M", "cap"),
         ];
-        let told = Told::of(fields, Vec::new());
+        let told = Told::of(&fields, Vec::new());
 
         assert_eq!(told.special(&of(&[1, 2, 3])), 2 | 8);
         assert_eq!(told.special(&of(&[3])), 0);

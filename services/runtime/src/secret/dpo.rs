@@ -88,7 +88,8 @@ impl Recipients {
     /// The content of a file of recipients.
     #[must_use]
     pub fn text(&self) -> String {
-        self.all.iter().map(|it| format!("{it}\n")).collect()
+        let lines: Vec<String> = self.all.iter().map(ToString::to_string).collect();
+        format!("{}\n", lines.join("\n"))
     }
 
     /// Seals bytes as an age file that each of them opens alone; none when the system gives no

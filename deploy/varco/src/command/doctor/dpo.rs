@@ -46,7 +46,7 @@ fn subject_key(config: &Config, now: Timestamp) -> Finding {
         Ok(files) => files,
         Err(error) => return Finding::fail(check, error.to_string(), RESTORE),
     };
-    let newest = files.iter().filter(|(of, _)| *of <= year).next_back();
+    let newest = files.iter().rfind(|(of, _)| *of <= year);
     match newest {
         Some((of, _)) if *of == year => Finding::ok(check, format!("of {year}")),
         Some((of, _)) => Finding::ok(
