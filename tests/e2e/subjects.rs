@@ -8,7 +8,9 @@ use varco::sample::{SEED, popolazione};
 use varco_gateway::audit::subject::Identifier;
 use varco_gateway::keys::ratchet::{Hashes, YearKey};
 use varco_gateway::keys::subjects;
-use varco_proto::anagrafe::v1::{FamigliaView, GetFamigliaRequest, GetFamigliaResponse};
+use varco_proto::anagrafe::v1::{
+    Componente, FamigliaView, GetFamigliaRequest, GetFamigliaResponse,
+};
 use varco_proto::audit::v1::audit_service_client::AuditServiceClient;
 use varco_proto::audit::v1::{Record, RecordKind, RetentionClass, SearchRecordsRequest};
 use varco_proto::options::v1::SubjectKind;
@@ -120,7 +122,7 @@ async fn record_tells_whose_data_left_in_which_fields_and_names_nobody() {
     let [whole, count] = &calls[..] else {
         panic!("{} records", calls.len())
     };
-    let members = family.componenti.iter().map(|it| it.codice_fiscale());
+    let members = family.componenti.iter().map(Componente::codice_fiscale);
     let expected = references(&hashes, members.chain([cf]));
     let told: BTreeSet<Vec<u8>> = whole.subject_refs.iter().map(|it| it.to_vec()).collect();
     assert_eq!(told, expected);
