@@ -20,9 +20,11 @@ pub mod proofs;
 pub mod reading;
 pub mod record;
 pub mod recovery;
+pub mod retention;
 pub mod seal;
 pub mod search;
 pub mod store_log;
+pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod verify;

@@ -27,6 +27,10 @@ use crate::registry::snapshot::{LiveDescriptor, LiveKey, Snapshot};
 use crate::registry::tenant::Tenant;
 use crate::voucher::Claims;
 
+pub mod grounds;
+
+use grounds::Grounds;
+
 /// What an authorised call may do.
 #[derive(Debug)]
 pub struct Permit {
@@ -58,12 +62,16 @@ pub struct Permit {
     pub daily_calls: u64,
     /// What the version asks of calls of this method.
     pub rule: Rule,
+    /// Place of that rule among the version's; none where none names the method.
+    pub rule_place: Option<usize>,
     /// Calls a day of the office on the e-service.
     pub daily_per_consumer: u64,
     /// Calls a day of everybody on the e-service.
     pub daily_total: u64,
     /// Epoch of the registry that decided.
     pub epoch: u64,
+    /// What of it decided.
+    pub grounds: Grounds,
 }
 
 /// The live entries under which a client acts for a purpose.
@@ -340,9 +348,11 @@ pub fn decide(
         eservice_id: descriptor.body.eservice,
         daily_calls: purpose.content.daily_calls,
         rule: rule::of(&descriptor.body.rules, method),
+        rule_place: rule::place(&descriptor.body.rules, method),
         daily_per_consumer: daily.per_consumer,
         daily_total: daily.total,
         epoch: snapshot.epoch,
+        grounds: Grounds::of(&found, snapshot),
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The layers share it by the request's extensions. The outermost one turns it into records.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
@@ -10,7 +11,6 @@ use arc_swap::ArcSwapOption;
 use axum::extract::Request;
 use jiff::civil::Date;
 use uuid::Uuid;
-use varco_runtime::clock::Clock;
 use varco_runtime::server::Connection;
 use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
@@ -19,13 +19,16 @@ use crate::authorize::Permit;
 use crate::evidence::Shown;
 use crate::evidence::digest::Digest;
 use crate::gate::Gate;
+use crate::keys::ratchet::Hashes;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::contract::Effect;
-use crate::registry::snapshot::Snapshot;
 use crate::streams::{Registered, extend};
 use crate::voucher::Claims;
 
 mod described;
+pub mod noted;
+
+use noted::{Full, Message, Noted};
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -60,7 +63,8 @@ struct Inner {
     arrived: Instant,
     trace: TraceContext,
     peer: Option<Arc<Peer>>,
-    zone: &'static str,
+    address: Option<SocketAddr>,
+    user_agent: String,
     client: OnceLock<Uuid>,
     voucher: ArcSwapOption<Voucher>,
     permit: OnceLock<Arc<Permit>>,
@@ -76,6 +80,9 @@ struct Inner {
     concerned: OnceLock<Uuid>,
     registered: OnceLock<Registered>,
     tally: Tally,
+    noted: Noted,
+    /// The year's key, the same for all records of the call.
+    hashes: Arc<Hashes>,
 }
 
 /// What a caller is told of its quota.
@@ -110,20 +117,22 @@ impl Call {
     /// A method that no e-service has is not named: its path is the caller's own text, which may
     /// hold anything, and records are for good.
     #[must_use]
-    pub fn begin(request: &Request, clock: &Clock, snapshot: &Snapshot) -> Self {
+    pub fn begin(request: &Request, gate: &Gate) -> Self {
         let path = request.uri().path();
+        let snapshot = gate.registry.snapshot();
         let method = path
             .strip_prefix('/')
             .filter(|method| snapshot.methods.contains(*method) || path == extend::PATH);
         let connection = request.extensions().get::<Connection>();
         let trace = request.extensions().get::<TraceContext>().copied();
         Self(Arc::new(Inner {
-            audit_id: clock.uuid(),
+            audit_id: gate.clock.uuid(),
             method: method.unwrap_or(UNKNOWN).to_owned(),
             arrived: Instant::now(),
             trace: trace.unwrap_or_else(TraceContext::start),
             peer: connection.and_then(|connection| connection.peer.clone()),
-            zone: connection.map_or("unknown", |connection| zone(connection.address.ip())),
+            address: connection.map(|connection| connection.address),
+            user_agent: user_agent(request),
             client: OnceLock::new(),
             voucher: ArcSwapOption::empty(),
             permit: OnceLock::new(),
@@ -138,6 +147,8 @@ impl Call {
             concerned: OnceLock::new(),
             registered: OnceLock::new(),
             tally: Tally::default(),
+            noted: Noted::default(),
+            hashes: gate.subjects.hashes(),
         }))
     }
 
@@ -145,7 +156,7 @@ impl Call {
     #[must_use]
     pub fn of(request: &Request, gate: &Gate) -> Self {
         let known = request.extensions().get::<Self>().cloned();
-        known.unwrap_or_else(|| Self::begin(request, &gate.clock, &gate.registry.snapshot()))
+        known.unwrap_or_else(|| Self::begin(request, gate))
     }
 
     /// The call's id in the register of accesses.
@@ -354,6 +365,21 @@ impl Call {
     pub fn tally(&self) -> &Tally {
         &self.0.tally
     }
+
+    /// Notes a message that passes: whom it names, and what of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when the call names people faster than its records are written.
+    pub fn note(&self, message: &Message<'_>) -> Result<(), Full> {
+        self.0.noted.note(message, &self.0.hashes)
+    }
+
+    /// Notes that nothing of the answer leaves.
+    pub fn withdraw_answer(&self) {
+        self.0.noted.withdraw_answer();
+        self.tally().delivered.store(0, Ordering::Relaxed);
+    }
 }
 
 impl Distant {
@@ -370,11 +396,11 @@ fn locked<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The zone of an address, in place of the address itself.
 #[must_use]
-pub fn zone(address: std::net::IpAddr) -> &'static str {
+pub fn zone(address: IpAddr) -> &'static str {
     let address = address.to_canonical();
     let private = match address {
-        std::net::IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
-        std::net::IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     };
     match (address.is_loopback(), private) {
         (true, _) => "loopback",
@@ -383,4 +409,13 @@ pub fn zone(address: std::net::IpAddr) -> &'static str {
     }
 }
 
+/// The beginning of what the peer calls itself.
+fn user_agent(request: &Request) -> String {
+    let name = request.headers().get(http::header::USER_AGENT);
+    let name = name.and_then(|name| name.to_str().ok()).unwrap_or_default();
+    name.chars().take(LONGEST_AGENT).collect()
+}
+
+/// Characters of a user agent that are kept.
+const LONGEST_AGENT: usize = 200;
 const UNKNOWN: &str = "unknown";

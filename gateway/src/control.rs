@@ -19,7 +19,7 @@ use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
 use crate::audit::committer::Receipt;
-use crate::audit::{self, record};
+use crate::audit::{self, record, retention};
 use crate::gate::Gate;
 use crate::registry::client::ClientKind;
 use crate::registry::entry::{Kind, State as Live};
@@ -285,6 +285,7 @@ fn action(gate: &Gate, kind: RecordKind, method: &str, who: &Who, detail: String
     let trace = TraceContext::current().unwrap_or_else(TraceContext::start);
     Record {
         kind: kind.into(),
+        retention_class: retention::class(kind).into(),
         policy_epoch: epoch,
         trace_id: trace.trace_id.to_vec().into(),
         span_id: trace.span_id.to_vec().into(),

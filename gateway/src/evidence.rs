@@ -27,7 +27,7 @@ pub mod signature;
 pub mod tracking;
 
 use digest::Digest;
-use tracking::Tracked;
+use tracking::{Actor, Tracked};
 
 /// What evidence is judged by.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub struct Shown {
     pub hashes: Vec<[u8; 32]>,
     /// Level of assurance of the person's login (ISO/IEC 29115); 0 when it is not told.
     pub level: u32,
+    /// Who acts, where it is told.
+    pub actor: Option<Actor>,
     /// What the one message must be, where it is signed.
     pub digest: Option<Digest>,
     /// What the call uses up.
@@ -218,11 +220,13 @@ fn track(case: &Case<'_>, shown: &mut Shown) -> Result<(), Fault> {
     };
     let Tracked {
         said,
+        actor,
         level,
         pinned,
     } = tracking::judge(token, case)?;
     shown.hashes.push(hash(token));
     shown.level = level;
+    shown.actor = Some(actor);
     if !pinned {
         let client = case.claims.client_id;
         shown

@@ -9,6 +9,7 @@ use varco_runtime::tasks::Tasks;
 
 use crate::audit::committer::Register;
 use crate::keys::keeper::Keeper;
+use crate::keys::subjects::Subjects;
 use crate::limit::Limiter;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
@@ -30,6 +31,8 @@ pub struct Gate {
     pub vouchers: Vouchers,
     /// The keys that sign and verify vouchers and grants.
     pub keys: Arc<Keeper>,
+    /// The year's key under which records name people.
+    pub subjects: Arc<Subjects>,
     /// Spends what requests for vouchers use up.
     pub spender: Spender,
     /// Takes what calls use up.

@@ -21,7 +21,7 @@ pub async fn intent(State(gate): State<Arc<Gate>>, request: Request, next: Next)
     if needed {
         // Noted first: a commit whose answer is late may stand all the same.
         call.intend();
-        let committed = gate.register.commit(call.record(RecordKind::Intent)).await;
+        let committed = gate.register.commit(call.deposit(RecordKind::Intent)).await;
         if committed.is_err() {
             return Refusal::from(Reason::AuditUnavailable).into_response();
         }

@@ -3,7 +3,8 @@
 //! Nobody but the gateway holds them. Each kind of token has keys of its own, so that none can be
 //! taken for another; each is parsed once. Keys for vouchers and grants are made by the gateway
 //! itself and live as [`lifecycle`] says; the key of the log is made with the installation and
-//! stays, because it is what the log is known by.
+//! stays, because it is what the log is known by. The year's key under which data subjects are
+//! hashed is made with it, and turns by itself ([`subjects`]).
 
 use std::path::Path;
 
@@ -19,8 +20,10 @@ pub mod files;
 pub mod keeper;
 pub mod lifecycle;
 pub mod memory;
+pub mod ratchet;
 pub mod ring;
 pub mod store_keys;
+pub mod subjects;
 
 /// Makes a fresh key of the log in a folder: `audit.key`.
 ///

@@ -16,6 +16,7 @@ use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config};
 use varco_runtime::pki::Ca;
 use varco_runtime::problem::chain;
+use varco_runtime::secret::dpo::Recipients;
 use varco_runtime::store::{Db, Migrations};
 use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::Identity;
@@ -53,7 +54,6 @@ pub mod voucher;
 use audit::committer::{self, Register, Run};
 use audit::guard::{self, Guard};
 use audit::mark::Mark;
-use audit::seal::Recipients;
 use authenticate::authenticate;
 use authorize::authorize;
 use deadline::deadline;
@@ -64,6 +64,7 @@ use intent::intent;
 use keys::files::Files;
 use keys::keeper::{Keeper, Parts};
 use keys::lifecycle::{self, Policy};
+use keys::subjects::Subjects;
 use limit::limit;
 use minimise::minimise;
 use record::record;
@@ -147,6 +148,24 @@ pub enum Error {
     /// A database cannot be opened.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The key of the year cannot be made or derived.
+    #[error("no key for data subjects can be made: check that the system gives random numbers")]
+    SubjectKey(#[from] aws_lc_rs::error::Unspecified),
+    /// The only keys for data subjects are of years to come.
+    #[error(
+        "the clock shows {0}, and {1} is of a later year: set the clock and start again, or restore \
+         the key of {0} from a backup or from the first one, which the DPO keeps"
+    )]
+    SubjectKeyAhead(i16, PathBuf),
+    /// A key for data subjects is damaged, or not of the year that its file's name says.
+    #[error("{0} does not hold the key of its year: restore it from a backup")]
+    SubjectKeyFile(PathBuf),
+    /// There is no key for data subjects.
+    #[error(
+        "{0} is missing: restore the newest subject-<year>.key from a backup, or copy it from another \
+         gateway of the comune; the DPO keeps the first one, from which it follows"
+    )]
+    SubjectKeyMissing(PathBuf),
     /// The log refuses its key.
     #[error(transparent)]
     Tlog(#[from] varco_tlog::error::Error),
@@ -165,6 +184,7 @@ impl Gateway {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
         let vault = secret::Vault::open(config)?;
+        let subjects = subjects(config, &vault, &clock)?;
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let rules = registry::Rules {
             four_eyes: gateway.four_eyes,
@@ -204,6 +224,8 @@ impl Gateway {
         register
             .commit(audit::record::start(clock.uuid(), epoch))
             .await?;
+        subjects.begin(&register, epoch).await?;
+        writer.spawn_until_stop(Arc::clone(&subjects).follow(register.clone(), registry.clone()));
         let parts = Parts {
             files: Files::open(vault, &path(&gateway.keys), &gateway.instance)?,
             policy: policy(gateway),
@@ -217,6 +239,7 @@ impl Gateway {
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,
+            subjects,
             single_use: SingleUse::over(spender.clone()),
             spender,
             address: config.gateway_address(),
@@ -383,6 +406,13 @@ fn mark(config: &Config) -> Mark {
     Mark::of(&config.audit_folder(), &config.gateway.instance)
 }
 
+fn subjects(config: &Config, vault: &secret::Vault, clock: &Clock) -> Result<Arc<Subjects>, Error> {
+    let gateway = &config.gateway;
+    let folder = config.path(&gateway.keys);
+    let keys = Subjects::open(vault.clone(), &folder, &gateway.instance, clock.clone())?;
+    Ok(Arc::new(keys))
+}
+
 async fn register(
     config: &Config,
     vault: &secret::Vault,
@@ -392,9 +422,8 @@ async fn register(
     let gateway = &config.gateway;
     let db = Db::open(&gateway.audit_database, &config.folder, audit::MIGRATIONS).await?;
     let index = audit::index::open(config).await?;
-    // Until the DPO's recipient is configured, details are sealed to nobody.
-    let nobody = age::x25519::Identity::generate().to_public().to_string();
-    let recipients = Recipients::parse(&nobody).map_err(audit::Error::from)?;
+    // Without the DPO nothing could be sealed.
+    let recipients = Recipients::read(&config.path(&gateway.dpo))?;
     let run = Run {
         ipa: config.comune.ipa.clone(),
         instance: gateway.instance.clone(),

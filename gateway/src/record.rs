@@ -13,7 +13,8 @@ use http::{HeaderMap, HeaderValue};
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use varco_runtime::telemetry;
 
-use crate::audit::committer::Receipt;
+use crate::audit::committer::{Receipt, Unavailable};
+use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::encoding::ACCEPTED;
 use crate::gate::Gate;
@@ -26,7 +27,7 @@ mod unary;
 
 /// Records a call, whatever becomes of it, before its answer leaves.
 pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let call = Call::begin(&request, &gate.clock, &gate.registry.snapshot());
+    let call = Call::begin(&request, &gate);
     telemetry::name_span(call.method());
     request.extensions_mut().insert(call.clone());
     if gate.register.trouble().is_some() {
@@ -58,9 +59,11 @@ fn is_open_stream(call: &Call, response: &Response) -> bool {
 
 /// Answers a refusal after its record is durable; without the record, only that is said.
 async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
-    let record = denial(call, &refusal);
+    call.withdraw_answer();
+    let surplus = commit_surplus(gate, call).await;
+    let denial = denial(call, &refusal);
     let _ = call.settle();
-    match gate.register.commit(record).await {
+    match surplus.and(gate.register.commit(denial).await) {
         Ok(receipt) => {
             let mut response = refusal.clone().into_status(call.audit_id()).into_http();
             stamp(response.headers_mut(), call, Some(&receipt));
@@ -74,20 +77,29 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     }
 }
 
+/// Makes durable whom a call has named beyond what its next record has room for.
+async fn commit_surplus(gate: &Gate, call: &Call) -> Result<(), Unavailable> {
+    let surplus = call.surplus().into_iter();
+    let commits = surplus.map(|deposit| gate.register.commit(deposit));
+    futures_util::future::try_join_all(commits).await.map(drop)
+}
+
 /// The record of a refusal: a DENY, or the OUTCOME of a call that had begun.
-fn denial(call: &Call, refusal: &Refusal) -> Record {
+fn denial(call: &Call, refusal: &Refusal) -> Deposit {
     let kind = if call.is_intended() {
         RecordKind::Outcome
     } else {
         RecordKind::Deny
     };
-    Record {
+    let Deposit { record, details } = call.deposit(kind);
+    let record = Record {
         decision: Decision::Deny.into(),
         deny_reason: refusal.reason.name().to_owned(),
         grpc_status: status_number(refusal.reason.code()),
         outcome: "REFUSED".to_owned(),
-        ..call.record(kind)
-    }
+        ..record
+    };
+    Deposit { record, details }
 }
 
 /// The answer when the record could not be made durable: nothing of the call leaves.
@@ -163,11 +175,17 @@ impl Drop for Abandoned {
             return;
         }
         let unknown = self.call.after(Reason::Draining) == Reason::OutcomeUnknown;
-        self.gate.register.leave(Record {
+        self.call.withdraw_answer();
+        for surplus in self.call.surplus() {
+            self.gate.register.leave(surplus);
+        }
+        let Deposit { record, details } = self.call.deposit(RecordKind::Outcome);
+        let record = Record {
             grpc_status: status_number(tonic::Code::Cancelled),
             outcome: if unknown { "UNKNOWN" } else { "CANCELLED" }.to_owned(),
-            ..self.call.record(RecordKind::Outcome)
-        });
+            ..record
+        };
+        self.gate.register.leave(Deposit { record, details });
     }
 }
 

@@ -36,7 +36,7 @@ mod twin;
 pub mod words;
 
 use answer::{Answered, Issued, Refusal};
-use asked::{Asked, TurnedAway};
+use asked::{Asked, TurnedAway, Under};
 use form::{ACCESS_TOKEN_TYPE, Wanted};
 use issuance::{Case, Draft, Rules, Spending};
 use rate::{Rates, Standing};
@@ -101,8 +101,8 @@ impl Endpoint {
         {
             return self.answered(&asked, Err(refusal));
         }
-        let record = asked.record(&outcome, &self.gate);
-        if self.gate.register.commit(record).await.is_err() {
+        let deposit = asked.deposit(&outcome, &self.gate);
+        if self.gate.register.commit(deposit).await.is_err() {
             let refusal = Refusal::unavailable("AUDIT_UNAVAILABLE");
             return self.answered(&asked, Err(refusal));
         }
@@ -168,6 +168,8 @@ impl Endpoint {
         let decided = issuance::decide(case, &mut draft, self.gate.clock.uuid());
         asked.purpose_id = draft.purpose_id();
         asked.grant = draft.grant().cloned();
+        let found = draft.found();
+        asked.under = found.map(|found| Under::of(found, case.snapshot));
         Ok(Decided {
             claims: decided?,
             spending: draft.spending().ok_or_else(Refusal::internal)?,

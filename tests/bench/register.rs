@@ -26,12 +26,12 @@ use uuid::Uuid;
 use varco_gateway::audit::committer::{Register, Run, Signers};
 use varco_gateway::audit::deposit::Deposit;
 use varco_gateway::audit::reading::Reading;
-use varco_gateway::audit::seal::Recipients;
 use varco_gateway::audit::{MIGRATIONS, index, proofs, search, verify};
 use varco_proto::audit::v1::{
     Decision, Details, Record, RecordKind, SearchRecordsRequest, Subject,
 };
 use varco_runtime::clock::Clock;
+use varco_runtime::secret::dpo::DpoKey;
 use varco_runtime::store::{Db, testing};
 use varco_runtime::tasks::Tasks;
 use varco_tlog::note::Signer;
@@ -97,14 +97,13 @@ impl Place {
     }
 
     async fn open(&self) -> (Arc<Register>, Tasks) {
-        let dpo = age::x25519::Identity::generate().to_public().to_string();
         let run = Run {
             ipa: "c_z999".to_owned(),
             instance: "gw1".to_owned(),
             boot_id: Uuid::from_u128(1),
             started: Instant::now(),
             clock: Clock::system(),
-            recipients: Recipients::parse(&dpo).unwrap(),
+            recipients: DpoKey::generate().recipients(),
             mark: None,
         };
         let signers: Signers = Box::new(|origin| Ok(Signer::from_seed(origin, &[7; 32])?));

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use varco_runtime::pki::{KeyKind, generate_key};
 use varco_runtime::secret;
+use varco_runtime::secret::dpo::DpoKey;
 use varco_tests::program::Program;
 use varco_tests::wait::until;
 
@@ -14,6 +15,7 @@ use crate::PROGRAM;
 use crate::roles::serve;
 
 mod comune;
+mod dpo;
 
 use comune::{ADMIN, Client, Comune, PASSPHRASE, identity, text};
 
@@ -158,10 +160,12 @@ async fn comune_is_made_only_in_an_empty_folder_and_with_good_names() {
     fs::write(full.join("tesi.odt"), "x").unwrap();
     let new = place.path().join("nuovo");
     let init = |data: &Path| Program::new(PROGRAM, data);
+    let dpo = DpoKey::generate().recipients().text();
+    let asked = |ipa| ["init", "--ipa", ipa, "--dpo-recipient", dpo.trim()];
 
-    let again = comune.program.refused(&["init", "--ipa", "c_e648"]).await;
-    let foreign = init(&full).refused(&["init", "--ipa", "c_e648"]).await;
-    let code = init(&new).refused(&["init", "--ipa", "C E648"]).await;
+    let again = comune.program.refused(&asked("c_e648")).await;
+    let foreign = init(&full).refused(&asked("c_e648")).await;
+    let code = init(&new).refused(&asked("C E648")).await;
     let sample = comune.program.refused(&["up"]).await;
 
     assert!(
@@ -188,8 +192,10 @@ async fn comune_whose_making_was_killed_is_made_by_the_next_run() {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect()
     };
+    let dpo = DpoKey::generate().recipients().text();
     let mut making = Command::new(PROGRAM)
         .args(["init", "--ipa", "c_e648", "--data", text(&data)])
+        .args(["--dpo-recipient", dpo.trim()])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -202,7 +208,9 @@ async fn comune_whose_making_was_killed_is_made_by_the_next_run() {
     let killed = names();
 
     let program = Program::new(PROGRAM, &data);
-    let made = program.done(&["init", "--ipa", "c_e648"]).await;
+    let made = program
+        .done(&["init", "--ipa", "c_e648", "--dpo-recipient", dpo.trim()])
+        .await;
 
     assert!(
         killed.iter().any(|name| name.starts_with(".new-")),

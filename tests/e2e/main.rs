@@ -35,6 +35,7 @@ mod roles;
 mod rotation;
 mod startup;
 mod streams;
+mod subjects;
 mod telemetry;
 mod tenants;
 mod upstreams;

@@ -30,6 +30,7 @@ pub fn copy(from: &Path, to: &Path) {
 /// When a file cannot be read or written.
 pub fn make_real(data: &Path) {
     fs::remove_file(data.join("CAMPIONE")).expect("a sample");
+    fs::remove_file(data.join("dpo/dpo.key")).expect("a DPO's key");
     fs::write(data.join("passphrase"), "corretto cavallo batteria\n").expect("a passphrase");
     let file = data.join("varco.toml");
     let text = fs::read_to_string(&file).expect("a configuration");

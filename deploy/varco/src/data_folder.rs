@@ -21,6 +21,7 @@ mod addresses;
 pub mod client_files;
 pub mod comune;
 mod create;
+pub mod dpo;
 mod expired_voucher;
 mod identities;
 mod idle_gateway;
@@ -166,9 +167,10 @@ pub fn databases(config: &Config) -> Vec<(String, PathBuf)> {
     own.chain(offices).filter_map(file).collect()
 }
 
-const NEEDED: [&str; 6] = [
+const NEEDED: [&str; 7] = [
     "ca.pem",
     "ca.key",
+    "dpo.recipient",
     "keys/audit.key",
     "registro.toml",
     "services/gateway/tls.key",

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
+use varco_runtime::secret::dpo::Recipients;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
 use varco_tlog::note::Signer;
@@ -23,7 +24,6 @@ use super::guard::{self, Trouble};
 use super::index::tail::Tail;
 use super::mark::Mark;
 use super::reading::Reading;
-use super::seal::Recipients;
 use super::store_log::Log;
 use super::writer;
 

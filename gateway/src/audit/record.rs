@@ -3,6 +3,8 @@
 use uuid::Uuid;
 use varco_proto::audit::v1::{Link, Record, RecordKind};
 
+use super::retention;
+
 /// The gateway started.
 #[must_use]
 pub fn start(id: Uuid, epoch: u64) -> Record {
@@ -106,6 +108,7 @@ fn own(kind: RecordKind, id: Uuid, epoch: u64, detail: String) -> Record {
         audit_id: id.as_bytes().to_vec().into(),
         policy_epoch: epoch,
         detail,
+        retention_class: retention::class(kind).into(),
         ..Default::default()
     }
 }

@@ -9,25 +9,15 @@
 
 use std::time::{Duration, Instant};
 
-use age::x25519;
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
+use varco_runtime::secret::dpo::{DpoKey, Recipients};
 use zeroize::Zeroizing;
-
-/// Whom details are sealed to.
-#[derive(Clone)]
-pub struct Recipients(Vec<x25519::Recipient>);
 
 /// Why details cannot be sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// There is nobody to seal to.
-    #[error("there is no recipient: name the DPO's age recipients, one a line")]
-    NoRecipient,
-    /// A line is no recipient.
-    #[error("line {0} is no age recipient (age1…)")]
-    Recipient(usize),
     /// The library failed.
     #[error("details cannot be sealed")]
     Failed,
@@ -55,53 +45,13 @@ pub(super) struct SealedKey {
     pub(super) sealed: Vec<u8>,
 }
 
-impl Recipients {
-    /// Reads recipients, one a line; empty lines and lines that begin with `#` say nothing.
-    ///
-    /// # Errors
-    ///
-    /// When a line is no recipient, or there is none.
-    pub fn parse(text: &str) -> Result<Self, Error> {
-        let lines = text.lines().map(str::trim).zip(1..);
-        let lines = lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
-        let read = lines.map(|(line, number)| line.parse().map_err(|_| Error::Recipient(number)));
-        let recipients: Vec<x25519::Recipient> = read.collect::<Result<_, _>>()?;
-        match recipients.len() {
-            0 => Err(Error::NoRecipient),
-            _ => Ok(Self(recipients)),
-        }
-    }
-
-    /// Seals bytes to all of them, as a file of the age format.
-    ///
-    /// # Errors
-    ///
-    /// When the library fails.
-    pub fn seal(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-        use std::io::Write as _;
-        let recipients = self.0.iter().map(|it| it as &dyn age::Recipient);
-        let failed = |_| Error::Failed;
-        let encryptor = age::Encryptor::with_recipients(recipients).map_err(|_| Error::Failed)?;
-        let mut sealed = Vec::new();
-        let mut writer = encryptor.wrap_output(&mut sealed).map_err(failed)?;
-        writer.write_all(bytes).map_err(failed)?;
-        writer.finish().map_err(failed)?;
-        Ok(sealed)
-    }
-}
-
-impl std::fmt::Debug for Recipients {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Recipients({})", self.0.len())
-    }
-}
-
 impl Sealer {
     /// A fresh key, and how it is to be stored before it is used.
     pub(super) fn fresh(to: &Recipients) -> Result<(Self, SealedKey), Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(bytes.as_mut()).map_err(|_| Error::Failed)?;
-        let sealed = to.seal(bytes.as_ref())?;
+        let text = Zeroizing::new(hex::encode(*bytes));
+        let sealed = to.seal(text.as_bytes()).ok_or(Error::Failed)?;
         let (id, key) = (KeyId::of(&sealed), unbound(&bytes)?);
         let sealer = Self {
             id,
@@ -150,15 +100,16 @@ impl KeyId {
     }
 }
 
-/// Opens the key of sealed details with the DPO's identity.
+/// Opens the key of sealed details with a key of the DPO's.
 ///
 /// # Errors
 ///
 /// When it was sealed to another.
-pub fn open_key(sealed: &[u8], identity: &x25519::Identity) -> Result<Zeroizing<[u8; 32]>, Error> {
-    let opened = Zeroizing::new(age::decrypt(identity, sealed).map_err(|_| Error::NotOpened)?);
-    let key = opened.as_slice().try_into().map_err(|_| Error::NotOpened)?;
-    Ok(Zeroizing::new(key))
+pub fn open_key(sealed: &[u8], dpo: &DpoKey) -> Result<Zeroizing<[u8; 32]>, Error> {
+    let text = dpo.open(sealed).ok_or(Error::NotOpened)?;
+    let mut key = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.trim(), key.as_mut()).map_err(|_| Error::NotOpened)?;
+    Ok(key)
 }
 
 /// Opens the sealed details of a record.
@@ -199,10 +150,10 @@ const MOST: u64 = 1 << 20;
 mod tests {
     use super::*;
 
-    fn dpo() -> (x25519::Identity, Recipients) {
-        let identity = x25519::Identity::generate();
-        let recipients = Recipients::parse(&identity.to_public().to_string()).unwrap();
-        (identity, recipients)
+    fn dpo() -> (DpoKey, Recipients) {
+        let key = DpoKey::generate();
+        let recipients = key.recipients();
+        (key, recipients)
     }
 
     #[test]
@@ -230,19 +181,5 @@ mod tests {
         let two = sealer.seal(b"call", b"chi".to_vec()).unwrap();
 
         assert_ne!(one, two);
-    }
-
-    #[test]
-    fn every_recipient_opens_and_a_wrong_line_is_named() {
-        let (one, _) = dpo();
-        let (two, _) = dpo();
-        let text = format!("# il DPO\n{}\n\n{}\n", one.to_public(), two.to_public());
-        let sealed = Recipients::parse(&text).unwrap().seal(&[7; 32]).unwrap();
-
-        assert_eq!(*open_key(&sealed, &one).unwrap(), [7; 32]);
-        assert_eq!(*open_key(&sealed, &two).unwrap(), [7; 32]);
-        let wrong = Recipients::parse("# nessuno\nage1xyz\n");
-        assert_eq!(wrong.unwrap_err(), Error::Recipient(2));
-        assert_eq!(Recipients::parse("").unwrap_err(), Error::NoRecipient);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
+use varco_runtime::secret::dpo::DpoKey;
 use varco_runtime::store::Db;
 use varco_runtime::store::testing::{Fresh, each_db};
 use varco_runtime::tasks::Tasks;
@@ -12,7 +13,6 @@ use varco_tlog::note::Signer;
 
 use super::committer::{Register, Run, Signers};
 use super::reading::Reading;
-use super::seal::Recipients;
 use super::verify::{Report, verify_log};
 use super::{Error, MIGRATIONS, index};
 
@@ -76,14 +76,13 @@ impl Place {
 
 /// A run of `gw1` with a clock that stands still.
 pub(crate) fn run() -> Run {
-    let identity = age::x25519::Identity::generate();
     Run {
         ipa: "c_z999".to_owned(),
         instance: "gw1".to_owned(),
         boot_id: Uuid::from_u128(1),
         started: Instant::now(),
         clock: Clock::fixed("2026-11-22T10:00:00Z".parse().unwrap()),
-        recipients: Recipients::parse(&identity.to_public().to_string()).unwrap(),
+        recipients: DpoKey::generate().recipients(),
         mark: None,
     }
 }

@@ -13,24 +13,31 @@ use std::collections::BTreeSet;
 
 use crate::registry::contract::Contract;
 use crate::registry::contract::message::{Content, Field, Message, VALUE};
+use crate::registry::contract::told::Fields;
 
 mod any;
 mod edits;
+pub mod named;
 mod wire;
 
 use any::Held;
 use edits::Edits;
+use named::Named;
 use wire::{Malformed, Reader, Tag};
 
-/// What of a message may pass, and the classes that were met.
+/// What of a message may pass, and what was met in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Passed {
+pub struct Passed<'m> {
     /// The reduced message, never longer than it was; none when it passes exactly as it is.
     pub reduced: Option<Vec<u8>>,
     /// Classes that passed.
     pub delivered: u64,
     /// Classes that were held back.
     pub withheld: u64,
+    /// Fields that passed.
+    pub fields: Fields,
+    /// Fields that passed and identify data subjects, where they stand.
+    pub named: Vec<Named<'m>>,
 }
 
 /// Why a message cannot pass.
@@ -56,22 +63,22 @@ pub enum Outside {
 /// # Errors
 ///
 /// [`Obstacle::Malformed`] for what is no protobuf, [`Obstacle::Field`] as `outside` demands.
-pub fn walk(
+pub fn walk<'m>(
     contract: &Contract,
     place: usize,
     allowed: u64,
     outside: Outside,
-    message: &[u8],
-) -> Result<Passed, Obstacle> {
+    message: &'m [u8],
+) -> Result<Passed<'m>, Obstacle> {
     if u32::try_from(message.len()).is_err() {
         return Err(Obstacle::Malformed);
     }
     let mut walker = Walker {
         contract,
+        message,
         allowed,
         outside,
-        delivered: 0,
-        withheld: 0,
+        passed: Passed::default(),
         edits: Edits::default(),
     };
     let mut input = Reader::new(message);
@@ -81,17 +88,16 @@ pub fn walk(
     };
     Ok(Passed {
         reduced: walker.edits.applied(message),
-        delivered: walker.delivered,
-        withheld: walker.withheld,
+        ..walker.passed
     })
 }
 
-struct Walker<'c> {
+struct Walker<'c, 'm> {
     contract: &'c Contract,
+    message: &'m [u8],
     allowed: u64,
     outside: Outside,
-    delivered: u64,
-    withheld: u64,
+    passed: Passed<'m>,
     edits: Edits,
 }
 
@@ -124,7 +130,7 @@ impl<'c> Inside<'c> {
     }
 }
 
-impl<'c> Walker<'c> {
+impl<'c> Walker<'c, '_> {
     /// A message of a place as it is to be walked; none when the contract does not know it.
     fn opened(&self, place: usize, input: &Reader<'_>) -> Result<Option<Inside<'c>>, Obstacle> {
         let Some(message) = self.contract.messages.get(place) else {
@@ -170,7 +176,7 @@ impl<'c> Walker<'c> {
         }
         let class = 1_u64 << field.class;
         if self.allowed & class == 0 {
-            self.withheld |= class;
+            self.passed.withheld |= class;
             input.skip(tag)?;
             return self.leave_out((tag.from, input.at()), || field.name.clone());
         }
@@ -185,7 +191,13 @@ impl<'c> Walker<'c> {
         let Some(removed) = removed else {
             return self.leave_out((tag.from, input.at()), || field.name.clone());
         };
-        self.delivered |= class;
+        self.passed.delivered |= class;
+        self.passed.fields.insert(field.told);
+        // Of an identifier that lost a part, no identifier passes.
+        if let Some(subject) = field.subject.filter(|_| removed == 0) {
+            let field = self.message.get(tag.from..input.at()).unwrap_or_default();
+            self.passed.named.push(Named { subject, field });
+        }
         Ok(removed)
     }
 

@@ -13,9 +13,10 @@ use http_body::{Body as HttpBody, Frame};
 
 use super::details;
 use super::frames::{BadFrame, Framed, Frames, frame, frame_compressed};
-use super::walk::{Obstacle, Outside, walk};
+use super::walk::{Obstacle, Outside, Passed, walk};
 use crate::authorize::Permit;
 use crate::call::Call;
+use crate::call::noted::Message;
 use crate::encoding::{Bad, Encoding, deflate, inflate};
 use crate::evidence::{digest, not_the_message};
 use crate::forward::remove;
@@ -162,7 +163,20 @@ impl Walked {
                 .fetch_or(passed.delivered, Ordering::Relaxed);
             tally.withheld.fetch_or(passed.withheld, Ordering::Relaxed);
         }
+        self.note(&passed, message)?;
         Ok(passed.reduced)
+    }
+
+    /// Notes for the record whom the message names.
+    fn note(&self, passed: &Passed<'_>, message: &[u8]) -> Result<(), Stopped> {
+        let noted = self.call.note(&Message {
+            way: self.messages.way,
+            streamed: self.messages.streamed,
+            passed,
+            bytes: passed.reduced.as_deref().unwrap_or(message),
+            contract: &self.permit.contract,
+        });
+        noted.map_err(|_| self.stop(Reason::Overloaded))
     }
 
     /// Takes a piece in, as far as the budget has room for what must wait.

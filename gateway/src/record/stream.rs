@@ -18,7 +18,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 
 use super::keeping::{PIECE, STALLED};
-use super::{grpc_status, stamp, status_number, unavailable};
+use super::{commit_surplus, grpc_status, stamp, status_number, unavailable};
+use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::minimise::frames;
@@ -98,15 +99,18 @@ impl Relay {
         } else {
             Decision::Deny
         };
+        let surplus = commit_surplus(&self.gate, &self.call).await;
+        let Deposit { record, details } = self.call.deposit(RecordKind::Outcome);
         let record = Record {
             grpc_status: status,
             outcome: outcome.to_owned(),
             deny_reason: reason.to_owned(),
             decision: decision.into(),
-            ..self.call.record(RecordKind::Outcome)
+            ..record
         };
         let _ = self.call.settle();
-        let receipt = self.gate.register.commit(record).await;
+        let outcome = Deposit { record, details };
+        let receipt = surplus.and(self.gate.register.commit(outcome).await);
         let mut trailers = match (end, &receipt) {
             (End::Gone, Ok(_)) => return,
             (End::Trailers(trailers), Ok(_)) => trailers,
@@ -161,11 +165,9 @@ impl Relay {
             .fetch_add(frames::count(&data), Ordering::Relaxed);
         let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
         tally.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let progress = Record {
-            outcome: "OPEN".to_owned(),
-            ..self.call.record(RecordKind::Progress)
-        };
-        if self.gate.register.commit(progress).await.is_err() {
+        let surplus = commit_surplus(&self.gate, &self.call).await;
+        let progress = self.call.deposit(RecordKind::Progress);
+        if surplus.is_err() || self.gate.register.commit(progress).await.is_err() {
             let reason = self.call.after(Reason::AuditUnavailable);
             return Err(Refusal::from(reason).into());
         }

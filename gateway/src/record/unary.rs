@@ -12,7 +12,9 @@ use varco_proto::audit::v1::{Record, RecordKind};
 
 use super::budget::Share;
 use super::keeping::Kept;
-use super::{grpc_status, refuse, stamp, unrecorded};
+use super::{commit_surplus, grpc_status, refuse, stamp, unrecorded};
+use crate::audit::committer::{Receipt, Unavailable};
+use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
@@ -37,13 +39,8 @@ pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -
         u64::try_from(held.data.len()).unwrap_or(u64::MAX),
         Ordering::Relaxed,
     );
-    let outcome = Record {
-        grpc_status: status,
-        outcome: if status == 0 { "OK" } else { "ERROR" }.to_owned(),
-        ..call.record(RecordKind::Outcome)
-    };
     let _ = call.settle();
-    let Ok(receipt) = gate.register.commit(outcome).await else {
+    let Ok(receipt) = conclude(gate, call, status).await else {
         return unrecorded(gate, call);
     };
     stamp(&mut parts.headers, call, Some(&receipt));
@@ -57,6 +54,18 @@ pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -
         places,
     };
     Response::from_parts(parts, kept.into_body(&gate.tasks))
+}
+
+/// Makes the OUTCOME durable, after what it has no room for.
+async fn conclude(gate: &Gate, call: &Call, status: u32) -> Result<Receipt, Unavailable> {
+    commit_surplus(gate, call).await?;
+    let Deposit { record, details } = call.deposit(RecordKind::Outcome);
+    let record = Record {
+        grpc_status: status,
+        outcome: if status == 0 { "OK" } else { "ERROR" }.to_owned(),
+        ..record
+    };
+    gate.register.commit(Deposit { record, details }).await
 }
 
 struct Held {

@@ -23,11 +23,13 @@ pub mod presence;
 mod size;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod told;
 
 use compiler::Compiler;
 use given::Given;
 use imports::with_imports;
 use message::{Held, Message};
+use told::Told;
 
 /// Whether a method changes anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct Contract {
     pub held: Held,
     /// Names of the data classes, named by their place; at most 64.
     pub classes: Vec<String>,
+    /// What records say of its fields.
+    pub told: Told,
     /// Whether a field names its class itself; else all have the one that is assumed, if any is.
     pub is_classed: bool,
     /// Methods that declare no effect, which nobody can register or call.

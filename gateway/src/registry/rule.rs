@@ -92,9 +92,15 @@ impl Default for Caps {
 /// The rule of a method: the first that names it, or one that asks nothing.
 #[must_use]
 pub fn of(rules: &[MethodRule], method: &str) -> Rule {
-    let names = |rule: &&MethodRule| rule.methods.iter().any(|known| known == method);
-    let first = rules.iter().find(names);
+    let first = place(rules, method).and_then(|place| rules.get(place));
     first.map(|found| found.rule.clone()).unwrap_or_default()
+}
+
+/// The place of the first rule that names a method.
+#[must_use]
+pub fn place(rules: &[MethodRule], method: &str) -> Option<usize> {
+    let names = |rule: &MethodRule| rule.methods.iter().any(|known| known == method);
+    rules.iter().position(names)
 }
 
 #[cfg(test)]

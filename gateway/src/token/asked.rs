@@ -1,11 +1,12 @@
 //! What is known of a request for a voucher, and the record that it leaves.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
-use varco_proto::audit::v1::{Decision, Record, RecordKind};
+use varco_proto::audit::v1::{Decision, Details, Record, RecordKind};
 use varco_runtime::clock::Clock;
 use varco_runtime::grant;
 use varco_runtime::server::Connection;
@@ -13,8 +14,13 @@ use varco_runtime::tls;
 
 use super::answer::{Issued, Refusal};
 use super::rate::{Peer, Standing};
+use crate::audit::deposit::Deposit;
+use crate::audit::retention;
+use crate::authorize::Eligible;
+use crate::authorize::grounds::Grounds;
 use crate::call::zone;
 use crate::gate::Gate;
+use crate::registry::snapshot::Snapshot;
 use crate::voucher::Claims;
 
 /// What is known of a request for a voucher so far.
@@ -34,20 +40,58 @@ pub struct Asked {
     pub purpose_id: Option<Uuid>,
     /// The grant that it exchanges.
     pub grant: Option<grant::Claims>,
+    /// What it would act under.
+    pub under: Option<Under>,
     /// The voucher that it got.
     pub issued: Option<Claims>,
     /// What is left of its measure.
     pub standing: Option<Standing>,
     /// Whether its measure was used up.
     pub exceeded: bool,
-    zone: &'static str,
+    address: Option<SocketAddr>,
+}
+
+/// What a client acts under for a purpose.
+#[derive(Clone, Debug)]
+pub struct Under {
+    legal_basis: String,
+    agreement_id: Uuid,
+    eservice_id: Uuid,
+    producer_id: Uuid,
+    office: String,
+    grounds: Grounds,
+}
+
+impl Under {
+    /// What was found in a snapshot.
+    #[must_use]
+    pub fn of(found: &Eligible<'_>, snapshot: &Snapshot) -> Self {
+        let purpose = &found.purpose.body;
+        let office = snapshot.tenants.get(&purpose.consumer);
+        Self {
+            legal_basis: purpose.legal_basis.clone(),
+            agreement_id: found.agreement.id,
+            eservice_id: purpose.eservice,
+            producer_id: found.producer,
+            office: office.map(|it| it.name.clone()).unwrap_or_default(),
+            grounds: Grounds::of(found, snapshot),
+        }
+    }
+
+    fn describe(&self, record: &mut Record) {
+        record.legal_basis.clone_from(&self.legal_basis);
+        record.agreement_id = self.agreement_id.to_string();
+        record.eservice_id = self.eservice_id.to_string();
+        record.producer_id = self.producer_id.to_string();
+        record.office_code.clone_from(&self.office);
+        record.policy_digest = self.grounds.digest().to_vec().into();
+    }
 }
 
 impl Asked {
     /// A request of which only its connection is known.
     #[must_use]
     pub fn new(connection: Option<&Connection>, clock: &Clock) -> Self {
-        let address = connection.map(|connection| connection.address.ip());
         Self {
             id: clock.uuid(),
             peer: Peer::of(connection),
@@ -56,10 +100,11 @@ impl Asked {
             client_id: None,
             purpose_id: None,
             grant: None,
+            under: None,
             issued: None,
             standing: None,
             exceeded: false,
-            zone: address.map_or("unknown", zone),
+            address: connection.map(|connection| connection.address),
         }
     }
 
@@ -70,9 +115,25 @@ impl Asked {
         Refusal::too_many(standing)
     }
 
-    /// The record of the request and its outcome.
+    /// The record of the request and its outcome, with who asked in its details.
     #[must_use]
-    pub fn record(&self, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Record {
+    pub fn deposit(&self, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Deposit {
+        let details = self.address.map(|address| Details {
+            schema: 1,
+            peer_address: address.to_string(),
+            ..Details::default()
+        });
+        let record = self.record(outcome, gate);
+        Deposit { record, details }
+    }
+
+    fn zone(&self) -> String {
+        self.address
+            .map_or("unknown", |it| zone(it.ip()))
+            .to_owned()
+    }
+
+    fn record(&self, outcome: &Result<Issued, Refusal>, gate: &Gate) -> Record {
         let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
         let certificate = self.certificate.as_ref();
         let mut record = Record {
@@ -82,7 +143,7 @@ impl Asked {
             client_cert_sha256: certificate
                 .map(|peer| peer.thumbprint.to_vec().into())
                 .unwrap_or_default(),
-            peer_ip_class: self.zone.to_owned(),
+            peer_ip_class: self.zone(),
             policy_epoch: gate.registry.snapshot().epoch,
             ..Default::default()
         };
@@ -92,12 +153,13 @@ impl Asked {
             record.on_behalf_of = on_behalf_of(grant);
             record.hop = u32::try_from(record.on_behalf_of.len()).unwrap_or(u32::MAX);
         }
+        if let Some(under) = &self.under {
+            under.describe(&mut record);
+        }
         if let Some(voucher) = &self.issued {
             record.voucher_jti = voucher.jti.to_string();
             record.voucher_iss.clone_from(&voucher.iss);
             record.voucher_exp = voucher.exp;
-            record.eservice_id = voucher.eservice_id.to_string();
-            record.producer_id = voucher.producer_id.to_string();
             record.voucher_kid = outcome.as_ref().map(Issued::kid).unwrap_or_default();
         }
         record
@@ -109,7 +171,8 @@ impl Asked {
         Record {
             kind: RecordKind::AggregateGarbage.into(),
             audit_id: gate.clock.uuid().as_bytes().to_vec().into(),
-            peer_ip_class: self.zone.to_owned(),
+            peer_ip_class: self.zone(),
+            retention_class: retention::class(RecordKind::AggregateGarbage).into(),
             records_count: count,
             decision: Decision::Deny.into(),
             deny_reason: "RATE".to_owned(),
@@ -120,15 +183,19 @@ impl Asked {
 }
 
 fn describe_outcome(record: &mut Record, outcome: &Result<Issued, Refusal>) {
+    let kind = match outcome {
+        Ok(_) => RecordKind::VoucherIssued,
+        Err(_) => RecordKind::VoucherRefused,
+    };
+    record.kind = kind.into();
+    record.retention_class = retention::class(kind).into();
     match outcome {
         Ok(_) => {
-            record.kind = RecordKind::VoucherIssued.into();
             record.decision = Decision::Permit.into();
             "OK".clone_into(&mut record.outcome);
             record.http_status = 200;
         }
         Err(refusal) => {
-            record.kind = RecordKind::VoucherRefused.into();
             record.decision = Decision::Deny.into();
             "REFUSED".clone_into(&mut record.outcome);
             refusal.precise.clone_into(&mut record.deny_reason);

@@ -104,6 +104,8 @@ pub struct Gateway {
     pub key: PathBuf,
     /// Folder of the keys that give authority.
     pub keys: PathBuf,
+    /// File with the public keys (age) of those who may read the details of records.
+    pub dpo: PathBuf,
     /// Whether who asks for access may not be who approves it.
     pub four_eyes: bool,
     /// Algorithm of the keys that sign vouchers and grants.

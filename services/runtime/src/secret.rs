@@ -14,8 +14,10 @@ use zeroize::Zeroizing;
 
 use crate::config::{AtRest, Config};
 
+pub mod dpo;
 mod sealed;
 
+use dpo::Malformed;
 use sealed::Sealed;
 
 /// How an installation keeps the keys that give authority.
@@ -32,6 +34,18 @@ pub enum Error {
     /// A sealed file is not this installation's, or is damaged.
     #[error("{0} does not open with this installation's identity: restore it from a backup")]
     Damaged(PathBuf),
+    /// A file holds no private key of age.
+    #[error("{0} holds no private key of age (AGE-SECRET-KEY-…): name the file of the DPO's key")]
+    DpoKey(PathBuf),
+    /// The recipients of the DPO are malformed.
+    #[error("{0}: {1}; write the DPO's public key (age1…) into it, and a deputy's below")]
+    DpoMalformed(PathBuf, Malformed),
+    /// Nobody has said to whom details are sealed.
+    #[error(
+        "{0} is missing: it names the DPO, to whom the details of records are sealed; write the \
+         DPO's public key into it (age1…, made with any age tool), or restore it from a backup"
+    )]
+    DpoMissing(PathBuf),
     /// The vault has its identity already.
     #[error("{0} stands there already: what it has sealed would be lost with it")]
     IdentityExists(PathBuf),

@@ -23,6 +23,8 @@ pub struct Comune {
     pub data: PathBuf,
     /// The file with its passphrase.
     pub passphrase: PathBuf,
+    /// The file with the DPO's private key.
+    pub dpo: PathBuf,
     /// The program on its folder.
     pub program: Program,
 }
@@ -30,7 +32,7 @@ pub struct Comune {
 impl Comune {
     /// Makes it within a folder.
     pub async fn make(place: &Path) -> Self {
-        let (data, passphrase) = (place.join("comune"), place.join("frase"));
+        let [data, passphrase, dpo] = ["comune", "frase", "dpo.key"].map(|it| place.join(it));
         fs::write(&passphrase, PASSPHRASE).unwrap();
         let program = Program::new(PROGRAM, &data);
         let made = program
@@ -44,12 +46,15 @@ impl Comune {
                 ADMIN,
                 "--passphrase-file",
                 text(&passphrase),
+                "--dpo-key-to",
+                text(&dpo),
             ])
             .await;
         assert!(made.starts_with("Comune di Prova (c_e648)"), "{made}");
         let comune = Self {
             data,
             passphrase,
+            dpo,
             program,
         };
         comune.move_ports();

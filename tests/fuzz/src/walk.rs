@@ -18,9 +18,8 @@ pub fn holds(bytes: &[u8]) {
         return;
     };
     let mask = u64::from(*mask);
-    let walked = |outside, message: &[u8]| walk(&CONTRACT, *PLACE, mask, outside, message);
-    let asked = walked(Outside::Refuse, message);
-    let Ok(passed) = walked(Outside::Drop, message) else {
+    let asked = walk(&CONTRACT, *PLACE, mask, Outside::Refuse, message);
+    let Ok(passed) = walk(&CONTRACT, *PLACE, mask, Outside::Drop, message) else {
         assert!(asked.is_err());
         return;
     };
@@ -36,11 +35,23 @@ pub fn holds(bytes: &[u8]) {
     let left = reduced.unwrap_or(message);
     let whole = Passed {
         reduced: None,
-        delivered: passed.delivered,
         withheld: 0,
+        ..passed.clone()
     };
-    assert_eq!(walked(Outside::Drop, left), Ok(whole));
+    let again = walk(&CONTRACT, *PLACE, mask, Outside::Drop, left);
+    assert_eq!(again, Ok(whole));
+    named(&passed);
     decodes(message, left);
+}
+
+/// Whoever is named is named within bounds.
+fn named(passed: &Passed<'_>) {
+    for named in &passed.named {
+        for identifier in named.identifiers(&CONTRACT) {
+            let length = identifier.text().len();
+            assert!((1..=64).contains(&length), "{length}");
+        }
+    }
 }
 
 /// What a decoder takes it still takes, and finds nothing that it does not know.

@@ -14,6 +14,7 @@ use crate::output::{self, Table};
 
 mod credentials;
 mod databases;
+mod dpo;
 mod machine;
 mod network;
 mod registry;
@@ -56,6 +57,7 @@ pub async fn run(_args: Args, common: &Common) -> Result<(), Failure> {
     findings.extend(credentials::certificates(&config, now));
     findings.extend(credentials::keys(&config));
     findings.extend(sealing::check(&config));
+    findings.extend(dpo::check(&config, now));
     findings.extend(databases::check(&config).await);
     findings.extend(registry::check(&config, &Clock::system()).await);
     findings.push(revocation(&config));

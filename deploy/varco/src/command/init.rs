@@ -9,9 +9,11 @@ use serde_json::json;
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::secret;
+use varco_runtime::secret::dpo::{Malformed, Recipients};
 
 use crate::cli::{Common, Output};
 use crate::data_folder::comune::{self, Comune};
+use crate::data_folder::dpo::Ceremony;
 use crate::failure::Failure;
 use crate::{clock_check, output};
 
@@ -36,6 +38,12 @@ pub struct Args {
     /// Database of the registry, sqlite:FILE or postgres://… [default: a file in the folder]
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
+    /// Public key of the DPO (age1…), who made the key with any age tool; again for a deputy
+    #[arg(long, value_name = "RECIPIENT", required_unless_present = "dpo_key_to")]
+    pub dpo_recipient: Vec<String>,
+    /// File outside the data folder for the DPO's private key, which is then made here
+    #[arg(long, value_name = "FILE", conflicts_with = "dpo_recipient")]
+    pub dpo_key_to: Option<PathBuf>,
 }
 
 /// Makes the comune and says what was made.
@@ -57,6 +65,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
         Output::Json => output::json(&json!({
             "authority": config.path(&config.comune.ca),
             "configuration": common.config_file(),
+            "dpo": dpo_json(&config, &asked),
             "folder": config.folder,
             "ipa": config.comune.ipa,
             "operator": { "name": asked.admin, "folder": comune::operator_folder(&config, &asked.admin) },
@@ -79,6 +88,7 @@ fn parse(args: Args) -> Result<Comune, Failure> {
     }
     let passphrase = args.passphrase_file.as_deref().map(absolute).transpose()?;
     Ok(Comune {
+        dpo: ceremony(&args.dpo_recipient, args.dpo_key_to)?,
         name: args.name.unwrap_or_else(|| args.ipa.clone()),
         ipa: args.ipa,
         host: args.host,
@@ -86,6 +96,26 @@ fn parse(args: Args) -> Result<Comune, Failure> {
         passphrase,
         database: args.database,
     })
+}
+
+fn ceremony(recipients: &[String], file: Option<PathBuf>) -> Result<Ceremony, Failure> {
+    if let Some(file) = file {
+        return Ok(Ceremony::MadeInto(file));
+    }
+    let malformed = |why: Malformed| {
+        let remedy = "give the public half of the DPO's key, which any age tool prints (age1…)";
+        Failure::new("--dpo-recipient", why, remedy)
+    };
+    let recipients = Recipients::parse(&recipients.join("\n")).map_err(malformed)?;
+    Ok(Ceremony::Brought(recipients))
+}
+
+fn dpo_json(config: &Config, comune: &Comune) -> serde_json::Value {
+    let key = match &comune.dpo {
+        Ceremony::Brought(_) => None,
+        Ceremony::MadeInto(file) => Some(file),
+    };
+    json!({ "recipient": config.path(&config.gateway.dpo), "key": key })
 }
 
 /// The file as the configuration names it, wherever the gateway is started from.
@@ -130,6 +160,8 @@ fn told(config: &Config, comune: &Comune, common: &Common) -> String {
          \x20 {folder}/keys   the keys that sign vouchers, grants and checkpoints, sealed\n\
          \x20 {folder}/services   certificates of the gateway and of the four services, 90 days\n\
          \x20 {folder}/operators/{admin}   certificate and key of the first operator, 90 days\n\
+         \x20 {folder}/dpo.recipient   the DPO's public key, to which the details of records are sealed\n\
+         \x20 {folder}/dpo   the first key by which the register names people, sealed to the DPO\n\
          \n\
          Keep safe:\n\
          \x20 the passphrase in {passphrase}: without it the keys are lost, with it and this folder\n\
@@ -137,6 +169,9 @@ fn told(config: &Config, comune: &Comune, common: &Common) -> String {
          \x20   credential varco-passphrase rather than as a file beside the keys\n\
          \x20 {folder}/operators/{admin}: hand it to that person once, and delete it here\n\
          \x20 {folder}/ca.key: a backup apart from the others; every certificate rests on it\n\
+         {dpo}\
+         \x20 {folder}/dpo: hand it to the DPO for a safe, and delete it here; whoever opens it derives\n\
+         \x20   the key of every later year\n\
          \n\
          Next:\n\
          \x20 varco serve gateway --config {configuration}\n\
@@ -145,7 +180,25 @@ fn told(config: &Config, comune: &Comune, common: &Common) -> String {
          \x20 varco client certificate --csr FILE --client NAME --as {admin} --data {folder}",
         name = config.comune.nome,
         ipa = config.comune.ipa,
+        dpo = told_to_dpo(&comune.dpo),
     )
+}
+
+/// What becomes of the DPO's private key.
+fn told_to_dpo(ceremony: &Ceremony) -> String {
+    match ceremony {
+        Ceremony::Brought(_) => {
+            "\x20 the DPO's private key, which the DPO alone holds: if it is lost, \
+             sealed details can\n\
+             \x20   never be read again\n"
+                .to_owned()
+        }
+        Ceremony::MadeInto(file) => format!(
+            "\x20 {}: the DPO's private key, written this once; hand it to the DPO and keep no\n\
+             \x20   copy: it reads every sealed detail, and if it is lost nobody ever will\n",
+            file.display()
+        ),
+    }
 }
 
 #[cfg(test)]

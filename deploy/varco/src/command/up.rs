@@ -117,6 +117,8 @@ fn announcement(config: &Config) -> String {
         "{}: a sample municipality, nothing in it is real\n\n{table}\n\n\
          credentials in {folder}/clients/: {}\n\
          keys in {folder}/keys and {folder}/ca.key, plain: whoever copies them signs for this town\n\
+         the DPO's private key in {folder}/dpo/dpo.key: whoever copies it reads every sealed detail; in\n\
+         a real comune it lies with the DPO alone\n\
          registry in {folder}/registro.toml\n",
         config.comune.nome,
         names.join(", "),

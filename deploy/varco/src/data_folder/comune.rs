@@ -13,9 +13,11 @@ use varco_proto::registry::v1::{Document, Operator};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::pki::{Ca, Holder};
+use varco_runtime::secret::dpo::Recipients;
 use varco_runtime::secret::{self, Vault};
 use zeroize::Zeroizing;
 
+use super::dpo::{self, Ceremony};
 use super::idle_gateway::IdleGateway;
 use super::staging::{self, Content, Making, Staging};
 use super::{create, hold, identities};
@@ -39,6 +41,8 @@ pub struct Comune {
     pub passphrase: Option<PathBuf>,
     /// Database of the registry; a file in the folder when there is none.
     pub database: Option<String>,
+    /// How its DPO comes to a key.
+    pub dpo: Ceremony,
 }
 
 /// Makes a comune in a folder that is empty or new; what an interrupted run left is cleared, and
@@ -58,9 +62,11 @@ pub async fn make(folder: &Path, comune: &Comune, clock: &Clock) -> Result<Confi
     let _lock = hold(folder)?;
     if staging::content(folder)? == Content::Empty {
         let staging = Staging::begin(folder, clock.uuid(), Making::Comune)?;
-        match Box::pin(build(staging.path(), comune, clock)).await {
+        let dpo = dpo::appoint(&comune.dpo, folder).inspect_err(|_| staging.discard());
+        match Box::pin(build(staging.path(), (comune, &dpo?), clock)).await {
             Ok(()) => staging.settle()?,
             Err(failure) => {
+                dpo::take_back(&comune.dpo);
                 staging.discard();
                 return Err(failure);
             }
@@ -75,7 +81,11 @@ pub fn operator_folder(config: &Config, name: &str) -> PathBuf {
     config.folder.join(OPERATORS).join(name)
 }
 
-async fn build(folder: &Path, comune: &Comune, clock: &Clock) -> Result<(), Failure> {
+async fn build(
+    folder: &Path,
+    (comune, dpo): (&Comune, &Recipients),
+    clock: &Clock,
+) -> Result<(), Failure> {
     let config = configure(folder, comune)?;
     for place in [&config.gateway.keys, Path::new("audit")] {
         fs::create_dir_all(config.path(place))?;
@@ -85,6 +95,7 @@ async fn build(folder: &Path, comune: &Comune, clock: &Clock) -> Result<(), Fail
     vault.write(&folder.join(identities::CA_KEY), key.as_bytes())?;
     secret::write_public(&folder.join(identities::CA), ca.pem().as_bytes())?;
     varco_gateway::keys::create(&vault, &config.path(&config.gateway.keys))?;
+    dpo::install(&config, &vault, dpo, clock.today().year())?;
     certify(&ca, &config, comune, clock)?;
     appoint(&config, comune, clock).await
 }

@@ -16,7 +16,7 @@ use varco_runtime::store::Db;
 use super::client_files::{self, Applied};
 use super::idle_gateway::IdleGateway;
 use super::staging::{Making, Staging};
-use super::{expired_voucher, identities, population, ports};
+use super::{dpo, expired_voucher, identities, population, ports};
 use crate::configuration;
 use crate::failure::Failure;
 use crate::registry_file;
@@ -101,6 +101,7 @@ async fn lay_out(config: &Config, clock: &Clock) -> Result<Ca, Failure> {
         fs::create_dir_all(config.path(folder))?;
     }
     varco_gateway::keys::create(&Vault::default(), &config.path(&config.gateway.keys))?;
+    dpo::install_sample(config, clock.today().year())?;
     let text = registro::moved(registro::TEXT, config)?;
     let text = text.as_deref().unwrap_or(registro::TEXT);
     secret::write_public(&config.path(Path::new(registro::FILE)), text.as_bytes())?;

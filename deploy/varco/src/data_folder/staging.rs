@@ -70,7 +70,7 @@ impl Staging {
     }
 
     /// Removes what was built; what cannot be removed now is removed by the next start.
-    pub fn discard(self) {
+    pub fn discard(&self) {
         let _ = fs::remove_dir_all(&self.path);
     }
 

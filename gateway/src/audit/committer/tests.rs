@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use varco_proto::audit::v1::{Details, RetentionClass};
 use varco_runtime::on;
+use varco_runtime::secret::dpo::DpoKey;
 use varco_tlog::checkpoint::Checkpoint;
 use varco_tlog::hash::Hash;
 
 use super::*;
-use crate::audit::seal::{self, Recipients};
+use crate::audit::seal;
 use crate::audit::testing::{each_place, outcome, run, signers};
 use crate::audit::{Error, proofs};
 
@@ -174,9 +175,9 @@ async fn records_cannot_be_changed_or_deleted() {
 #[tokio::test]
 async fn details_are_sealed_beside_the_record_and_only_the_dpo_opens_them() {
     for place in each_place().await {
-        let dpo = age::x25519::Identity::generate();
+        let dpo = DpoKey::generate();
         let mut run = run();
-        run.recipients = Recipients::parse(&dpo.to_public().to_string()).unwrap();
+        run.recipients = dpo.recipients();
         let register = place.open_with(run, signers(7)).await.unwrap();
         let details = Details {
             actor: "m.rossi".to_owned(),

@@ -94,6 +94,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a number that is written as a varint.
+    ///
+    /// # Errors
+    ///
+    /// When none follows.
+    pub fn number(&mut self) -> Result<u64, Malformed> {
+        self.varint()
+    }
+
+    /// Reads so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the message has fewer.
+    pub fn take(&mut self, bytes: usize) -> Result<&'a [u8], Malformed> {
+        let from = self.at;
+        self.advance(bytes)?;
+        self.bytes.get(from..self.at).ok_or(Malformed)
+    }
+
     /// Goes over a length-delimited value, and gives a reader of what is in it.
     ///
     /// # Errors

@@ -13,8 +13,10 @@ use prost::encoding::WireType;
 use prost_reflect::{
     DescriptorPool, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
 };
+use varco_proto::options::v1::{SpecialCategory, SubjectKind};
 
 use super::message::{ANY, Content, Field, Held, Message, TYPE_URL, VALUE, is_well_known};
+use super::told::{self, Subject, Told};
 use super::{Contract, Method, class_in, effect};
 use crate::registry::descriptor::ContractRef;
 
@@ -30,6 +32,10 @@ pub(super) struct Compiler<'a> {
     /// Classes of the fields that hold an Any.
     anys: BTreeSet<u8>,
     held: Held,
+    /// Fields of own messages, by their number from 1.
+    told: Vec<told::Declared>,
+    /// Fields that identify data subjects.
+    subjects: Vec<Subject>,
     classes: Vec<String>,
     is_classed: bool,
     without_effect: Vec<String>,
@@ -48,7 +54,11 @@ struct Waiting {
 struct Declared {
     number: u32,
     name: String,
+    /// Name by which no other field goes.
+    full_name: String,
     class: Option<String>,
+    subject: Option<SubjectKind>,
+    special: SpecialCategory,
     kind: Kind,
     is_group: bool,
     is_list: bool,
@@ -65,6 +75,8 @@ impl<'a> Compiler<'a> {
             waiting: Vec::new(),
             anys: BTreeSet::new(),
             held: Held::default(),
+            told: Vec::new(),
+            subjects: Vec::new(),
             classes: Vec::new(),
             is_classed: false,
             without_effect: Vec::new(),
@@ -104,6 +116,7 @@ impl<'a> Compiler<'a> {
             methods: self.methods,
             messages: self.messages,
             held: self.held,
+            told: Told::of(&self.told, self.subjects),
             classes: self.classes,
             is_classed: self.is_classed,
             without_effect: self.without_effect,
@@ -174,7 +187,7 @@ impl<'a> Compiler<'a> {
             self.problems.insert(problem);
         }
         let fields = declared.into_iter();
-        let fields = fields.filter_map(|field| self.field(field, inherited));
+        let fields = fields.filter_map(|field| self.field(field, message, inherited));
         let mut compiled = Message::new(fields.collect());
         if message.full_name() == ANY {
             compiled.any = class_of_any(&compiled);
@@ -183,18 +196,39 @@ impl<'a> Compiler<'a> {
         compiled
     }
 
-    fn field(&mut self, declared: Declared, inherited: Option<u8>) -> Option<Field> {
+    fn field(
+        &mut self,
+        declared: Declared,
+        of: &MessageDescriptor,
+        inherited: Option<u8>,
+    ) -> Option<Field> {
         self.size += 1;
         self.is_classed |= declared.class.is_some();
-        let class = match (declared.class, inherited) {
+        let class = match (declared.class.clone(), inherited) {
             (Some(own), _) => self.class(own)?,
             (None, Some(inherited)) => inherited,
             (None, None) => self.class(self.defaults.default_class.clone()?)?,
         };
-        let content = match declared.kind {
+        let content = self.content(&declared, class);
+        let told = inherited.map_or_else(|| self.tell(&declared, of), |_| 0);
+        let subject = self.subject(&declared, content);
+        Some(Field {
+            number: declared.number,
+            name: declared.name,
+            class,
+            content,
+            repeats: declared.is_list || declared.is_map,
+            told,
+            subject,
+        })
+    }
+
+    /// What a field of a class holds.
+    fn content(&mut self, declared: &Declared, class: u8) -> Content {
+        match &declared.kind {
             Kind::Message(inner) => {
-                let inherits = declared.is_map || is_well_known(&inner);
-                let place = self.place(&inner, inherits.then_some(class));
+                let inherits = declared.is_map || is_well_known(inner);
+                let place = self.place(inner, inherits.then_some(class));
                 if declared.is_group {
                     Content::Group(place)
                 } else {
@@ -206,14 +240,34 @@ impl<'a> Compiler<'a> {
                 wire if declared.is_list => Content::Numbers(wire),
                 wire => Content::Value(wire),
             },
+        }
+    }
+
+    /// The number by which a field of an own message is told of.
+    fn tell(&mut self, declared: &Declared, of: &MessageDescriptor) -> u32 {
+        let only_holds = match &declared.kind {
+            Kind::Message(inner) => !declared.is_map && !is_well_known(inner),
+            _ => false,
         };
-        Some(Field {
-            number: declared.number,
-            name: declared.name,
-            class,
+        self.told.push(told::Declared {
+            message: of.full_name().to_owned(),
+            short: of.name().to_owned(),
+            name: declared.name.clone(),
+            only_holds,
+            special: declared.special,
+        });
+        u32::try_from(self.told.len()).unwrap_or(0)
+    }
+
+    /// The place of a field among those that identify data subjects.
+    fn subject(&mut self, declared: &Declared, content: Content) -> Option<u32> {
+        let place = u32::try_from(self.subjects.len()).ok();
+        self.subjects.push(Subject {
+            kind: declared.subject?,
+            scope: declared.full_name.as_str().into(),
             content,
-            repeats: declared.is_list || declared.is_map,
-        })
+        });
+        place
     }
 
     fn class(&mut self, name: String) -> Option<u8> {
@@ -240,10 +294,15 @@ fn class_of_any(message: &Message) -> Option<u8> {
 
 impl From<&FieldDescriptor> for Declared {
     fn from(field: &FieldDescriptor) -> Self {
+        let (message, options) = (field.parent_message(), field.options());
+        let pool = message.parent_pool();
         Self {
             number: field.number(),
             name: field.name().to_owned(),
-            class: class_in(field.parent_message().parent_pool(), &field.options()),
+            full_name: field.full_name().to_owned(),
+            class: class_in(pool, &options),
+            subject: told::kind(pool, &options),
+            special: told::special(pool, &options),
             kind: field.kind(),
             is_group: field.is_group(),
             is_list: field.is_list(),
@@ -254,10 +313,14 @@ impl From<&FieldDescriptor> for Declared {
 
 impl From<&ExtensionDescriptor> for Declared {
     fn from(field: &ExtensionDescriptor) -> Self {
+        let (pool, options) = (field.parent_pool(), field.options());
         Self {
             number: field.number(),
             name: field.name().to_owned(),
-            class: class_in(field.parent_pool(), &field.options()),
+            full_name: field.full_name().to_owned(),
+            class: class_in(pool, &options),
+            subject: told::kind(pool, &options),
+            special: told::special(pool, &options),
             kind: field.kind(),
             is_group: field.is_group(),
             is_list: field.is_list(),

@@ -28,6 +28,10 @@ pub struct Field {
     /// Whether it may come any number of times. A message that may not and does is merged by those
     /// who read it.
     pub repeats: bool,
+    /// Its number in what records say of the contract; 0 where they say nothing of it.
+    pub told: u32,
+    /// Its place among the fields that identify data subjects, where it does.
+    pub subject: Option<u32>,
 }
 
 /// What a field holds.
@@ -57,6 +61,12 @@ impl Message {
     pub fn new(mut fields: Vec<Field>) -> Self {
         fields.sort_by_key(|field| field.number);
         Self { fields, any: None }
+    }
+
+    /// Its fields, in the order of their numbers.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
     }
 
     /// A field by its number.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 use tokio::task::JoinSet;
+use varco_proto::options::v1::SubjectKind;
 
 use super::*;
 
@@ -67,6 +68,31 @@ fn every_field_of_the_offices_has_a_class_and_explicit_presence() {
             );
         }
     }
+}
+
+#[test]
+fn every_codice_fiscale_of_the_offices_identifies_a_data_subject() {
+    let pool = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap();
+    let ours = pool.all_messages().filter(|it| {
+        it.full_name().starts_with("varco.") && !it.full_name().starts_with("varco.audit.")
+    });
+    let mut found = 0;
+
+    for field in ours.flat_map(|it| it.fields().collect::<Vec<_>>()) {
+        let kind = told::kind(&pool, &field.options());
+        let name = field.full_name();
+        let expected = match field.name() {
+            "codice_fiscale" => Some(SubjectKind::CodiceFiscale),
+            "id_anpr" => Some(SubjectKind::IdAnpr),
+            "identificatore" | "documento" if !name.starts_with("varco.albo.") => {
+                Some(SubjectKind::RecordNumber)
+            }
+            _ => continue,
+        };
+        assert_eq!(kind, expected, "{name} says wrongly whom it identifies");
+        found += 1;
+    }
+    assert!(found > 8, "{found} fields");
 }
 
 /// A contract whose answer holds these fields of message `A`.

@@ -103,7 +103,8 @@ fn bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         .map_err(|error| Error::Read(path.to_owned(), error))
 }
 
-fn unseal(content: &[u8], identity: &dyn age::Identity) -> Option<Zeroizing<String>> {
+/// Opens a sealed text with an identity; none where it does not fit.
+pub(super) fn unseal(content: &[u8], identity: &dyn age::Identity) -> Option<Zeroizing<String>> {
     let decryptor = Decryptor::new_buffered(content).ok()?;
     // With room for all of it, no copy is left behind by a buffer that grows.
     let mut plain = Zeroizing::new(String::with_capacity(content.len()));

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use varco_gateway::keys::subjects;
 use varco_runtime::clock;
 use varco_runtime::config::Config;
 
@@ -55,6 +56,8 @@ fn certificate(file: &Path, now: Timestamp, remedy: &str) -> Finding {
 pub fn keys(config: &Config) -> Vec<Finding> {
     let authority = config.path(&config.gateway.keys);
     let mut files = vec![authority.join("audit.key")];
+    let subjects = subjects::files(&authority).unwrap_or_default().into_iter();
+    files.extend(subjects.map(|(_, file)| file));
     files.extend(signing_keys(&authority.join(&config.gateway.instance)));
     files.push(config.path(&config.gateway.key));
     for service in config.services.values() {

@@ -51,7 +51,7 @@ impl Case {
         self.contract.pool.get_message_by_name("t.M0").unwrap()
     }
 
-    fn walk(&self, outside: Outside, bytes: &[u8]) -> Result<Passed, Obstacle> {
+    fn walk<'m>(&self, outside: Outside, bytes: &'m [u8]) -> Result<Passed<'m>, Obstacle> {
         let allowed: Vec<String> = self.allowed.iter().cloned().collect();
         let mask = self.contract.mask(&allowed);
         let place = self.contract.methods["t.S/Do"].output;
@@ -117,7 +117,7 @@ proptest! {
             let again = case.walk(Outside::Drop, walked);
             let asked = case.walk(Outside::Refuse, walked);
 
-            let whole = Passed { reduced: None, delivered: passed.delivered, withheld: 0 };
+            let whole = Passed { reduced: None, withheld: 0, ..passed.clone() };
             prop_assert_eq!(again.as_ref(), Ok(&whole));
             prop_assert_eq!(asked, again);
             Ok(())

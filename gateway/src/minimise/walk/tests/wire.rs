@@ -63,7 +63,7 @@ pub static CONTRACT: LazyLock<Arc<Contract>> = LazyLock::new(|| {
 });
 
 /// Walks a message of which only the open class is allowed.
-pub fn walked(outside: Outside, message: &[u8]) -> Result<Passed, Obstacle> {
+pub fn walked(outside: Outside, message: &[u8]) -> Result<Passed<'_>, Obstacle> {
     let place = CONTRACT.methods["t.S/Do"].output;
     walk(
         &CONTRACT,
