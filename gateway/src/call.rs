@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use uuid::Uuid;
 use varco_runtime::clock::Clock;
 use varco_runtime::server::Connection;
+use varco_runtime::telemetry::span::Span;
 use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
@@ -26,6 +27,7 @@ use crate::streams::{Registered, extend};
 use crate::voucher::Claims;
 
 mod described;
+mod traced;
 
 /// One call.
 #[derive(Clone, Debug)]
@@ -59,6 +61,7 @@ struct Inner {
     method: String,
     arrived: Instant,
     trace: TraceContext,
+    span: Span,
     peer: Option<Arc<Peer>>,
     zone: &'static str,
     client: OnceLock<Uuid>,
@@ -122,6 +125,7 @@ impl Call {
             method: method.unwrap_or(UNKNOWN).to_owned(),
             arrived: Instant::now(),
             trace: trace.unwrap_or_else(TraceContext::start),
+            span: request.extensions().get().cloned().unwrap_or_default(),
             peer: connection.and_then(|connection| connection.peer.clone()),
             zone: connection.map_or("unknown", |connection| zone(connection.address.ip())),
             client: OnceLock::new(),

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use varco_runtime::problem::{Problem, ToStatus};
 use varco_runtime::server::Connection;
-use varco_runtime::telemetry;
+use varco_runtime::telemetry::served::name_span;
 use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
@@ -73,7 +73,9 @@ impl Need {
 /// Lets a call to the control plane on only when its certificate is an operator's, before anything
 /// of its body is read; a refusal leaves its record.
 pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next: Next) -> Answer {
-    telemetry::name_span(known(request.uri().path()));
+    if let Some(method) = known(request.uri().path()) {
+        name_span(method);
+    }
     let connection = request.extensions().get::<Connection>();
     let operator = operator(
         &gate,
@@ -93,7 +95,7 @@ pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next
 }
 
 /// The method of a path, when the control plane has it.
-fn known(path: &str) -> &str {
+fn known(path: &str) -> Option<&str> {
     let method = path.trim_start_matches('/');
     let ours = [
         "varco.registry.v1.RegistryService/",
@@ -103,8 +105,10 @@ fn known(path: &str) -> &str {
         "varco.gateway.v1.CertificateService/",
     ];
     match ours.iter().find_map(|service| method.strip_prefix(service)) {
-        Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
-        _ => "unknown",
+        Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => {
+            Some(method)
+        }
+        _ => None,
     }
 }
 

@@ -11,7 +11,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
-use varco_runtime::telemetry;
 
 use crate::audit::committer::Receipt;
 use crate::call::Call;
@@ -21,13 +20,14 @@ use crate::refusal::{Reason, Refusal};
 
 pub mod budget;
 pub mod keeping;
+mod span;
 mod stream;
 mod unary;
 
 /// Records a call, whatever becomes of it, before its answer leaves.
 pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let call = Call::begin(&request, &gate.clock, &gate.registry.snapshot());
-    telemetry::name_span(call.method());
+    span::begin(&call);
     request.extensions_mut().insert(call.clone());
     let _abandoned = Abandoned {
         gate: Arc::clone(&gate),
@@ -55,7 +55,7 @@ fn is_open_stream(call: &Call, response: &Response) -> bool {
 async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     let record = denial(call, &refusal);
     let _ = call.settle();
-    match gate.register.commit(record).await {
+    match span::commit(gate, call, record).await {
         Ok(receipt) => {
             let mut response = refusal.clone().into_status(call.audit_id()).into_http();
             stamp(response.headers_mut(), call, Some(&receipt));

@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 
 use super::keeping::{PIECE, STALLED};
-use super::{grpc_status, stamp, status_number};
+use super::{grpc_status, span, stamp, status_number};
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::minimise::frames;
@@ -106,7 +106,7 @@ impl Relay {
             ..self.call.record(RecordKind::Outcome)
         };
         let _ = self.call.settle();
-        let receipt = self.gate.register.commit(record).await;
+        let receipt = span::commit(&self.gate, &self.call, record).await;
         let mut trailers = match (end, &receipt) {
             (End::Gone, Ok(_)) => return,
             (End::Trailers(trailers), Ok(_)) => trailers,

@@ -12,7 +12,7 @@ use varco_proto::audit::v1::{Record, RecordKind};
 
 use super::budget::Share;
 use super::keeping::Kept;
-use super::{grpc_status, refuse, stamp, unrecorded};
+use super::{grpc_status, refuse, span, stamp, unrecorded};
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::refusal::{Reason, Refusal};
@@ -43,7 +43,7 @@ pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -
         ..call.record(RecordKind::Outcome)
     };
     let _ = call.settle();
-    let Ok(receipt) = gate.register.commit(outcome).await else {
+    let Ok(receipt) = span::commit(gate, call, outcome).await else {
         return unrecorded(call);
     };
     stamp(&mut parts.headers, call, Some(&receipt));

@@ -94,6 +94,8 @@ pub struct Gateway {
     pub database: String,
     /// Database of the register of accesses.
     pub audit_database: String,
+    /// Database of the spans that the gateway keeps.
+    pub trace_database: String,
     /// PEM certificate.
     pub certificate: PathBuf,
     /// PEM key of the certificate.
@@ -176,6 +178,16 @@ pub struct Telemetry {
     pub format: LogFormat,
     /// Address of an OTLP collector (gRPC).
     pub otlp: Option<String>,
+    /// Whether the gateway keeps the spans, its own and those of the services.
+    pub store: bool,
+    /// Days that it keeps them.
+    pub store_days: u32,
+    /// Bytes of spans that it keeps.
+    pub store_bytes: u64,
+    /// Share of calls whose spans are made for keeping, from 0 to 1; refusals and failures always.
+    pub ratio: f64,
+    /// What kind of installation it is; the product's own word when left out.
+    pub environment: Option<String>,
 }
 
 /// Whether a service answers gRPC reflection.
@@ -258,7 +270,8 @@ impl Config {
             used.for_each(|(variable, text)| set(&mut table, variable, text));
             let config = table.try_into::<Self>();
             let config = config.map_err(|error| one_line(&error.to_string()))?;
-            config.gateway.check().map(|()| config)
+            config.gateway.check()?;
+            config.telemetry.check().map(|()| config)
         };
         without(None).map_err(|error| {
             // A mistake of the environment goes away with the variable that made it.
@@ -329,6 +342,21 @@ impl Gateway {
             ));
         }
         self.limits.check()
+    }
+}
+
+impl Telemetry {
+    fn check(&self) -> Result<(), String> {
+        if !(0.0..=1.0).contains(&self.ratio) {
+            return Err("telemetry.ratio must lie between 0 and 1".to_owned());
+        }
+        if self.store && (self.store_days == 0 || self.store_bytes == 0) {
+            let remedy = "to keep no spans, write telemetry.store = false";
+            return Err(format!(
+                "telemetry.store_days and store_bytes must not be zero: {remedy}"
+            ));
+        }
+        Ok(())
     }
 }
 
