@@ -49,6 +49,7 @@ pub mod registry;
 pub mod single_use;
 pub mod streams;
 pub mod token;
+pub mod traces;
 pub mod upstream;
 pub mod vigil;
 pub mod voucher;
@@ -95,6 +96,8 @@ pub struct Gateway {
     gate: Arc<Gate>,
     assertion_audience: String,
     listeners: Listeners,
+    /// Where spans are kept.
+    keeping: Tasks,
     writer: Tasks,
 }
 
@@ -165,7 +168,7 @@ impl Gateway {
         config: &Config,
         clock: Clock,
         tasks: Tasks,
-        telemetry: &Telemetry,
+        telemetry: &mut Telemetry,
     ) -> Result<Self, Error> {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
@@ -214,6 +217,11 @@ impl Gateway {
         };
         let keys = Arc::new(Keeper::open(parts).await?);
         writer.spawn_until_stop(Arc::clone(&keys).follow());
+        let keeping = Tasks::default();
+        let traces = match telemetry.store.take() {
+            Some(own) => traces::start(config, own, &register, (&clock, &keeping)).await,
+            None => None,
+        };
         let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
@@ -232,6 +240,7 @@ impl Gateway {
             limiter,
             limits,
             reflection: gateway.reflection,
+            traces,
             clock,
             tasks,
         };
@@ -245,6 +254,7 @@ impl Gateway {
             gate,
             assertion_audience,
             listeners: Listeners::of(config, &telemetry.collecting.role("gateway")),
+            keeping,
             writer,
         })
     }
@@ -253,6 +263,12 @@ impl Gateway {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.gate.registry
+    }
+
+    /// The store of spans, where this gateway keeps them.
+    #[must_use]
+    pub fn traces(&self) -> Option<&traces::Traces> {
+        self.gate.traces.as_ref()
     }
 
     /// What the gateway serves. The first list is the life of one call, outermost layer first.
@@ -297,6 +313,7 @@ impl Gateway {
         self.gate.tasks.drain(patience).await;
         self.gate.limiter.close().await;
         self.gate.limiter.tell(&self.gate.register);
+        self.keeping.drain(patience).await;
         let epoch = self.gate.registry.snapshot().epoch;
         let stop = audit::record::stop(self.gate.clock.uuid(), epoch);
         if self.gate.register.commit(stop).await.is_err() {
@@ -306,11 +323,15 @@ impl Gateway {
             self.gate.register.db().clone(),
             self.gate.registry.db().clone(),
         );
+        let traces = self.gate.traces.as_ref().map(|traces| traces.db().clone());
         // The writer ends when nobody can hand it a record any more.
         drop(self.gate);
         self.writer.drain(patience).await;
         register.close().await;
         registry.close().await;
+        if let Some(traces) = traces {
+            traces.close().await;
+        }
     }
 }
 

@@ -150,7 +150,7 @@ impl Town {
         clock: &Clock,
     ) -> Result<(), Failure> {
         let (clock, tasks) = (clock.clone(), self.gate_tasks.clone());
-        let gateway = Gateway::open(config, clock.clone(), tasks, &self.telemetry).await?;
+        let gateway = Gateway::open(config, clock.clone(), tasks, &mut self.telemetry).await?;
         let presented = sockets.identity().follow(clock);
         self.gate_tasks.spawn_until_stop(presented);
         self.gate.serve(sockets.serving(&gateway));

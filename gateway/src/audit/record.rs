@@ -3,6 +3,8 @@
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 
+use crate::traces::seal::Seal;
+
 /// The gateway started.
 #[must_use]
 pub fn start(id: Uuid, epoch: u64) -> Record {
@@ -25,6 +27,12 @@ pub fn key_change(id: Uuid, epoch: u64, detail: String) -> Record {
 #[must_use]
 pub fn quota_warning(id: Uuid, detail: String) -> Record {
     own(RecordKind::QuotaWarning, id, 0, detail)
+}
+
+/// A batch of spans was stored, and this is what it was.
+#[must_use]
+pub fn trace_seal(id: Uuid, seal: &Seal) -> Record {
+    own(RecordKind::TraceSeal, id, 0, seal.to_string())
 }
 
 /// An operator uses the control plane; the caller says what kind of use it is.

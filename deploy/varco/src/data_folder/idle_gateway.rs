@@ -34,7 +34,7 @@ impl IdleGateway {
             config,
             clock.clone(),
             tasks.clone(),
-            &Telemetry::default(),
+            &mut Telemetry::default(),
         )
         .await?;
         Ok(Self { gateway, tasks })

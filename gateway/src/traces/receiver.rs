@@ -1,0 +1,116 @@
+//! The built-in OTLP receiver: services that run as processes of their own send their spans here.
+//!
+//! Only a certificate of the comune's own authority for a service or a gateway lets them in, and the
+//! name that it bears stands in what they send, whatever they call themselves. A full store refuses
+//! at once; nobody waits for it.
+
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceService;
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
+use tonic::{Request, Response, Status};
+use varco_runtime::server::Connection;
+use varco_runtime::telemetry::batch;
+use varco_runtime::tls::Peer;
+
+use crate::gate::Gate;
+
+/// Its path.
+pub const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// Largest message, bytes.
+pub const MESSAGE: usize = 4 * 1024 * 1024;
+
+/// The receiver of one gateway.
+#[derive(Clone, Debug)]
+pub struct Receiver(Arc<Gate>);
+
+impl Receiver {
+    /// Receives for the store of a gateway.
+    #[must_use]
+    pub fn new(gate: &Arc<Gate>) -> Self {
+        Self(Arc::clone(gate))
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let gate = &self.0;
+        let connection = request.extensions().get::<Connection>();
+        let sender = connection.and_then(|it| sender(gate, it.peer.as_deref()?).map(str::to_owned));
+        let sender = sender.ok_or_else(|| Status::unauthenticated("only services send spans"))?;
+        let store = gate.traces.as_ref();
+        let store = store.ok_or_else(|| Status::unimplemented("this gateway keeps no spans"))?;
+        let mut sent = request.into_inner().resource_spans;
+        let all = batch::count(&sent);
+        sent.iter_mut().for_each(|it| admit(it, &sender));
+        let taken = batch::count(&sent);
+        if taken > MOST {
+            return Err(Status::invalid_argument(
+                "too many spans at once: send them in parts",
+            ));
+        }
+        store.counts.gain(taken);
+        if taken > 0 && store.foreign.try_send(sent).is_err() {
+            store.counts.lose(taken);
+            return Err(Status::resource_exhausted("the store of spans is busy"));
+        }
+        Ok(Response::new(answer(all - taken)))
+    }
+}
+
+/// The name of the role whose certificate a peer presents, when it may send spans now.
+#[must_use]
+pub fn sender<'p>(gate: &Gate, peer: &'p Peer) -> Option<&'p str> {
+    let revoked = gate.registry.snapshot().is_revoked(&peer.thumbprint);
+    if revoked || peer.has_ended(gate.clock.unix()) {
+        return None;
+    }
+    let service = peer.named(&format!("{}/service/", gate.trust_domain));
+    let gateway = format!("{}/gateway", gate.trust_domain);
+    service.or_else(|| peer.uris.contains(&gateway).then_some("gateway"))
+}
+
+/// Leaves only spans that are some, under the sender's own name.
+fn admit(sent: &mut ResourceSpans, sender: &str) {
+    for scope in &mut sent.scope_spans {
+        scope.spans.retain(is_span);
+    }
+    sent.scope_spans.retain(|scope| !scope.spans.is_empty());
+    let resource = sent.resource.get_or_insert_with(Resource::default);
+    resource.attributes.retain(|it| it.key != "service.name");
+    resource.attributes.push(KeyValue {
+        key: "service.name".to_owned(),
+        value: Some(AnyValue {
+            value: Some(Value::StringValue(sender.to_owned())),
+        }),
+        ..Default::default()
+    });
+}
+
+fn is_span(span: &Span) -> bool {
+    let has = |id: &[u8], bytes: usize| id.len() == bytes && id.iter().any(|byte| *byte != 0);
+    has(&span.trace_id, 16) && has(&span.span_id, 8)
+}
+
+fn answer(rejected: u64) -> ExportTraceServiceResponse {
+    let rejected = i64::try_from(rejected).unwrap_or(i64::MAX);
+    ExportTraceServiceResponse {
+        partial_success: (rejected > 0).then(|| ExportTracePartialSuccess {
+            rejected_spans: rejected,
+            error_message: "spans without a trace id or a span id".to_owned(),
+        }),
+    }
+}
+
+/// Most spans in one message.
+const MOST: u64 = 5000;
