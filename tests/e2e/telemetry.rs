@@ -128,7 +128,7 @@ async fn kept_spans_are_sealed_and_nothing_is_sealed_without_spans() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_of_strangers_are_refused() {
     let comune = Comune::start().await;
-    for (who, reason) in [("tributi", "OPERATOR_UNKNOWN"), ("admin", "")] {
+    for (who, reason) in [("tributi", "OPERATOR_UNKNOWN"), ("amministratore", "")] {
         let mut client = TraceServiceClient::new(comune.control(who));
 
         let refused = client.export(ExportTraceServiceRequest::default()).await;

@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use tonic::{Request, Response, Status};
+use varco_runtime::pki;
 use varco_runtime::server::Connection;
 use varco_runtime::telemetry::batch;
 use varco_runtime::tls::Peer;
@@ -75,9 +76,12 @@ pub fn sender<'p>(gate: &Gate, peer: &'p Peer) -> Option<&'p str> {
     if revoked || peer.has_ended(gate.clock.unix()) {
         return None;
     }
-    let service = peer.named(&format!("{}/service/", gate.trust_domain));
     let gateway = format!("{}/gateway", gate.trust_domain);
-    service.or_else(|| peer.uris.contains(&gateway).then_some("gateway"))
+    if peer.uris.contains(&gateway) {
+        return Some("gateway");
+    }
+    // A service may call as a client too; the name under which it serves tells it from all others.
+    peer.hosts.iter().find_map(|host| pki::service_of(host))
 }
 
 /// Leaves only spans that are some, under the sender's own name.
