@@ -3,12 +3,14 @@
 //! An operator is a named person whose certificate bears `spiffe://<comune>/operator/<name>` and who
 //! stands in the registry with roles. A client of kind `api` acts in the name of one. Each use leaves a record before its answer.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{Request as HttpRequest, State};
 use axum::middleware::Next;
 use axum::response::Response as Answer;
+use prost_reflect::DescriptorPool;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
@@ -27,7 +29,6 @@ use crate::registry::law::Action;
 use crate::registry::operator::{may_act, may_change};
 use crate::registry::scope::Who;
 use crate::registry::snapshot::Snapshot;
-use crate::traces::receiver;
 
 pub mod audit_api;
 pub mod certificates;
@@ -78,15 +79,10 @@ pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next
         name_span(method);
     }
     let connection = request.extensions().get::<Connection>();
-    let peer = connection.and_then(|connection| connection.peer.as_deref());
-    // Roles send their spans, which says nothing of anybody and leaves no record.
-    let sends = request.uri().path() == receiver::PATH;
-    let sends = sends && peer.is_some_and(|peer| receiver::sender(&gate, peer).is_some());
-    let operator = if sends {
-        Ok(())
-    } else {
-        operator(&gate, peer).map(drop)
-    };
+    let operator = operator(
+        &gate,
+        connection.and_then(|connection| connection.peer.as_deref()),
+    );
     let Err(problem) = operator else {
         let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
         return answer.unwrap_or_else(|_| Status::deadline_exceeded("too slow").into_http());
@@ -100,22 +96,10 @@ pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next
         .into_http()
 }
 
-/// The method of a path, when the control plane has it.
+/// The method of a path, when there is one of that name.
 fn known(path: &str) -> Option<&str> {
-    let method = path.trim_start_matches('/');
-    let ours = [
-        "varco.registry.v1.RegistryService/",
-        "varco.audit.v1.AuditService/",
-        "varco.gateway.v1.KeyService/",
-        "varco.token.v1.ExplainService/",
-        "varco.gateway.v1.CertificateService/",
-    ];
-    match ours.iter().find_map(|service| method.strip_prefix(service)) {
-        Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => {
-            Some(method)
-        }
-        _ => None,
-    }
+    let method = path.strip_prefix('/')?;
+    METHODS.contains(method).then_some(method)
 }
 
 /// Who stands behind a verified certificate: an operator, or a system that acts for one.
@@ -339,7 +323,6 @@ fn status(problem: Problem) -> Status {
 
 /// The gRPC methods of the control plane.
 pub fn routes(gate: &Arc<Gate>, assertion_audience: &str) -> tonic::service::Routes {
-    use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceServiceServer;
     use varco_proto::audit::v1::audit_service_server::AuditServiceServer;
     use varco_proto::gateway::v1::certificate_service_server::CertificateServiceServer;
     use varco_proto::gateway::v1::key_service_server::KeyServiceServer;
@@ -349,16 +332,23 @@ pub fn routes(gate: &Arc<Gate>, assertion_audience: &str) -> tonic::service::Rou
     let audit = audit_api::AuditApi::new(Arc::clone(gate));
     let keys = keys_api::KeysApi::new(Arc::clone(gate));
     let certificates = certificates::CertificateApi::new(Arc::clone(gate));
-    let spans = TraceServiceServer::new(receiver::Receiver::new(gate));
-    let spans = spans.max_decoding_message_size(receiver::MESSAGE);
     let explain = explain_api::ExplainApi::new(Arc::clone(gate), assertion_audience);
     tonic::service::Routes::new(RegistryServiceServer::new(registry))
         .add_service(AuditServiceServer::new(audit))
         .add_service(KeyServiceServer::new(keys))
         .add_service(CertificateServiceServer::new(certificates))
         .add_service(ExplainServiceServer::new(explain))
-        .add_service(spans)
 }
 
+/// Every method of the contracts, as `pkg.Service/Method`.
+static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let contracts = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap_or_default();
+    let methods = contracts.services().flat_map(|service| {
+        let methods = service.methods();
+        let names = methods.map(|it| format!("{}/{}", it.parent_service().full_name(), it.name()));
+        names.collect::<Vec<_>>()
+    });
+    methods.collect()
+});
 /// Longest call of an operator.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -301,7 +301,8 @@ impl Gateway {
                     ServiceBuilder::new()
                         .layer(from_fn_with_state(served.control.clone(), server_span))
                         .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
-                ),
+                )
+                .merge(traces::receiver::router(gate)),
             probes: probes::router(Arc::clone(gate)),
         }
     }

@@ -5,8 +5,15 @@
 //! at once; nobody waits for it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceService;
+use axum::Router;
+use axum::extract::{Request as HttpRequest, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response as Answer;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -20,23 +27,33 @@ use varco_runtime::server::Connection;
 use varco_runtime::telemetry::batch;
 use varco_runtime::tls::Peer;
 
+use crate::control;
 use crate::gate::Gate;
-
-/// Its path.
-pub const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
-/// Largest message, bytes.
-pub const MESSAGE: usize = 4 * 1024 * 1024;
 
 /// The receiver of one gateway.
 #[derive(Clone, Debug)]
-pub struct Receiver(Arc<Gate>);
+struct Receiver(Arc<Gate>);
 
-impl Receiver {
-    /// Receives for the store of a gateway.
-    #[must_use]
-    pub fn new(gate: &Arc<Gate>) -> Self {
-        Self(Arc::clone(gate))
+/// Where roles send their spans, on the control plane. It has no spans of its own, and no records:
+/// what it is told says nothing of anybody.
+pub fn router(gate: &Arc<Gate>) -> Router {
+    let service = TraceServiceServer::new(Receiver(Arc::clone(gate)));
+    let service = service.max_decoding_message_size(MESSAGE);
+    Router::new()
+        .route_service(PATH, service)
+        .layer(from_fn_with_state(Arc::clone(gate), admission))
+}
+
+/// Lets roles on, before anything of the body is read; whoever else comes is received as on the
+/// rest of the control plane.
+async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next: Next) -> Answer {
+    let connection = request.extensions().get::<Connection>();
+    let peer = connection.and_then(|connection| connection.peer.as_deref());
+    if peer.is_none_or(|peer| sender(&gate, peer).is_none()) {
+        return control::admission(State(gate), request, next).await;
     }
+    let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+    answer.unwrap_or_else(|_| Status::deadline_exceeded("too slow").into_http())
 }
 
 #[tonic::async_trait]
@@ -53,7 +70,9 @@ impl TraceService for Receiver {
         let store = store.ok_or_else(|| Status::unimplemented("this gateway keeps no spans"))?;
         let mut sent = request.into_inner().resource_spans;
         let all = batch::count(&sent);
-        sent.iter_mut().for_each(|it| admit(it, &sender));
+        for of_role in &mut sent {
+            admit(of_role, &sender);
+        }
         let taken = batch::count(&sent);
         if taken > MOST {
             return Err(Status::invalid_argument(
@@ -70,8 +89,7 @@ impl TraceService for Receiver {
 }
 
 /// The name of the role whose certificate a peer presents, when it may send spans now.
-#[must_use]
-pub fn sender<'p>(gate: &Gate, peer: &'p Peer) -> Option<&'p str> {
+fn sender<'p>(gate: &Gate, peer: &'p Peer) -> Option<&'p str> {
     let revoked = gate.registry.snapshot().is_revoked(&peer.thumbprint);
     if revoked || peer.has_ended(gate.clock.unix()) {
         return None;
@@ -116,5 +134,10 @@ fn answer(rejected: u64) -> ExportTraceServiceResponse {
     }
 }
 
+/// Largest message, bytes.
+const MESSAGE: usize = 4 * 1024 * 1024;
 /// Most spans in one message.
 const MOST: u64 = 5000;
+const PATH: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// Longest time that a message may take.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -15,7 +15,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::clock::Clock;
-use crate::config::{self, Config, LogFormat};
+use crate::config::telemetry::LogFormat;
+use crate::config::{self, Config};
 use crate::tasks::Tasks;
 use crate::{secret, tls};
 
@@ -71,7 +72,7 @@ pub enum Error {
 /// # Errors
 ///
 /// When the filter does not parse.
-pub fn start_log(config: &config::Telemetry) -> Result<(), Error> {
+pub fn start_log(config: &config::telemetry::Telemetry) -> Result<(), Error> {
     let filter: EnvFilter = config.log.parse()?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match config.format {
