@@ -12,6 +12,7 @@ use axum::extract::Request;
 use jiff::civil::Date;
 use uuid::Uuid;
 use varco_runtime::server::Connection;
+use varco_runtime::telemetry::span::Span;
 use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
@@ -27,6 +28,7 @@ use crate::voucher::Claims;
 
 mod described;
 pub mod noted;
+mod traced;
 
 use noted::{Full, Message, Noted};
 
@@ -62,6 +64,7 @@ struct Inner {
     method: String,
     arrived: Instant,
     trace: TraceContext,
+    span: Span,
     peer: Option<Arc<Peer>>,
     address: Option<SocketAddr>,
     user_agent: String,
@@ -130,6 +133,7 @@ impl Call {
             method: method.unwrap_or(UNKNOWN).to_owned(),
             arrived: Instant::now(),
             trace: trace.unwrap_or_else(TraceContext::start),
+            span: request.extensions().get().cloned().unwrap_or_default(),
             peer: connection.and_then(|connection| connection.peer.clone()),
             address: connection.map(|connection| connection.address),
             user_agent: user_agent(request),

@@ -3,18 +3,20 @@
 //! An operator is a named person whose certificate bears `spiffe://<comune>/operator/<name>` and who
 //! stands in the registry with roles. A client of kind `api` acts in the name of one. Each use leaves a record before its answer.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{Request as HttpRequest, State};
 use axum::middleware::Next;
 use axum::response::Response as Answer;
+use prost_reflect::DescriptorPool;
 use tonic::{Code, Response, Status};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 use varco_runtime::problem::{Problem, ToStatus};
 use varco_runtime::server::Connection;
-use varco_runtime::telemetry;
+use varco_runtime::telemetry::served::name_span;
 use varco_runtime::tls::Peer;
 use varco_runtime::trace::TraceContext;
 
@@ -73,7 +75,9 @@ impl Need {
 /// Lets a call to the control plane on only when its certificate is an operator's, before anything
 /// of its body is read; a refusal leaves its record.
 pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next: Next) -> Answer {
-    telemetry::name_span(known(request.uri().path()));
+    if let Some(method) = known(request.uri().path()) {
+        name_span(method);
+    }
     let connection = request.extensions().get::<Connection>();
     let operator = operator(
         &gate,
@@ -92,20 +96,10 @@ pub async fn admission(State(gate): State<Arc<Gate>>, request: HttpRequest, next
         .into_http()
 }
 
-/// The method of a path, when the control plane has it.
-fn known(path: &str) -> &str {
-    let method = path.trim_start_matches('/');
-    let ours = [
-        "varco.registry.v1.RegistryService/",
-        "varco.audit.v1.AuditService/",
-        "varco.gateway.v1.KeyService/",
-        "varco.token.v1.ExplainService/",
-        "varco.gateway.v1.CertificateService/",
-    ];
-    match ours.iter().find_map(|service| method.strip_prefix(service)) {
-        Some(name) if name.len() < 40 && name.chars().all(|c| c.is_ascii_alphabetic()) => method,
-        _ => "unknown",
-    }
+/// The method of a path, when there is one of that name.
+fn known(path: &str) -> Option<&str> {
+    let method = path.strip_prefix('/')?;
+    METHODS.contains(method).then_some(method)
 }
 
 /// Who stands behind a verified certificate: an operator, or a system that acts for one.
@@ -347,5 +341,15 @@ pub fn routes(gate: &Arc<Gate>, assertion_audience: &str) -> tonic::service::Rou
         .add_service(ExplainServiceServer::new(explain))
 }
 
+/// Every method of the contracts, as `pkg.Service/Method`.
+static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let contracts = DescriptorPool::decode(varco_proto::DESCRIPTOR_SET).unwrap_or_default();
+    let methods = contracts.services().flat_map(|service| {
+        let methods = service.methods();
+        let names = methods.map(|it| format!("{}/{}", it.parent_service().full_name(), it.name()));
+        names.collect::<Vec<_>>()
+    });
+    methods.collect()
+});
 /// Longest call of an operator.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -5,11 +5,15 @@
 
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::header::TE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use tonic::Code;
 use varco_runtime::grant;
+use varco_runtime::telemetry::served::observed;
+use varco_runtime::telemetry::span::{Ending, Server, Span};
 
 use crate::authorize::Permit;
 use crate::call::Call;
@@ -18,6 +22,7 @@ use crate::gate::Gate;
 use crate::keys::lifecycle::Role;
 use crate::refusal::{Reason, Refusal};
 use crate::upstream::cancel::Held;
+use crate::upstream::endpoint::Endpoint;
 use crate::upstream::failure::Failure;
 use crate::upstream::pool::{Place, Pool};
 use crate::vigil::still_permitted;
@@ -113,6 +118,11 @@ impl Onward<'_> {
             .map_err(|_| Reason::MethodUnknown)?;
         request.headers_mut().clone_from(&self.headers);
         let endpoint = std::sync::Arc::clone(place.endpoint());
+        let span = self.span(&endpoint);
+        if let Some(trace) = span.context().and_then(|it| it.header().try_into().ok()) {
+            request.headers_mut().insert("traceparent", trace);
+        }
+        let ending = span.ending();
         self.call.forward();
         let answer = place.send(request).map_err(|_| Reason::MethodUnknown)?;
         let answer = self.gate.cancels.watch(answer, self.held(place));
@@ -123,7 +133,7 @@ impl Onward<'_> {
         };
         match answer {
             Ok(response) => {
-                let answer = self.accept(response);
+                let answer = self.accept(response, ending);
                 match &answer {
                     Ok(answer) if !says_unavailable(answer.headers()) => endpoint.succeeded(),
                     _ => endpoint.failed(),
@@ -131,14 +141,29 @@ impl Onward<'_> {
                 answer.map(Attempt::Answered)
             }
             Err(failure) if failure.unprocessed => {
+                span.end(Code::Unavailable);
                 self.call.recall();
                 Ok(Attempt::Unprocessed)
             }
             Err(failure) => {
+                span.end(Code::Unavailable);
                 endpoint.failed();
                 Err(self.failed(&failure))
             }
         }
+    }
+
+    /// The span of an attempt: the service by the name of its address, the replica by its own.
+    fn span(&self, endpoint: &Endpoint) -> Span {
+        let call = self.call.span();
+        if !call.is_collected() {
+            return Span::default();
+        }
+        let server = Server::at(&self.permit.upstream.address);
+        let span = call.client(self.call.method(), &server);
+        span.set("network.peer.address", endpoint.at().ip().to_string());
+        span.set("network.peer.port", i64::from(endpoint.at().port()));
+        span
     }
 
     fn held(&self, place: Place) -> Held {
@@ -152,8 +177,9 @@ impl Onward<'_> {
         }
     }
 
-    fn accept(&self, mut response: Response) -> Result<Response, Reason> {
+    fn accept(&self, mut response: Response, ending: Ending) -> Result<Response, Reason> {
         if !is_grpc(response.status(), response.headers()) {
+            ending.span().end(Code::Unknown);
             let status = response.status().as_u16();
             tracing::warn!(status, "a service answered something else");
             return Err(self.call.after(Reason::UpstreamUnavailable));
@@ -163,7 +189,10 @@ impl Onward<'_> {
             name.starts_with("varco-") || name == "content-length"
         });
         encoding::filter_accepted(headers);
-        Ok(response)
+        Ok(match ending.span().context() {
+            Some(here) => observed(response, ending, here).map(Body::new),
+            None => response,
+        })
     }
 
     fn failed(&self, failure: &Failure) -> Reason {

@@ -16,6 +16,7 @@ use crate::registry::Registry;
 use crate::single_use::SingleUse;
 use crate::streams::Streams;
 use crate::token::spender::Spender;
+use crate::traces::Traces;
 use crate::upstream::Upstreams;
 use crate::upstream::cancel::Cancels;
 use crate::voucher::Vouchers;
@@ -59,6 +60,8 @@ pub struct Gate {
     pub trust_domain: String,
     /// The time.
     pub clock: Clock,
+    /// The store of spans, where this gateway keeps them.
+    pub traces: Option<Traces>,
     /// Where calls leave what outlives them.
     pub tasks: Tasks,
 }

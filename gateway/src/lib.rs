@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use tower::{ServiceBuilder, service_fn};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config};
@@ -19,8 +19,10 @@ use varco_runtime::problem::chain;
 use varco_runtime::secret::dpo::Recipients;
 use varco_runtime::store::{Db, Migrations};
 use varco_runtime::tasks::Tasks;
+use varco_runtime::telemetry::Telemetry;
+use varco_runtime::telemetry::served::server_span;
 use varco_runtime::tls::Identity;
-use varco_runtime::{jose, pki, secret, store, telemetry, tls};
+use varco_runtime::{jose, pki, secret, store, tls};
 
 pub mod audit;
 pub mod authenticate;
@@ -30,12 +32,14 @@ pub mod control;
 pub mod deadline;
 pub mod encoding;
 pub mod evidence;
+mod expired_voucher;
 pub mod forward;
 pub mod gate;
 pub mod intent;
 pub mod json;
 pub mod keys;
 pub mod limit;
+pub mod listeners;
 pub mod minimise;
 pub mod own;
 pub mod own_certificate;
@@ -47,6 +51,7 @@ pub mod registry;
 pub mod single_use;
 pub mod streams;
 pub mod token;
+pub mod traces;
 pub mod upstream;
 pub mod vigil;
 pub mod voucher;
@@ -66,11 +71,11 @@ use keys::keeper::{Keeper, Parts};
 use keys::lifecycle::{self, Policy};
 use keys::subjects::Subjects;
 use limit::limit;
+use listeners::Listeners;
 use minimise::minimise;
 use record::record;
 use registry::Registry;
 use registry::rule::Caps;
-use registry::snapshot::LiveKey;
 use single_use::SingleUse;
 use upstream::Upstreams;
 use upstream::cancel::Cancels;
@@ -96,6 +101,9 @@ pub struct Gateway {
     gate: Arc<Gate>,
     assertion_audience: String,
     mark: Mark,
+    listeners: Listeners,
+    /// Where spans are kept.
+    keeping: Tasks,
     writer: Tasks,
 }
 
@@ -180,7 +188,12 @@ impl Gateway {
     /// # Errors
     ///
     /// Says which part cannot be opened; nothing is changed then.
-    pub async fn open(config: &Config, clock: Clock, tasks: Tasks) -> Result<Self, Error> {
+    pub async fn open(
+        config: &Config,
+        clock: Clock,
+        tasks: Tasks,
+        telemetry: &mut Telemetry,
+    ) -> Result<Self, Error> {
         let gateway = &config.gateway;
         let path = |path: &PathBuf| config.path(path);
         let vault = secret::Vault::open(config)?;
@@ -235,6 +248,11 @@ impl Gateway {
         };
         let keys = Arc::new(Keeper::open(parts).await?);
         writer.spawn_until_stop(Arc::clone(&keys).follow());
+        let keeping = Tasks::default();
+        let traces = match telemetry.store.take() {
+            Some(own) => traces::start(config, own, &register, (&clock, &keeping)).await,
+            None => None,
+        };
         let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
@@ -254,6 +272,7 @@ impl Gateway {
             limiter,
             limits,
             reflection: gateway.reflection,
+            traces,
             clock,
             tasks,
         };
@@ -267,6 +286,8 @@ impl Gateway {
             gate,
             assertion_audience,
             mark: mark(config),
+            listeners: Listeners::of(config, &telemetry.collecting.role("gateway")),
+            keeping,
             writer,
         })
     }
@@ -277,12 +298,18 @@ impl Gateway {
         &self.gate.registry
     }
 
+    /// The store of spans, where this gateway keeps them.
+    #[must_use]
+    pub fn traces(&self) -> Option<&traces::Traces> {
+        self.gate.traces.as_ref()
+    }
+
     /// What the gateway serves. The first list is the life of one call, outermost layer first.
     pub fn routers(&self) -> Routers {
-        let gate = &self.gate;
+        let (gate, served) = (&self.gate, &self.listeners);
         let onward = Arc::clone(gate);
         let call = ServiceBuilder::new()
-            .layer(from_fn(telemetry::server_span)) // span for every call, refused ones included
+            .layer(from_fn_with_state(served.data_plane.clone(), server_span)) // span for every call, refused ones included
             .layer(from_fn_with_state(Arc::clone(gate), record)) // durable before the answer
             .layer(from_fn_with_state(Arc::clone(gate), deadline)) // the caller's, capped
             .layer(from_fn_with_state(Arc::clone(gate), authenticate)) // peer and voucher
@@ -297,61 +324,20 @@ impl Gateway {
             })); // bytes to the office
         let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
         Routers {
-            data_plane: own::router(gate).fallback_service(call),
+            data_plane: own::router(gate, served.data_plane.clone()).fallback_service(call),
             token: endpoint
                 .router()
-                .merge(control::certificates::renewal(gate)),
+                .merge(control::certificates::renewal(gate, served.token.clone())),
             control: control::routes(gate, &self.assertion_audience)
                 .into_axum_router()
                 .layer(
                     ServiceBuilder::new()
-                        .layer(from_fn(telemetry::server_span))
+                        .layer(from_fn_with_state(served.control.clone(), server_span))
                         .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
-                ),
+                )
+                .merge(traces::receiver::router(gate)),
             probes: probes::router(Arc::clone(gate)),
         }
-    }
-
-    /// A voucher that was valid a day ago, for whoever wants to see it refused.
-    ///
-    /// # Errors
-    ///
-    /// When the client or the purpose is not live.
-    pub fn voucher_in_the_past(&self, client_id: &str, purpose_id: &str) -> Result<String, Error> {
-        let unknown = || registry::error::Error::NotFound("purpose", purpose_id.to_owned());
-        let client = client_id.parse().map_err(|_| unknown())?;
-        let purpose = purpose_id.parse().map_err(|_| unknown())?;
-        let snapshot = self.gate.registry.snapshot();
-        let own = |(_, key): &(&String, &Arc<LiveKey>)| key.client == client;
-        let (kid, _) = snapshot.keys.iter().find(own).ok_or_else(unknown)?;
-        let now = self.gate.clock.unix();
-        let found =
-            authorize::eligible(client, kid, purpose, &snapshot, now).map_err(|_| unknown())?;
-        let descriptor = found.descriptor.entry;
-        let then = now - DAY;
-        let claims = voucher::Claims {
-            iss: self.gate.vouchers.issuer().to_owned(),
-            sub: client.to_string(),
-            client_id: client,
-            aud: descriptor.body.audience.clone(),
-            jti: self.gate.clock.uuid(),
-            iat: then,
-            nbf: then,
-            exp: then + i64::from(descriptor.body.voucher_lifespan),
-            purpose_id: purpose,
-            producer_id: found.producer,
-            consumer_id: found.purpose.body.consumer,
-            eservice_id: descriptor.body.eservice,
-            descriptor_id: descriptor.id,
-            client_kid: kid.clone(),
-            epoch: snapshot.epoch,
-            cnf: None,
-            digest: None,
-            act: None,
-            origin_purpose_id: None,
-            txn: None,
-        };
-        Ok(self.gate.vouchers.sign(&claims)?)
     }
 
     /// Ends what calls have left running, gives leased quotas back, leaves the STOP record and closes the databases; to be
@@ -361,6 +347,7 @@ impl Gateway {
         self.gate.tasks.drain(patience).await;
         self.gate.limiter.close().await;
         self.gate.limiter.tell(&self.gate.register);
+        self.keeping.drain(patience).await;
         let epoch = self.gate.registry.snapshot().epoch;
         let stop = audit::record::stop(self.gate.clock.uuid(), epoch);
         if self.gate.register.commit_in_trouble(stop).await.is_err() {
@@ -374,12 +361,16 @@ impl Gateway {
             self.gate.register.index().clone(),
             self.gate.registry.db().clone(),
         );
+        let traces = self.gate.traces.as_ref().map(|traces| traces.db().clone());
         // The writer ends when nobody can hand it a record any more.
         drop(self.gate);
         self.writer.drain(patience).await;
         register.close().await;
         index.close().await;
         registry.close().await;
+        if let Some(traces) = traces {
+            traces.close().await;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 use tonic::service::Routes;
@@ -14,7 +14,7 @@ use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
 use tower::ServiceBuilder;
 use varco_runtime::config;
 use varco_runtime::server::Connection;
-use varco_runtime::telemetry;
+use varco_runtime::telemetry::served::{Served, server_span};
 
 use crate::authenticate::authenticate;
 use crate::call::Call;
@@ -33,9 +33,9 @@ use open::Open;
 use reflection::Reflection;
 
 /// The gateway's own methods on the data plane.
-pub fn router(gate: &Arc<Gate>) -> Router {
+pub fn router(gate: &Arc<Gate>, served: Served) -> Router {
     let layers = ServiceBuilder::new()
-        .layer(from_fn(telemetry::server_span))
+        .layer(from_fn_with_state(served, server_span))
         .layer(from_fn_with_state(Arc::clone(gate), record))
         .layer(from_fn_with_state(Arc::clone(gate), deadline))
         .layer(from_fn_with_state(Arc::clone(gate), authenticate));

@@ -11,7 +11,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
-use varco_runtime::telemetry;
 
 use crate::audit::committer::{Receipt, Unavailable};
 use crate::audit::deposit::Deposit;
@@ -22,13 +21,14 @@ use crate::refusal::{Reason, Refusal};
 
 pub mod budget;
 pub mod keeping;
+mod span;
 mod stream;
 mod unary;
 
 /// Records a call, whatever becomes of it, before its answer leaves.
 pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let call = Call::begin(&request, &gate);
-    telemetry::name_span(call.method());
+    span::begin(&call);
     request.extensions_mut().insert(call.clone());
     if gate.register.trouble().is_some() {
         // Nothing was begun, and no record could say that it was.
@@ -63,7 +63,7 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     let surplus = commit_surplus(gate, call).await;
     let denial = denial(call, &refusal);
     let _ = call.settle();
-    match surplus.and(gate.register.commit(denial).await) {
+    match surplus.and(span::commit(gate, call, denial).await) {
         Ok(receipt) => {
             let mut response = refusal.clone().into_status(call.audit_id()).into_http();
             stamp(response.headers_mut(), call, Some(&receipt));

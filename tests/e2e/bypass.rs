@@ -179,6 +179,7 @@ async fn what_gives_authority_stays_at_the_gateway_and_all_else_passes() {
         tonic::metadata::MetadataValue::from_bytes(b"forged"),
     );
     sent.insert("dpop", "forged".parse().unwrap());
+    sent.insert("baggage", "persona=qualcuno".parse().unwrap());
     sent.insert(
         "traceparent",
         format!("00-{trace}-b7ad6b7169203331-01").parse().unwrap(),
@@ -226,6 +227,7 @@ async fn what_gives_authority_stays_at_the_gateway_and_all_else_passes() {
     };
     assert_eq!(received("authorization"), Vec::<Bytes>::new());
     assert_eq!(received("dpop"), Vec::<Bytes>::new());
+    assert_eq!(received("baggage"), Vec::<Bytes>::new());
     let ours: Vec<&str> = answer
         .metadata
         .iter()

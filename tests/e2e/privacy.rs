@@ -15,6 +15,7 @@ use varco_tests::calls::{heading, keyed, registration, send_upload, upload};
 use varco_tests::collector::Collector;
 use varco_tests::personal::codici_fiscali;
 use varco_tests::process::Process;
+use varco_tests::traces::Kept;
 
 use crate::PROGRAM;
 
@@ -51,6 +52,12 @@ async fn nobody_is_named_in_logs_spans_records_or_refusals() {
     assert!(spans.len() > 30, "{} spans", spans.len());
     for span in &spans {
         somebody.is_not_in("a span", &format!("{span:?}"));
+    }
+    let config = varco::configuration::load(&town.data().join("varco.toml")).unwrap();
+    let kept = Kept::read(&config).await.spans().await;
+    assert!(kept.len() >= spans.len(), "{} kept spans", kept.len());
+    for span in &kept {
+        somebody.is_not_in("a kept span", &format!("{span:?}"));
     }
     let records = records(&town).await;
     assert!(records.len() > 40, "{} records", records.len());

@@ -9,6 +9,7 @@ use varco_runtime::clock::Clock;
 use varco_tests::folder::{copy, make_real};
 use varco_tests::process::Running;
 use varco_tests::program::Program;
+use varco_tests::traces::Kept;
 
 use crate::PROGRAM;
 
@@ -61,6 +62,15 @@ async fn town_of_five_processes_plays_the_journey() {
     Program::new(PROGRAM, &real)
         .done(&["audit", "verify"])
         .await;
+    let config = varco::configuration::load(&real.join("varco.toml")).unwrap();
+    let kept = Kept::read(&config).await;
+    let spans = kept.spans().await;
+    for role in ROLES {
+        let mut of_role = spans.iter().filter(|it| it.role == role);
+        assert!(of_role.next().is_some(), "no span of {role}");
+    }
+    let report = kept.traces.verify(kept.seals).await.unwrap();
+    assert_eq!(report.changed, []);
 }
 
 /// Runs a role on a folder.

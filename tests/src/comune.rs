@@ -15,6 +15,7 @@ use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{Ca, Holder, Leaf};
 use varco_runtime::secret;
 use varco_runtime::secret::Vault;
+use varco_runtime::telemetry::collecting::Collecting;
 use varco_runtime::tls::pair;
 
 use crate::program::Program;
@@ -66,6 +67,12 @@ impl Comune {
     pub async fn stop(self) {
         self.town.stop().await;
         drop(self.folder);
+    }
+
+    /// What collects its spans.
+    #[must_use]
+    pub fn collecting(&self) -> &Collecting {
+        self.town.collecting()
     }
 
     /// Its configuration.

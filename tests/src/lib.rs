@@ -20,12 +20,14 @@ pub mod foreign;
 pub mod hasty;
 pub mod interop;
 pub mod personal;
+pub mod phoenix;
 pub mod possession;
 pub mod process;
 pub mod program;
 pub mod records;
 pub mod registration;
 pub mod registry;
+pub mod traces;
 pub mod wait;
 pub mod wire;
 

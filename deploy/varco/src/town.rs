@@ -12,6 +12,8 @@ use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
+use varco_runtime::telemetry::collecting::Collecting;
+use varco_runtime::telemetry::{Keeper, Telemetry};
 
 use crate::failure::Failure;
 
@@ -22,7 +24,7 @@ pub mod roles;
 pub mod running;
 pub mod witness;
 
-use office::Office;
+use office::{Given, Office};
 use roles::{ROLES, Role};
 use running::Servers;
 
@@ -34,6 +36,7 @@ pub struct Town {
     gate_tasks: Tasks,
     office_tasks: Tasks,
     databases: Vec<Db>,
+    telemetry: Telemetry,
     patience: Duration,
 }
 
@@ -46,6 +49,7 @@ impl Town {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, Failure> {
         let config = Arc::new(config);
         let mut town = Self::empty(&config);
+        town.telemetry = Telemetry::open(&config, &clock, Keeper::Here)?;
         let gate = gate::Sockets::bind(&config).await?;
         let mut bound = Vec::new();
         for role in &ROLES {
@@ -63,6 +67,7 @@ impl Town {
     /// As [`Town::start`].
     pub async fn start_gateway(config: Config, clock: Clock) -> Result<Self, Failure> {
         let mut town = Self::empty(&config);
+        town.telemetry = Telemetry::open(&config, &clock, Keeper::Here)?;
         let sockets = gate::Sockets::bind(&config).await?;
         let opened = town.open_gateway(sockets, &config, &clock).await;
         town.or_stop(opened).await
@@ -80,7 +85,10 @@ impl Town {
     ) -> Result<Self, Failure> {
         let config = Arc::new(config);
         let mut town = Self::empty(&config);
-        let sockets = office::Sockets::bind(office::section(role.name, &config)?, &config).await?;
+        let section = office::section(role.name, &config)?;
+        let keeper = Keeper::Elsewhere(office::identity(section, &config)?);
+        town.telemetry = Telemetry::open(&config, &clock, keeper)?;
+        let sockets = office::Sockets::bind(section, &config).await?;
         let opened = town.open_office(role, sockets, &config, &clock).await;
         town.or_stop(opened).await
     }
@@ -105,6 +113,12 @@ impl Town {
         }
     }
 
+    /// What collects the spans of this process.
+    #[must_use]
+    pub fn collecting(&self) -> &Collecting {
+        &self.telemetry.collecting
+    }
+
     /// Drains and closes everything, in the order of the calls.
     pub async fn stop(self) {
         // Open streams are told at once; a call in flight still ends.
@@ -119,6 +133,7 @@ impl Town {
         for database in &self.databases {
             database.close().await;
         }
+        self.telemetry.drain().await;
     }
 
     fn empty(config: &Config) -> Self {
@@ -130,6 +145,7 @@ impl Town {
             gate_tasks: Tasks::default(),
             office_tasks: Tasks::default(),
             databases: Vec::new(),
+            telemetry: Telemetry::default(),
             patience,
         }
     }
@@ -154,8 +170,9 @@ impl Town {
         config: &Config,
         clock: &Clock,
     ) -> Result<(), Failure> {
-        let gateway = Gateway::open(config, clock.clone(), self.gate_tasks.clone()).await?;
-        let presented = sockets.identity().follow(clock.clone());
+        let (clock, tasks) = (clock.clone(), self.gate_tasks.clone());
+        let gateway = Gateway::open(config, clock.clone(), tasks, &mut self.telemetry).await?;
+        let presented = sockets.identity().follow(clock);
         self.gate_tasks.spawn_until_stop(presented);
         self.gate.serve(sockets.serving(&gateway));
         self.gateway = Some(gateway);
@@ -169,7 +186,11 @@ impl Town {
         config: &Arc<Config>,
         clock: &Clock,
     ) -> Result<(), Failure> {
-        let given = (clock.clone(), self.office_tasks.clone());
+        let given = Given {
+            clock: clock.clone(),
+            tasks: self.office_tasks.clone(),
+            spans: self.telemetry.collecting.role(role.name),
+        };
         let office = Office::open(role, sockets, Arc::clone(config), given).await?;
         self.offices.serve(office.sockets);
         self.databases.push(office.db);

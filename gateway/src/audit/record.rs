@@ -5,6 +5,8 @@ use varco_proto::audit::v1::{Link, Record, RecordKind};
 
 use super::retention;
 
+use crate::traces::seal::Seal;
+
 /// The gateway started.
 #[must_use]
 pub fn start(id: Uuid, epoch: u64) -> Record {
@@ -71,6 +73,12 @@ pub fn continues(id: Uuid, previous: Link, detail: String) -> Record {
 #[must_use]
 pub fn quota_warning(id: Uuid, detail: String) -> Record {
     own(RecordKind::QuotaWarning, id, 0, detail)
+}
+
+/// A batch of spans was stored, and this is what it was.
+#[must_use]
+pub fn trace_seal(id: Uuid, seal: &Seal) -> Record {
+    own(RecordKind::TraceSeal, id, 0, seal.to_string())
 }
 
 /// An operator uses the control plane; the caller says what kind of use it is.

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 
 use varco_proto::audit::v1::{Decision, Details, Record, RecordKind, Subject};
 
+use super::Call;
 use super::noted::Digests;
-use super::{Call, zone};
 use crate::audit::deposit::Deposit;
 use crate::audit::retention;
 
@@ -69,10 +69,7 @@ impl Call {
             trace_id: call.trace.trace_id.to_vec().into(),
             span_id: call.trace.span_id.to_vec().into(),
             method: call.method.clone(),
-            peer_ip_class: call
-                .address
-                .map_or("unknown", |it| zone(it.ip()))
-                .to_owned(),
+            peer_ip_class: self.zone().to_owned(),
             latency_us: latency,
             decision: decision.into(),
             records_count: call.tally.messages.load(Ordering::Relaxed),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use governor::{DefaultKeyedRateLimiter, Quota};
 use tonic::{Code, Request, Response, Status};
 use varco_proto::audit::v1::{Record, RecordKind};
@@ -22,7 +22,7 @@ use varco_proto::gateway::v1::{
 use varco_runtime::pki::{self, Holder, Issued};
 use varco_runtime::problem::{Problem, ToStatus as _};
 use varco_runtime::server::Connection;
-use varco_runtime::telemetry;
+use varco_runtime::telemetry::served::{Served, server_span};
 use varco_runtime::tls::Peer;
 
 use super::{Need, Noted, action, admit, note, refused, status};
@@ -213,7 +213,7 @@ impl RenewalService for RenewalApi {
 }
 
 /// Where holders renew their certificates.
-pub fn renewal(gate: &Arc<Gate>) -> Router {
+pub fn renewal(gate: &Arc<Gate>, served: Served) -> Router {
     let rate = Quota::per_minute(RENEWALS);
     let api = RenewalApi {
         gate: Arc::clone(gate),
@@ -222,7 +222,7 @@ pub fn renewal(gate: &Arc<Gate>) -> Router {
     let service = RenewalServiceServer::new(api).max_decoding_message_size(MESSAGE);
     Router::new()
         .route_service("/varco.gateway.v1.RenewalService/{*method}", service)
-        .layer(from_fn(telemetry::server_span))
+        .layer(from_fn_with_state(served, server_span))
 }
 
 /// A certificate that is to be issued.

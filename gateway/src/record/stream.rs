@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 
 use super::keeping::{PIECE, STALLED};
-use super::{commit_surplus, grpc_status, stamp, status_number, unavailable};
+use super::{commit_surplus, grpc_status, span, stamp, status_number, unavailable};
 use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::gate::Gate;
@@ -110,7 +110,7 @@ impl Relay {
         };
         let _ = self.call.settle();
         let outcome = Deposit { record, details };
-        let receipt = surplus.and(self.gate.register.commit(outcome).await);
+        let receipt = surplus.and(span::commit(&self.gate, &self.call, outcome).await);
         let mut trailers = match (end, &receipt) {
             (End::Gone, Ok(_)) => return,
             (End::Trailers(trailers), Ok(_)) => trailers,

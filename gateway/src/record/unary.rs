@@ -12,7 +12,7 @@ use varco_proto::audit::v1::{Record, RecordKind};
 
 use super::budget::Share;
 use super::keeping::Kept;
-use super::{commit_surplus, grpc_status, refuse, stamp, unrecorded};
+use super::{commit_surplus, grpc_status, refuse, span, stamp, unrecorded};
 use crate::audit::committer::{Receipt, Unavailable};
 use crate::audit::deposit::Deposit;
 use crate::call::Call;
@@ -65,7 +65,7 @@ async fn conclude(gate: &Gate, call: &Call, status: u32) -> Result<Receipt, Unav
         outcome: if status == 0 { "OK" } else { "ERROR" }.to_owned(),
         ..record
     };
-    gate.register.commit(Deposit { record, details }).await
+    span::commit(gate, call, Deposit { record, details }).await
 }
 
 struct Held {

@@ -28,6 +28,8 @@ use crate::grant::Grant;
 use crate::https;
 use crate::jose::{self, PrivateKey};
 use crate::problem::{Problem, reason};
+use crate::telemetry::served::observed;
+use crate::telemetry::span::Span;
 use crate::trace::TraceContext;
 use crate::{secret, tls};
 
@@ -278,13 +280,15 @@ impl Service<Request<Body>> for Authorized {
             let bearer = HeaderValue::try_from(format!("Bearer {}", voucher.token))
                 .map_err(|_| Status::internal("voucher is no header value"))?;
             request.headers_mut().insert("authorization", bearer);
-            insert_trace(&mut request);
-            let response = way
-                .channel
-                .clone()
-                .oneshot(request)
-                .await
-                .map_err(unreachable)?;
+            let path = request.uri().path().trim_start_matches('/');
+            let span = Span::current().client(path, &way.server);
+            insert_trace(&mut request, &span);
+            let ending = span.ending();
+            let response = way.channel.clone().oneshot(request).await;
+            let response = response.map_err(|error| {
+                span.end(Code::Unavailable);
+                unreachable(error)
+            })?;
             if response
                 .headers()
                 .get("grpc-status")
@@ -292,7 +296,10 @@ impl Service<Request<Body>> for Authorized {
             {
                 source.forget(&voucher);
             }
-            Ok(response)
+            match span.context() {
+                Some(here) => Ok(observed(response, ending, here).map(Body::new)),
+                None => Ok(response),
+            }
         })
     }
 }
@@ -316,6 +323,15 @@ pub fn read_client_file(folder: &Path) -> Result<ClientFile, Error> {
 pub fn channel(address: &str, folder: &Path, ca: &Path) -> Result<Channel, Error> {
     let identity = tls::Identity::load(&folder.join("tls.pem"), &folder.join("tls.key"))?;
     way::channel(address, &identity, ca)
+}
+
+/// Opens a channel with a certificate as it is now; it connects when it is first used.
+///
+/// # Errors
+///
+/// When the authority cannot be read or the address makes no sense.
+pub fn channel_of(address: &str, identity: &tls::Identity, ca: &Path) -> Result<Channel, Error> {
+    way::channel(address, identity, ca)
 }
 
 /// Repeats a call that the gateway says it did not process, at most three times in all.
@@ -372,12 +388,13 @@ impl Error {
     }
 }
 
-fn insert_trace(request: &mut Request<Body>) {
+fn insert_trace(request: &mut Request<Body>, span: &Span) {
     if request.headers().contains_key("traceparent") {
         return;
     }
-    // A call has no span of its own here: its parent is what is being served.
-    let context = TraceContext::current().unwrap_or_else(TraceContext::start);
+    // Where nobody collects, its parent is what is being served.
+    let context = span.context().or_else(TraceContext::current);
+    let context = context.unwrap_or_else(TraceContext::start);
     if let Ok(value) = HeaderValue::try_from(context.header()) {
         request.headers_mut().insert("traceparent", value);
     }

@@ -13,9 +13,11 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub mod signing;
+pub mod telemetry;
 pub mod witness;
 
 use signing::SigningAlgorithm;
+use telemetry::Telemetry;
 use witness::Witness;
 
 /// The whole configuration.
@@ -98,6 +100,8 @@ pub struct Gateway {
     pub database: String,
     /// Database of the register of accesses.
     pub audit_database: String,
+    /// Database of the spans that the gateway keeps.
+    pub trace_database: String,
     /// PEM certificate.
     pub certificate: PathBuf,
     /// PEM key of the certificate.
@@ -172,18 +176,6 @@ pub struct Service {
     pub settings: Table,
 }
 
-/// Logs and spans.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Telemetry {
-    /// Filter of the log, such as `info`.
-    pub log: String,
-    /// How log lines look.
-    pub format: LogFormat,
-    /// Address of an OTLP collector (gRPC).
-    pub otlp: Option<String>,
-}
-
 /// Whether a service answers gRPC reflection.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -193,16 +185,6 @@ pub enum Reflection {
     Off,
     /// It does, to whoever holds a certificate of the comune.
     On,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// Text for a terminal.
-    Text,
 }
 
 /// Ways that the configuration is refused.
@@ -264,7 +246,8 @@ impl Config {
             used.for_each(|(variable, text)| set(&mut table, variable, text));
             let config = table.try_into::<Self>();
             let config = config.map_err(|error| one_line(&error.to_string()))?;
-            config.gateway.check().map(|()| config)
+            config.gateway.check()?;
+            config.telemetry.check().map(|()| config)
         };
         without(None).map_err(|error| {
             // A mistake of the environment goes away with the variable that made it.

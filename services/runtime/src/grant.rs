@@ -17,7 +17,7 @@ use crate::jose;
 use crate::jwks::Jwks;
 use crate::problem::Problem;
 use crate::server::Connection;
-use crate::telemetry;
+use crate::telemetry::served::name_span;
 
 /// Header type of a grant.
 pub const TYP: &str = "varco-grant+jwt";
@@ -169,7 +169,7 @@ pub async fn require(
     };
     match verified {
         Ok(grant) => {
-            telemetry::name_span(&grant.method);
+            name_span(&grant.method);
             request.headers_mut().remove("varco-grant");
             request.extensions_mut().insert(grant);
             next.run(request).await

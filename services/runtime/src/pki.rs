@@ -194,7 +194,14 @@ impl Holder {
 /// The name under which a service of the comune serves.
 #[must_use]
 pub fn service_host(name: &str) -> String {
-    format!("{name}.varco.internal")
+    format!("{name}{SERVICES}")
+}
+
+/// The service that serves under a name.
+#[must_use]
+pub fn service_of(host: &str) -> Option<&str> {
+    let name = host.strip_suffix(SERVICES)?;
+    (!name.is_empty() && !name.contains('.')).then_some(name)
 }
 
 impl Ca {
@@ -363,6 +370,8 @@ const HOUR: i64 = 3600;
 const LOCALHOST: &str = "localhost";
 /// Longest life of a certificate: 90 days.
 pub const LONGEST_LIFE: Duration = Duration::from_hours(2160);
+/// End of the names under which services serve.
+const SERVICES: &str = ".varco.internal";
 const SHORTEST_LIFE: Duration = Duration::from_hours(1);
 const TEN_YEARS: Duration = Duration::from_hours(87648);
 

@@ -12,8 +12,11 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use crate::telemetry::span::Span;
+
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod traced;
 
 /// A role's database.
 #[derive(Clone, Debug)]
@@ -87,11 +90,11 @@ macro_rules! on {
     ($tx:expr, |$db:ident| $body:expr) => {
         match $tx {
             $crate::store::Tx::Sqlite(tx) => {
-                let $db = &mut **tx;
+                let $db = $crate::store::traced::Traced(&mut **tx);
                 $body
             }
             $crate::store::Tx::Postgres(tx) => {
-                let $db = &mut **tx;
+                let $db = $crate::store::traced::Traced(&mut **tx);
                 $body
             }
         }
@@ -254,8 +257,14 @@ impl Tx {
     /// When the database cannot; then nothing was done.
     pub async fn commit(self) -> Result<(), Error> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => {
+                let span = Span::current().statement(traced::SQLITE, "COMMIT");
+                traced::told(tx.commit().await, &span)?;
+            }
+            Self::Postgres(tx) => {
+                let span = Span::current().statement(traced::POSTGRES, "COMMIT");
+                traced::told(tx.commit().await, &span)?;
+            }
         }
         Ok(())
     }

@@ -43,14 +43,14 @@ impl TraceContext {
         }
     }
 
-    /// The context in a `traceparent` header, when it is well formed.
+    /// The context in a `traceparent` header, when there is one and it is well formed.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        headers
-            .get("traceparent")?
-            .to_str()
-            .ok()
-            .and_then(Self::parse)
+        let mut all = headers.get_all("traceparent").iter();
+        let (first, more) = (all.next()?, all.next());
+        // Of two, nobody could say which one counts.
+        more.is_none().then_some(())?;
+        first.to_str().ok().and_then(Self::parse)
     }
 
     /// Parses the text form, version 00.
@@ -96,6 +96,11 @@ impl TraceContext {
     /// Runs `work` as a part of this step.
     pub async fn scope<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
+    }
+
+    /// Runs a piece of `work` as a part of this step.
+    pub fn during<T>(self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, work)
     }
 }
 

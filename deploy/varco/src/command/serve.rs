@@ -31,15 +31,11 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     let clock = Clock::system();
     clock_check::check_against(&config, clock.now())?;
     let mut signals = Signals::listen()?;
-    let telemetry = telemetry::start(&config.telemetry, &instance(&args, &config))?;
+    telemetry::start_log(&config.telemetry)?;
     let town = start(&args.role, config, clock).await?;
     output::line(format!("varco {} is ready", args.role))?;
     signals.next().await;
-    let stop = async {
-        town.stop().await;
-        telemetry.shutdown().await;
-    };
-    signals.stop_or_abandon(stop).await;
+    signals.stop_or_abandon(town.stop()).await;
     Ok(())
 }
 
@@ -67,13 +63,6 @@ fn refuse_sample(config: &Config) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-fn instance(args: &Args, config: &Config) -> String {
-    match args.role.as_str() {
-        GATEWAY => config.gateway.instance.clone(),
-        office => office.to_owned(),
-    }
 }
 
 fn roles() -> clap::builder::PossibleValuesParser {

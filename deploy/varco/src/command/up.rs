@@ -61,17 +61,13 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     // An interrupted `varco init` may have been finished just now.
     require_sample(&common.data)?;
     let config = &folder.config;
-    let telemetry = telemetry::start(&config.telemetry, &config.gateway.instance)?;
+    telemetry::start_log(&config.telemetry)?;
     let town = Town::start(config.clone(), clock.clone()).await?;
     let outcome = tokio::select! {
         outcome = serve(&args, config, common) => outcome,
         () = signals.next() => Ok(()),
     };
-    let stop = async {
-        town.stop().await;
-        telemetry.shutdown().await;
-    };
-    signals.stop_or_abandon(stop).await;
+    signals.stop_or_abandon(town.stop()).await;
     outcome
 }
 

@@ -12,6 +12,7 @@ use varco_proto::registry::v1::{Change, Document};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::tasks::Tasks;
+use varco_runtime::telemetry::Telemetry;
 
 use crate::failure::Failure;
 
@@ -29,7 +30,13 @@ impl IdleGateway {
     /// When its keys or databases cannot be used.
     pub async fn open(config: &Config, clock: &Clock) -> Result<Self, Failure> {
         let tasks = Tasks::default();
-        let gateway = Gateway::open(config, clock.clone(), tasks.clone()).await?;
+        let gateway = Gateway::open(
+            config,
+            clock.clone(),
+            tasks.clone(),
+            &mut Telemetry::default(),
+        )
+        .await?;
         Ok(Self { gateway, tasks })
     }
 

@@ -4,16 +4,19 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::Router;
 use varco_runtime::client::Gateway;
 use varco_runtime::clock::Clock;
-use varco_runtime::config::{Config, Reflection, Service};
+use varco_runtime::config::{Config, Service};
 use varco_runtime::grant::Guard;
 use varco_runtime::https::Https;
 use varco_runtime::jwks::Jwks;
 use varco_runtime::server::{self, Limits, Listener};
-use varco_runtime::service::{Parts, Served};
+use varco_runtime::service::Parts;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
+use varco_runtime::telemetry::served::Served;
+use varco_runtime::telemetry::span::{Server, Spans};
 use varco_runtime::tls::listed::Listed;
 use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
 
@@ -27,6 +30,17 @@ pub struct Sockets {
     grpc: Listener,
     public: Option<Listener>,
     identity: Identity,
+}
+
+/// What an office is given by the process that it runs in.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The time.
+    pub clock: Clock,
+    /// Where it leaves what outlives calls.
+    pub tasks: Tasks,
+    /// Where its spans begin.
+    pub spans: Spans,
 }
 
 /// An office that is ready to serve.
@@ -44,10 +58,7 @@ impl Sockets {
     ///
     /// When a port is taken or the certificate cannot be used.
     pub async fn bind(service: &Service, config: &Config) -> Result<Self, Failure> {
-        let identity = Identity::load(
-            &config.path(&service.certificate),
-            &config.path(&service.key),
-        )?;
+        let identity = identity(service, config)?;
         let clients = Clients {
             certificate: ClientCertificate::Required,
             roots: tls::roots(&config.path(&config.comune.ca))?,
@@ -77,7 +88,11 @@ impl Office {
         role: &'static Role,
         sockets: Sockets,
         config: Arc<Config>,
-        (clock, tasks): (Clock, Tasks),
+        Given {
+            clock,
+            tasks,
+            spans,
+        }: Given,
     ) -> Result<Self, Failure> {
         let opened = async {
             let service = section(role.name, &config)?;
@@ -86,8 +101,17 @@ impl Office {
             let parts = parts(service, &config, db.clone(), (clock.clone(), tasks))?;
             let served = (role.open)(parts).0.await?;
             let guard = guard(role.name, service, &config, clock)?;
+            let port = service.listen.port();
+            let listener = Served {
+                spans,
+                server: Server {
+                    host: role.name.into(),
+                    port,
+                },
+            };
+            let router = server::office::router(served.routes, guard, service.reflection, listener);
             Ok(Self {
-                sockets: sockets.serving(served, guard, service.reflection).await,
+                sockets: sockets.serving(router.await, served.public),
                 db,
             })
         };
@@ -98,15 +122,14 @@ impl Office {
 }
 
 impl Sockets {
-    async fn serving(self, served: Served, guard: Guard, reflection: Reflection) -> Vec<Socket> {
-        let router = server::office::router(served.routes, guard, reflection).await;
+    fn serving(self, router: Router, public: Option<Router>) -> Vec<Socket> {
         let mut sockets = vec![Socket {
             listener: self.grpc,
             router,
             limits: Limits::OFFICE,
         }];
         if let Some(listener) = self.public {
-            let router = served.public.unwrap_or_default();
+            let router = public.unwrap_or_default();
             let limits = Limits::HTTP;
             sockets.push(Socket {
                 listener,
@@ -116,6 +139,19 @@ impl Sockets {
         }
         sockets
     }
+}
+
+/// The certificate of a service.
+///
+/// # Errors
+///
+/// When it cannot be used.
+pub fn identity(service: &Service, config: &Config) -> Result<Identity, Failure> {
+    let (certificate, key) = (&service.certificate, &service.key);
+    Ok(Identity::load(
+        &config.path(certificate),
+        &config.path(key),
+    )?)
 }
 
 /// The section of a service in the configuration.

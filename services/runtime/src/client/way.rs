@@ -15,11 +15,14 @@ use super::{ClientFile, Error, PurposeEntry};
 use crate::clock::Clock;
 use crate::https::Https;
 use crate::jose::PrivateKey;
+use crate::telemetry::span::Server;
 use crate::{secret, tls};
 
 /// A client's channel and its vouchers by the name of their purpose.
 pub(super) struct Way {
     pub(super) channel: Channel,
+    /// The gateway, as spans name it.
+    pub(super) server: Server,
     pub(super) sources: HashMap<String, Source>,
 }
 
@@ -44,6 +47,7 @@ impl Way {
         };
         Ok(Self {
             channel: channel(&file.gateway, identity, ca)?,
+            server: Server::at(&file.gateway),
             sources: file.purposes.iter().map(source).collect(),
         })
     }

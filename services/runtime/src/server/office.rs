@@ -12,7 +12,7 @@ use tower::ServiceBuilder;
 
 use crate::config::Reflection;
 use crate::grant::{self, Guard};
-use crate::telemetry;
+use crate::telemetry::served::{Served, server_span};
 
 /// Puts an office's methods behind the grant; health stands beside, for the gateway's checks, and
 /// where it is switched on, reflection.
@@ -20,13 +20,14 @@ pub async fn router(
     routes: tonic::service::Routes,
     guard: Guard,
     reflection: Reflection,
+    served: Served,
 ) -> Router {
     let (health, answers) = tonic_health::server::health_reporter();
     health
         .set_service_status("", tonic_health::ServingStatus::Serving)
         .await;
     let layers = ServiceBuilder::new()
-        .layer(from_fn(telemetry::server_span))
+        .layer(from_fn_with_state(served, server_span))
         .layer(from_fn(deadline))
         .layer(from_fn_with_state(Arc::new(guard), grant::require));
     let guarded = routes.into_axum_router().layer(layers);

@@ -16,6 +16,9 @@ pub async fn check(config: &Config) -> Vec<Finding> {
         ("gateway", &gateway.database),
         ("audit", &gateway.audit_database),
     ];
+    if config.telemetry.store {
+        addresses.push(("traces", &gateway.trace_database));
+    }
     let offices = config.services.iter();
     addresses.extend(offices.map(|(name, service)| (name.as_str(), &service.database)));
     let mut findings = Vec::new();
