@@ -206,6 +206,7 @@ impl Gateway {
         writer.spawn_until_stop(Arc::clone(&keys).follow());
         let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
+            instance: gateway.instance.clone(),
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,
             single_use: SingleUse::over(spender.clone()),
