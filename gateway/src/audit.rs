@@ -12,6 +12,7 @@ pub mod export;
 mod opening;
 pub mod proofs;
 pub mod reading;
+pub mod reconcile;
 pub mod record;
 pub mod search;
 pub mod store_log;

@@ -32,6 +32,7 @@ pub mod audit_api;
 pub mod certificates;
 pub mod explain_api;
 pub mod keys_api;
+mod reconciled;
 pub mod registry_api;
 
 /// What a method needs.

@@ -232,6 +232,8 @@ impl Gateway {
             let own = own_certificate::Own::new(&gate, identity, config);
             gate.tasks.spawn_until_stop(own.renew());
         }
+        let hourly = audit::reconcile::hourly::follow(Arc::clone(&gate));
+        gate.tasks.spawn_until_stop(hourly);
         Ok(Self {
             gate,
             assertion_audience,

@@ -27,6 +27,15 @@ pub fn quota_warning(id: Uuid, detail: String) -> Record {
     own(RecordKind::QuotaWarning, id, 0, detail)
 }
 
+/// What the register says was compared with what stands elsewhere; how it ended in one word.
+#[must_use]
+pub fn reconciliation(id: Uuid, outcome: &str, detail: String) -> Record {
+    Record {
+        outcome: outcome.to_owned(),
+        ..own(RecordKind::Reconciliation, id, 0, detail)
+    }
+}
+
 /// An operator uses the control plane; the caller says what kind of use it is.
 #[must_use]
 pub fn operator(id: Uuid, method: &str, operator: &str, detail: String) -> Record {

@@ -8,15 +8,15 @@ use uuid::Uuid;
 use varco_proto::audit::v1::audit_service_server::AuditService;
 use varco_proto::audit::v1::{
     GetCheckpointRequest, GetCheckpointResponse, ProveConsistencyRequest, ProveConsistencyResponse,
-    ProveInclusionRequest, ProveInclusionResponse, RecordKind, SearchRecordsRequest,
-    SearchRecordsResponse,
+    ProveInclusionRequest, ProveInclusionResponse, ReconcileRequest, ReconcileResponse, RecordKind,
+    SearchRecordsRequest, SearchRecordsResponse,
 };
 use varco_runtime::problem::{Problem, ToStatus as _};
 use varco_runtime::server::Connection;
 use varco_tlog::hash::Hash;
 
-use super::{Need, Noted, action, admit, note, status};
-use crate::audit::{self, proofs, search, store_log};
+use super::{Need, Noted, action, admit, note, reconciled, status};
+use crate::audit::{self, proofs, reconcile, search, store_log};
 use crate::gate::Gate;
 use crate::registry::scope::Who;
 
@@ -126,6 +126,19 @@ impl AuditService for AuditApi {
         Ok(noted.stamp(ProveInclusionResponse {
             proof: bytes(&proof),
         }))
+    }
+
+    async fn reconcile(
+        &self,
+        request: Request<ReconcileRequest>,
+    ) -> Result<Response<ReconcileResponse>, Status> {
+        let who = self.admit(&request, "Reconcile").await?;
+        let now = self.gate.clock.now().as_microsecond();
+        let window = reconciled::window(&request.into_inner(), now).map_err(status)?;
+        let noted = self.note(&who, "Reconcile", window.to_string()).await?;
+        let outcome = reconcile::run::run(&self.gate, window).await;
+        let outcome = outcome.map_err(|error| status(error.to_problem()))?;
+        Ok(noted.stamp(reconciled::told(&outcome)))
     }
 
     async fn prove_consistency(

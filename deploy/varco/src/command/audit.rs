@@ -1,7 +1,7 @@
-//! `varco audit`: verifies the register of accesses offline, searches it, exports it.
+//! `varco audit`: verifies the register of accesses offline, searches it, compares it, exports it.
 //!
 //! Verifying and exporting read the database and need no gateway, since an auditor may doubt the
-//! gateway; searching asks 7445, so that looking is itself recorded.
+//! gateway; searching and comparing ask 7445, so that looking is itself recorded.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,7 @@ use crate::output::refusal::Refusal;
 use crate::{operator, output};
 
 pub mod names;
+pub mod reconcile;
 pub mod row;
 
 use names::Names;
@@ -38,6 +39,8 @@ pub enum Command {
     Verify,
     /// Finds records
     Search(SearchArgs),
+    /// Compares the register with what the services have done; fails where they differ
+    Reconcile(reconcile::Args),
     /// Writes the register as files that other tools read
     Export(ExportArgs),
 }
@@ -98,6 +101,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     match args.command {
         Command::Verify => verify_register(common).await,
         Command::Search(args) => search(args, common).await,
+        Command::Reconcile(args) => reconcile::run(args, common).await,
         Command::Export(args) => export_register(args, common).await,
     }
 }

@@ -1,0 +1,102 @@
+//! The calls with side effects of a window, out of the register of accesses.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+use varco_proto::audit::v1::{Record, RecordKind};
+
+use super::window::Window;
+use super::{Call, End};
+use crate::audit::Error;
+use crate::audit::reading::Reading;
+
+/// Every call of these methods of which an INTENT or an OUTCOME lies in a window.
+///
+/// # Errors
+///
+/// When the log cannot be read.
+pub async fn calls(
+    reading: &Reading,
+    window: Window,
+    methods: &HashSet<String>,
+) -> Result<HashMap<Uuid, Call>, Error> {
+    let mut found = HashMap::new();
+    let mut next = since(reading, window.from).await?;
+    loop {
+        let page = reading.records(next, PAGE).await?;
+        let Some((last, newest)) = page.last() else {
+            return Ok(found);
+        };
+        next = last + 1;
+        let is_over = micros(newest) > window.until;
+        for (_, record) in &page {
+            if methods.contains(&record.method) {
+                take(&mut found, record);
+            }
+        }
+        if is_over {
+            return Ok(found);
+        }
+    }
+}
+
+fn take(found: &mut HashMap<Uuid, Call>, record: &Record) {
+    let at = micros(record);
+    let end = match record.kind() {
+        RecordKind::Intent => End::Open,
+        RecordKind::Outcome if record.outcome == "OK" => End::Ok(at),
+        RecordKind::Outcome => End::Otherwise(at),
+        _ => return,
+    };
+    let (Ok(id), Ok(eservice)) = (
+        Uuid::from_slice(&record.audit_id),
+        record.eservice_id.parse(),
+    ) else {
+        return;
+    };
+    let call = found.entry(id).or_insert_with(|| Call {
+        eservice,
+        method: record.method.clone(),
+        end,
+    });
+    if end != End::Open {
+        call.end = end;
+    }
+}
+
+/// The index of the first record that is not older than an instant: the log is in the order of
+/// time, so that a bisection finds it.
+///
+/// # Errors
+///
+/// When the log cannot be read.
+pub async fn since(reading: &Reading, at: i64) -> Result<u64, Error> {
+    let is_before = async |index| -> Result<bool, Error> {
+        let found = reading.records(index, 1).await?;
+        Ok(found.first().is_some_and(|(_, it)| micros(it) < at))
+    };
+    // Records before `low` are older; the one at `high` is not, or there is none.
+    let (mut low, mut high) = (0_u64, 1_u64);
+    while is_before(high).await? {
+        low = high + 1;
+        high = high.saturating_mul(2);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_before(middle).await? {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+/// When a record was made, in microseconds since the Unix epoch.
+#[must_use]
+pub fn micros(record: &Record) -> i64 {
+    record.ts_unix_ns / 1000
+}
+
+/// Records read at once.
+const PAGE: u32 = 1000;
