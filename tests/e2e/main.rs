@@ -27,6 +27,7 @@ mod matrix;
 mod own;
 mod postgres;
 mod privacy;
+mod reconcile;
 mod refusals;
 mod registry;
 mod registry_cli;
