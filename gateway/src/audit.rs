@@ -6,6 +6,7 @@
 
 use varco_runtime::store::Migrations;
 
+pub mod by_time;
 pub mod committer;
 pub mod deposit;
 pub mod export;

@@ -34,6 +34,7 @@ pub mod explain_api;
 pub mod keys_api;
 mod reconciled;
 pub mod registry_api;
+mod simulated;
 
 /// What a method needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

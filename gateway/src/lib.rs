@@ -42,6 +42,7 @@ pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod registry;
+pub mod simulate;
 pub mod single_use;
 pub mod streams;
 pub mod token;
@@ -234,6 +235,8 @@ impl Gateway {
         }
         let hourly = audit::reconcile::hourly::follow(Arc::clone(&gate));
         gate.tasks.spawn_until_stop(hourly);
+        let nightly = simulate::nightly::follow(Arc::clone(&gate));
+        gate.tasks.spawn_until_stop(nightly);
         Ok(Self {
             gate,
             assertion_audience,

@@ -76,12 +76,14 @@ fn denial(call: &Call, refusal: &Refusal) -> Record {
     } else {
         RecordKind::Deny
     };
+    let record = call.record(kind);
     Record {
         decision: Decision::Deny.into(),
         deny_reason: refusal.reason.name().to_owned(),
         grpc_status: status_number(refusal.reason.code()),
         outcome: "REFUSED".to_owned(),
-        ..call.record(kind)
+        policy_epoch: refusal.epoch.unwrap_or(record.policy_epoch),
+        ..record
     }
 }
 

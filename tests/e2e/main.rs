@@ -33,6 +33,7 @@ mod registry;
 mod registry_cli;
 mod roles;
 mod rotation;
+mod simulate;
 mod startup;
 mod streams;
 mod telemetry;

@@ -7,6 +7,7 @@ use varco_tlog::note::Signer;
 
 use super::window::SECOND;
 use super::*;
+use crate::audit::by_time;
 use crate::audit::committer::{Register, Run};
 use crate::audit::reading::Reading;
 
@@ -216,7 +217,7 @@ async fn first_record_of_a_time_is_found_wherever_it_lies() {
         let records = (0..9).map(|n| (1000 + 10 * n, record(RecordKind::Intent, 1, "")));
         let reading = log(&fresh.db, records.collect()).await;
         let since = async |second| {
-            let found = register::since(&reading, second * SECOND).await;
+            let found = by_time::since(&reading, second * SECOND).await;
             found.unwrap()
         };
 
