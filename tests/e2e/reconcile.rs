@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message as _;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use varco_runtime::clock::Clock;
 use varco_runtime::grant::{Claims, MAX_LIFE, TYP};
 use varco_tests::calls::{heading, reason, register, store, upload};
 use varco_tests::comune::Comune;
+use varco_tests::eco::Eco;
 use varco_tests::folder::make_real;
 use varco_tests::process::Running;
 use varco_tests::program::Program;
@@ -121,6 +122,29 @@ async fn service_tells_its_links_to_nobody_but_the_gateway_itself() {
     comune.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn service_that_keeps_no_links_or_is_away_is_no_difference() {
+    let comune = Comune::start().await;
+    let eco = Eco::start();
+    comune.apply(eco.document("write")).await;
+    let compared = async || {
+        let told = comune.program(PROGRAM).json(&["audit", "reconcile"]).await;
+        let all = told["eservices"].as_array().unwrap().clone();
+        let mut eco = all.iter().filter(|it| it["eservice"] == "eco");
+        eco.next().unwrap()["comparability"].clone()
+    };
+
+    let foreign = compared().await;
+    drop(eco);
+    let away = compared().await;
+
+    assert_eq!(
+        (foreign, away),
+        ("keeps no links".into(), "unreachable".into())
+    );
+    comune.stop().await;
+}
+
 /// Calls and links of an e-service.
 fn calls(told: &serde_json::Value, eservice: &str) -> (u64, u64) {
     let all = told["eservices"].as_array().unwrap();
@@ -164,13 +188,10 @@ async fn upload_around(comune: &Comune, txn: Uuid) {
     let token = comune.signing_key(Role::Grant).sign(TYP, &claims).unwrap();
     let messages = upload(heading(b"altro"), b"altro", 1024);
     let frames: Vec<Bytes> = messages.iter().map(frame).collect();
-    let mut body = BytesMut::new();
-    frames
-        .iter()
-        .for_each(|frame| body.extend_from_slice(frame));
+    let body = Bytes::from(frames.concat());
     let headers = [("varco-grant", token.as_str()), ("idempotency-key", "k2")];
     let mut wire = connect(comune, "services/gateway").await;
-    let answer = wire.send(UPLOAD, &headers, body.freeze()).await.unwrap();
+    let answer = wire.send(UPLOAD, &headers, body).await.unwrap();
     assert_eq!(answer.status().code(), Code::Ok, "{:?}", answer.status());
 }
 

@@ -39,8 +39,6 @@ async fn file_is_told_by_the_calls_that_it_would_refuse_and_let_pass() {
     calls(&comune).await;
     let folder = comune.path().join("export");
     let file = folder.join("registro.toml");
-    let folder = comune.path().join("export");
-    let file = folder.join("registro.toml");
     let simulate = ["policy", "simulate", "-f", file.to_str().unwrap()];
     program
         .done(&["export", "--to", folder.to_str().unwrap()])

@@ -92,8 +92,7 @@ impl Comparison {
 
 /// Compares the calls of a service with its links. `links` must reach further back than the
 /// window: a change stands before its call has ended.
-#[must_use]
-pub fn compare(
+fn compare(
     service: &Service,
     (calls, links): (&HashMap<Uuid, Call>, &[Link]),
     window: Window,

@@ -90,6 +90,7 @@ fn bytes(id: &Uuid) -> prost::bytes::Bytes {
 
 impl Error {
     /// What an auditor is told of a comparison that could not be made.
+    #[must_use]
     pub fn to_problem(&self) -> Problem {
         match self {
             Self::Audit(error) => error.to_problem(),

@@ -55,24 +55,24 @@ pub async fn answer(
         db: gate.register.db().clone(),
         log: gate.register.log().clone(),
     };
-    let begin = match asked.from_index {
+    let first = match asked.from_index {
         0 => by_time::since(&reading, asked.from_unix_s.saturating_mul(SECOND)).await,
         index => Ok(index),
     };
-    let begin = begin.map_err(|error| error.to_problem())?;
+    let first = first.map_err(|error| error.to_problem())?;
     let now = gate.clock.now().as_microsecond();
-    decided(&reading, &supposed, (begin, now)).await
+    decided(&reading, &supposed, (first, now)).await
 }
 
 /// As many records as fit into the time of a call.
 async fn decided(
     reading: &Reading,
     supposed: &Supposed,
-    (begin, until): (u64, i64),
+    (first, until): (u64, i64),
 ) -> Result<SimulatePolicyResponse, Problem> {
     let (mut tally, began) = (Tally::default(), Instant::now());
     let mut end = stretch::End {
-        next: Some(begin),
+        next: Some(first),
         reached: 0,
     };
     let mut left = MOST;

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use tonic::metadata::AsciiMetadataValue;
 use tonic::{Code, Request};
 use uuid::Uuid;
-use varco_proto::audit::v1::ListLinksRequest;
 use varco_proto::audit::v1::link_service_client::LinkServiceClient;
+use varco_proto::audit::v1::{ListLinksRequest, ListLinksResponse};
 use varco_runtime::audit_link::Link;
 use varco_runtime::grant;
 
@@ -46,6 +47,7 @@ pub async fn links(
     let pool = gate.upstreams.pool(&descriptor.upstream);
     let pool = pool.map_err(|_| NoLinks::Unreachable)?;
     let mut service = LinkServiceClient::new(Channel::over(pool));
+    let grant = || grant(gate, &descriptor.audience, audit_id).ok_or(NoLinks::Unreachable);
     let mut asked = ListLinksRequest {
         from_unix_us: window.from,
         until_unix_us: window.until,
@@ -54,22 +56,7 @@ pub async fn links(
     };
     let mut found = Vec::new();
     for _ in 0..MOST_PAGES {
-        let mut request = Request::new(asked.clone());
-        let grant = grant(gate, &descriptor.audience, audit_id).ok_or(NoLinks::Unreachable)?;
-        request.metadata_mut().insert("varco-grant", grant);
-        request.set_timeout(PATIENCE);
-        let answer = tokio::time::timeout(PATIENCE, service.list_links(request)).await;
-        let page = match answer {
-            Ok(Ok(answer)) => answer.into_inner(),
-            Ok(Err(status)) if status.code() == Code::Unimplemented => {
-                return Err(NoLinks::NotKept);
-            }
-            Ok(Err(status)) => {
-                tracing::warn!(code = ?status.code(), "a service could not be asked for its links");
-                return Err(NoLinks::Unreachable);
-            }
-            Err(_) => return Err(NoLinks::Unreachable),
-        };
+        let page = page(&mut service, (&asked, grant()?)).await?;
         found.extend(page.links.into_iter().map(link));
         if page.next_page_token.is_empty() {
             return Ok(found);
@@ -77,6 +64,25 @@ pub async fn links(
         asked.page_token = page.next_page_token;
     }
     Err(NoLinks::TooMany)
+}
+
+async fn page(
+    service: &mut LinkServiceClient<Channel>,
+    (asked, grant): (&ListLinksRequest, AsciiMetadataValue),
+) -> Result<ListLinksResponse, NoLinks> {
+    let mut request = Request::new(asked.clone());
+    request.metadata_mut().insert("varco-grant", grant);
+    request.set_timeout(PATIENCE);
+    let answer = tokio::time::timeout(PATIENCE, service.list_links(request)).await;
+    match answer {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) if status.code() == Code::Unimplemented => Err(NoLinks::NotKept),
+        Ok(Err(status)) => {
+            tracing::warn!(code = ?status.code(), "a service could not be asked for its links");
+            Err(NoLinks::Unreachable)
+        }
+        Err(_) => Err(NoLinks::Unreachable),
+    }
 }
 
 fn link(told: varco_proto::audit::v1::Link) -> Link {
@@ -91,11 +97,7 @@ fn link(told: varco_proto::audit::v1::Link) -> Link {
 }
 
 /// A grant of the gateway to itself.
-fn grant(
-    gate: &Gate,
-    audience: &str,
-    audit_id: Uuid,
-) -> Option<tonic::metadata::AsciiMetadataValue> {
+fn grant(gate: &Gate, audience: &str, audit_id: Uuid) -> Option<AsciiMetadataValue> {
     let now = gate.clock.unix();
     let claims = grant::Claims {
         iss: gate.vouchers.issuer().to_owned(),

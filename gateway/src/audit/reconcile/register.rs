@@ -16,7 +16,7 @@ use crate::audit::reading::Reading;
 /// # Errors
 ///
 /// When the log cannot be read.
-pub async fn calls(
+pub(super) async fn calls(
     reading: &Reading,
     window: Window,
     methods: &HashSet<String>,

@@ -153,37 +153,42 @@ impl Told {
             "DIFFERENCES",
         ]);
         for it in &self.eservices {
-            let differences = it.only_in_register_count + it.only_in_service_count;
-            let is_compared = it.comparability == word(Comparability::Compared);
-            let mut row = vec![it.eservice.clone(), it.comparability.to_owned()];
+            table.push(it.row());
+        }
+        let head = format!("{} to {}\n{table}", self.from, self.to);
+        let lines = self.eservices.iter().flat_map(ToldEservice::lines);
+        std::iter::once(head)
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+impl ToldEservice {
+    fn row(&self) -> Vec<String> {
+        let mut row = vec![self.eservice.clone(), self.comparability.to_owned()];
+        if self.comparability == word(Comparability::Compared) {
+            let differences = self.only_in_register_count + self.only_in_service_count;
             let counts = [
-                it.calls,
-                it.links,
-                it.links_of_others,
-                it.unknown_but_done,
+                self.calls,
+                self.links,
+                self.links_of_others,
+                self.unknown_but_done,
                 differences,
             ];
-            if is_compared {
-                row.extend(counts.map(|count| count.to_string()));
-            }
-            table.push(row);
+            row.extend(counts.map(|count| count.to_string()));
         }
-        let mut text = format!("{} to {}\n{table}", self.from, self.to);
-        for it in &self.eservices {
-            for id in &it.only_in_register {
-                text.push_str(&format!(
-                    "\n{id} was answered OK, and {} has no link of it",
-                    it.eservice
-                ));
-            }
-            for id in &it.only_in_service {
-                text.push_str(&format!(
-                    "\n{id} changed {}, and the register has no call of it",
-                    it.eservice
-                ));
-            }
-        }
-        text
+        row
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let name = &self.eservice;
+        let lost = self.only_in_register.iter();
+        let lost = lost.map(|id| format!("{id} was answered OK, and {name} has no link of it"));
+        let around = self.only_in_service.iter();
+        let around =
+            around.map(|id| format!("{id} changed {name}, and the register has no call of it"));
+        lost.chain(around).collect()
     }
 }
 
