@@ -7,6 +7,7 @@
 use varco_runtime::store::Migrations;
 
 pub mod batch;
+pub mod by_time;
 pub mod committer;
 pub mod deposit;
 pub mod export;
@@ -18,6 +19,7 @@ pub mod mark;
 mod opening;
 pub mod proofs;
 pub mod reading;
+pub mod reconcile;
 pub mod record;
 pub mod recovery;
 pub mod retention;

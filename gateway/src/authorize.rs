@@ -27,6 +27,7 @@ use crate::registry::snapshot::{LiveDescriptor, LiveKey, Snapshot};
 use crate::registry::tenant::Tenant;
 use crate::voucher::Claims;
 
+pub mod again;
 pub mod grounds;
 
 use grounds::Grounds;
@@ -209,8 +210,12 @@ impl<'a> Parts<'a> {
     ///
     /// The first reason for which they do not.
     pub fn eligible(&self) -> Result<Eligible<'a>, Reason> {
-        let mut all = Part::ALL.into_iter();
-        all.try_for_each(|part| self.check(part))?;
+        self.eligible_by(Part::ALL.into_iter())
+    }
+
+    /// Whether some of them stand, and the entries there are.
+    fn eligible_by(&self, mut parts: impl Iterator<Item = Part>) -> Result<Eligible<'a>, Reason> {
+        parts.try_for_each(|part| self.check(part))?;
         let eservice = self.eservice.ok_or(Reason::EserviceSuspended)?;
         Ok(Eligible {
             client: self.client.ok_or(Reason::ClientUnknown)?,
@@ -227,6 +232,24 @@ impl<'a> Parts<'a> {
             return Err(Reason::PurposeExpired);
         }
         live(Some(purpose), Reason::PurposeSuspended)
+    }
+}
+
+impl<'a> Eligible<'a> {
+    /// The method, when the version has it and the purpose includes it.
+    fn method(&self, method: &str, snapshot: &Snapshot) -> Result<&'a Method, Reason> {
+        if !snapshot.methods.contains(method) {
+            return Err(Reason::MethodUnknown);
+        }
+        let is_it = |known: &String| known == method;
+        if !self.descriptor.entry.body.methods.iter().any(is_it) {
+            return Err(Reason::VoucherAudience);
+        }
+        if !self.purpose.body.content.methods.iter().any(is_it) {
+            return Err(Reason::MethodNotInPurpose);
+        }
+        let compiled = self.descriptor.contract.methods.get(method);
+        compiled.ok_or(Reason::MethodUnknown)
     }
 }
 
@@ -304,21 +327,8 @@ pub fn decide(
     if descriptor.id != claims.descriptor_id || descriptor.body.audience != claims.aud {
         return Err(Reason::VoucherAudience);
     }
-    if !snapshot.methods.contains(method) {
-        return Err(Reason::MethodUnknown);
-    }
-    if !descriptor.body.methods.iter().any(|known| known == method) {
-        return Err(Reason::VoucherAudience);
-    }
+    let compiled = found.method(method, snapshot)?;
     let purpose = &found.purpose.body;
-    if !purpose
-        .content
-        .methods
-        .iter()
-        .any(|allowed| allowed == method)
-    {
-        return Err(Reason::MethodNotInPurpose);
-    }
     if let Some(act) = &claims.act {
         if !purpose.content.chained {
             return Err(Reason::MethodNotInPurpose);
@@ -327,7 +337,6 @@ pub fn decide(
         chain_stands(origin, act.clients().skip(1), snapshot, now)?;
     }
     let contract = found.descriptor.contract;
-    let compiled = contract.methods.get(method).ok_or(Reason::MethodUnknown)?;
     let office = snapshot
         .tenants
         .get(&purpose.consumer)
@@ -371,7 +380,7 @@ pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Ne
             bound(&gate, &call, &permit);
             next.run(request).await
         }
-        Err(reason) => Refusal::from(reason).into_response(),
+        Err(reason) => Refusal::from(reason).at(snapshot.epoch).into_response(),
     }
 }
 

@@ -34,7 +34,9 @@ pub mod audit_api;
 pub mod certificates;
 pub mod explain_api;
 pub mod keys_api;
+mod reconciled;
 pub mod registry_api;
+mod simulated;
 
 /// What a method needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -232,6 +232,7 @@ fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
         purpose_id: permit.purpose_id.to_string(),
         method: call.method().to_owned(),
         txn: call.audit_id(),
+        instance: gate.instance.clone(),
         iat: now,
         exp: now + grant::MAX_LIFE,
         jti: gate.clock.uuid(),

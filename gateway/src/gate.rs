@@ -24,6 +24,8 @@ use crate::voucher::Vouchers;
 /// The shared parts of one gateway.
 #[derive(Debug)]
 pub struct Gate {
+    /// Name of this gateway instance.
+    pub instance: String,
     /// The registry.
     pub registry: Registry,
     /// The register of accesses.

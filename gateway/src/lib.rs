@@ -48,6 +48,7 @@ pub mod proof;
 pub mod record;
 pub mod refusal;
 pub mod registry;
+pub mod simulate;
 pub mod single_use;
 pub mod streams;
 pub mod token;
@@ -255,6 +256,7 @@ impl Gateway {
         };
         let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
+            instance: gateway.instance.clone(),
             vouchers: Vouchers::over(keys.ring().clone(), config.issuer()),
             keys,
             subjects,
@@ -282,6 +284,10 @@ impl Gateway {
             let own = own_certificate::Own::new(&gate, identity, config);
             gate.tasks.spawn_until_stop(own.renew());
         }
+        let hourly = audit::reconcile::hourly::follow(Arc::clone(&gate));
+        gate.tasks.spawn_until_stop(hourly);
+        let nightly = simulate::nightly::follow(Arc::clone(&gate));
+        gate.tasks.spawn_until_stop(nightly);
         Ok(Self {
             gate,
             assertion_audience,

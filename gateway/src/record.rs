@@ -97,6 +97,7 @@ fn denial(call: &Call, refusal: &Refusal) -> Deposit {
         deny_reason: refusal.reason.name().to_owned(),
         grpc_status: status_number(refusal.reason.code()),
         outcome: "REFUSED".to_owned(),
+        policy_epoch: refusal.epoch.unwrap_or(record.policy_epoch),
         ..record
     };
     Deposit { record, details }

@@ -156,6 +156,8 @@ pub struct Refusal {
     pub retry: Option<Duration>,
     /// Machine-readable facts, such as the field that is not allowed.
     pub facts: Vec<(&'static str, String)>,
+    /// Epoch of the registry that decided, where it did.
+    pub epoch: Option<u64>,
 }
 
 impl From<Reason> for Refusal {
@@ -168,6 +170,7 @@ impl From<Reason> for Refusal {
             reason,
             retry,
             facts: Vec::new(),
+            epoch: None,
         }
     }
 }
@@ -180,6 +183,15 @@ impl Refusal {
         value.truncate(value.floor_char_boundary(MOST_FACT));
         self.facts.push((key, value));
         self
+    }
+
+    /// Notes the epoch of the registry that decided, for the record.
+    #[must_use]
+    pub fn at(self, epoch: u64) -> Self {
+        Self {
+            epoch: Some(epoch),
+            ..self
+        }
     }
 
     /// Adds when asking again makes sense.

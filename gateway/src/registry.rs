@@ -38,11 +38,13 @@ pub mod key;
 pub mod law;
 pub mod load;
 pub mod operator;
+pub mod past;
 pub mod purpose;
 pub mod rule;
 pub mod scope;
 pub mod snapshot;
 pub mod store_entries;
+pub mod supposed;
 pub mod tenant;
 #[cfg(test)]
 pub(crate) mod testing;

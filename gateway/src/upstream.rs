@@ -20,6 +20,7 @@ use crate::registry::descriptor::Upstream;
 
 pub mod backoff;
 pub mod cancel;
+pub mod channel;
 pub mod connection;
 pub mod endpoint;
 pub mod failure;

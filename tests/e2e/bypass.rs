@@ -138,6 +138,7 @@ fn grant(comune: &Comune) -> Claims {
         purpose_id: Uuid::nil().to_string(),
         method: VERIFY.to_owned(),
         txn: clock.uuid(),
+        instance: comune.config().gateway.instance.clone(),
         iat: now,
         exp: now + MAX_LIFE,
         jti: clock.uuid(),

@@ -1,4 +1,5 @@
-//! kill -9 at random points: what was acknowledged is there, numbers have no gap, the log verifies.
+//! kill -9 at random points: what was acknowledged is there, numbers have no gap, the log verifies,
+//! and register and services do not differ.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     documents_are_there(&town, &acknowledged).await;
     numbers_are_whole(&town, &acknowledged).await;
     replays_give_the_same_number(&town, &acknowledged).await;
+    nothing_differs(&town, &acknowledged).await;
     assert_eq!(town.terminate(), Some(0));
     log_verifies(&town, &acknowledged).await;
 }
@@ -157,6 +159,22 @@ async fn replays_give_the_same_number(town: &Process, acknowledged: &Acknowledge
         let again = again.registrazione.unwrap().identificatore.unwrap();
         assert_eq!(again.numero, Some(*number), "{key}");
     }
+}
+
+/// What the register says was done is what the services did, the calls of unknown outcome too.
+async fn nothing_differs(town: &Process, acknowledged: &Acknowledged) {
+    let told = town.program().json(&["audit", "reconcile"]).await;
+
+    assert_eq!(told["differences"], 0, "{told:#}");
+    let eservices = told["eservices"].as_array().unwrap();
+    let compared = eservices.iter().all(|it| it["comparability"] == "compared");
+    assert!(compared, "{told:#}");
+    let calls = eservices.iter().filter_map(|it| it["calls"].as_u64());
+    let writes = acknowledged.documents.len() + acknowledged.numbers.len();
+    assert!(
+        calls.sum::<u64>() >= u64::try_from(writes).unwrap(),
+        "{told:#}"
+    );
 }
 
 async fn log_verifies(town: &Process, acknowledged: &Acknowledged) {

@@ -12,8 +12,8 @@ use varco_runtime::tls;
 
 use crate::command::verb::Verb;
 use crate::command::{
-    apply, attribute, audit, call, certificate, create, demo, doctor, export, init, keys, registry,
-    schema, serve, up, vault, verb, voucher, watch,
+    apply, attribute, audit, call, certificate, create, demo, doctor, export, init, keys, policy,
+    registry, schema, serve, up, vault, verb, voucher, watch,
 };
 use crate::failure::Failure;
 
@@ -113,6 +113,8 @@ pub enum Command {
     Call(call::Args),
     /// Reads and proves the register of accesses
     Audit(audit::Args),
+    /// What another registry would decide
+    Policy(policy::Args),
     /// Clients
     Client(certificate::ClientArgs),
     /// Operators
@@ -178,6 +180,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(args) => keys::run(args, common).await,
         Command::Call(args) => call::run(args, common).await,
         Command::Audit(args) => audit::run(args, common).await,
+        Command::Policy(args) => policy::run(args, common).await,
         Command::Client(args) => certificate::client(args, common).await,
         Command::Operator(args) => certificate::operator(args, common).await,
         Command::Service(args) => certificate::service(args, common).await,

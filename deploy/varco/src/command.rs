@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod export;
 pub mod init;
 pub mod keys;
+pub mod policy;
 pub mod registry;
 pub mod schema;
 pub mod serve;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use prost::Message as _;
-use varco_proto::audit::v1::{Link, Record};
+use varco_proto::audit::v1::{LogLink, Record};
 use varco_runtime::clock::{self, Clock};
 use varco_runtime::store::Db;
 use varco_tlog::note::Signer;
@@ -18,13 +18,13 @@ pub(super) struct Current {
     pub(super) log: Log,
     pub(super) signer: Signer,
     /// The log before it, when its first record must still name that.
-    pub(super) follows: Option<Link>,
+    pub(super) follows: Option<LogLink>,
     /// Second of the Unix epoch at which its year ends.
     ends: i64,
 }
 
 impl Current {
-    fn new(log: Log, signer: Signer, follows: Option<Link>) -> Self {
+    fn new(log: Log, signer: Signer, follows: Option<LogLink>) -> Self {
         let year = year_of(&log.origin);
         let next = jiff::civil::Date::new(year.saturating_add(1), 1, 1);
         let ends = next.map_or(i64::MAX, |day| clock::midnight(day).as_second());
@@ -63,7 +63,7 @@ pub(super) async fn open_log(
         _ => None,
     };
     let lost = run.mark.as_ref().and_then(Mark::lost).unwrap_or_default();
-    let follows = follows.map(|link| Link {
+    let follows = follows.map(|link| LogLink {
         lost_checkpoint: lost,
         ..link
     });
@@ -90,9 +90,9 @@ pub(super) async fn begin_log(
 pub(super) async fn link(
     tx: &mut varco_runtime::store::Tx,
     log: Log,
-) -> Result<Option<Link>, Error> {
+) -> Result<Option<LogLink>, Error> {
     let head = store_log::head(tx, &log).await?;
-    Ok(Some(Link {
+    Ok(Some(LogLink {
         origin: log.origin,
         size: head.as_ref().map_or(0, |head| head.size),
         root: head.map(|head| head.root).unwrap_or_default().into(),

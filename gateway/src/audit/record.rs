@@ -1,7 +1,7 @@
 //! Records of operators, auditors and the gateway itself; those of calls stand in `call`.
 
 use uuid::Uuid;
-use varco_proto::audit::v1::{Link, Record, RecordKind};
+use varco_proto::audit::v1::{LogLink, Record, RecordKind};
 
 use super::retention;
 
@@ -62,7 +62,7 @@ pub fn continued_by(id: Uuid, next: &str) -> Record {
 
 /// The first record of a log that continues another.
 #[must_use]
-pub fn continues(id: Uuid, previous: Link, detail: String) -> Record {
+pub fn continues(id: Uuid, previous: LogLink, detail: String) -> Record {
     Record {
         previous: Some(previous),
         ..own(RecordKind::Link, id, 0, detail)
@@ -79,6 +79,15 @@ pub fn quota_warning(id: Uuid, detail: String) -> Record {
 #[must_use]
 pub fn trace_seal(id: Uuid, seal: &Seal) -> Record {
     own(RecordKind::TraceSeal, id, 0, seal.to_string())
+}
+
+/// What the register says was compared with what stands elsewhere; how it ended in one word.
+#[must_use]
+pub fn reconciliation(id: Uuid, outcome: &str, detail: String) -> Record {
+    Record {
+        outcome: outcome.to_owned(),
+        ..own(RecordKind::Reconciliation, id, 0, detail)
+    }
 }
 
 /// An operator uses the control plane; the caller says what kind of use it is.

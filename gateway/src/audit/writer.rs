@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
-use varco_proto::audit::v1::{Link, Record};
+use varco_proto::audit::v1::{LogLink, Record};
 use varco_runtime::problem::chain;
 use varco_runtime::store::{self, Db};
 use varco_runtime::tasks::Tasks;
@@ -291,8 +291,8 @@ impl Writer {
             .await;
     }
 
-    fn link(&self) -> Link {
-        Link {
+    fn link(&self) -> LogLink {
+        LogLink {
             origin: self.current.log.origin.clone(),
             size: self.tiles.size(),
             root: self.tiles.root().as_bytes().to_vec().into(),

@@ -9,11 +9,11 @@ use crate::registry::key::Key;
 use crate::registry::testing::{METHOD, NOW, OTHER, Town, town};
 use crate::voucher::AssertionDigest;
 
-fn registry() -> Town {
+pub(crate) fn registry() -> Town {
     Town::holding(&town())
 }
 
-fn claims(town: &Town) -> Claims {
+pub(crate) fn claims(town: &Town) -> Claims {
     let descriptor = town.entry::<Descriptor>("anagrafe/1");
     let digest: Option<AssertionDigest> = None;
     Claims {
@@ -251,7 +251,7 @@ fn voucher_of_another_descriptor_is_refused() {
 }
 
 /// Takings-away, each of one thing.
-const TAKEN: [fn(&mut Town); 8] = [
+pub(crate) const TAKEN: [fn(&mut Town); 8] = [
     |t| t.bend::<Purpose>("verifica", |it| drop(it.body.content.methods.pop())),
     |t| t.bend::<Purpose>("verifica", |it| drop(it.body.content.data_classes.pop())),
     |t| t.bend::<Purpose>("verifica", |it| it.body.content.clients.clear()),

@@ -9,15 +9,16 @@ use varco_proto::audit::v1::audit_service_server::AuditService;
 use varco_proto::audit::v1::{
     GetCheckpointRequest, GetCheckpointResponse, ListLogsRequest, ListLogsResponse, LogInfo,
     ProveConsistencyRequest, ProveConsistencyResponse, ProveInclusionRequest,
-    ProveInclusionResponse, RecordKind, SearchRecordsRequest, SearchRecordsResponse,
+    ProveInclusionResponse, ReconcileRequest, ReconcileResponse, RecordKind, SearchRecordsRequest,
+    SearchRecordsResponse, SimulatePolicyRequest, SimulatePolicyResponse,
 };
 use varco_runtime::problem::{Problem, ToStatus as _};
 use varco_runtime::server::Connection;
 use varco_tlog::hash::Hash;
 
-use super::{Need, Noted, action, admit, note, status};
+use super::{Need, Noted, action, admit, note, reconciled, simulated, status};
 use crate::audit::reading::Reading;
-use crate::audit::{self, proofs, search, store_log};
+use crate::audit::{self, proofs, reconcile, search, store_log};
 use crate::gate::Gate;
 use crate::registry::scope::Who;
 
@@ -205,6 +206,31 @@ impl AuditService for AuditApi {
         Ok(noted.stamp(ProveInclusionResponse {
             proof: bytes(&proof),
         }))
+    }
+
+    async fn reconcile(
+        &self,
+        request: Request<ReconcileRequest>,
+    ) -> Result<Response<ReconcileResponse>, Status> {
+        let who = self.admit(&request, "Reconcile").await?;
+        let now = self.gate.clock.now().as_microsecond();
+        let window = reconciled::window(&request.into_inner(), now).map_err(status)?;
+        let noted = self.note(&who, "Reconcile", window.to_string()).await?;
+        let outcome = reconcile::run::run(&self.gate, window).await;
+        let outcome = outcome.map_err(|error| status(error.to_problem()))?;
+        Ok(noted.stamp(reconciled::told(&outcome)))
+    }
+
+    async fn simulate_policy(
+        &self,
+        request: Request<SimulatePolicyRequest>,
+    ) -> Result<Response<SimulatePolicyResponse>, Status> {
+        let who = self.admit(&request, "SimulatePolicy").await?;
+        let asked = request.into_inner();
+        let detail = simulated::describe(&asked);
+        let noted = self.note(&who, "SimulatePolicy", detail).await?;
+        let answer = simulated::answer(&self.gate, asked).await;
+        answer.map(|answer| noted.stamp(answer)).map_err(status)
     }
 
     async fn prove_consistency(

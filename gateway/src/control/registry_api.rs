@@ -25,8 +25,8 @@ use crate::registry::{Target, as_seen, export};
 
 mod asked;
 mod lists;
-mod problems;
-mod told;
+pub(super) mod problems;
+pub(super) mod told;
 mod watch;
 
 use asked::Asked;

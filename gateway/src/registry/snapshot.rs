@@ -161,7 +161,12 @@ pub async fn read(db: &Db, contracts: &Contracts, before: &Snapshot) -> Result<S
     before.followed_by(rows, epoch, contracts, begun)
 }
 
-async fn load_contract(row: &Row, db: &Db, contracts: &Contracts) -> Result<(), Error> {
+/// Compiles the contract of a descriptor, unless it is known.
+///
+/// # Errors
+///
+/// When it is not stored, or the registry is damaged.
+pub async fn load_contract(row: &Row, db: &Db, contracts: &Contracts) -> Result<(), Error> {
     let entry = parsed::<Descriptor>(row)?;
     let of = &entry.body.contract;
     if contracts.known(of).is_none() {

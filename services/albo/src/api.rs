@@ -3,6 +3,7 @@
 mod answer;
 mod request;
 
+use jiff::Timestamp;
 use prost::Message as _;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
@@ -20,7 +21,7 @@ use varco_runtime::store::Db;
 use crate::archivio::Archivio;
 use crate::atto::Atto;
 use crate::error::{DOMAIN, Error};
-use crate::pubblicazione::{Chiave, Copia, Pubblicazione};
+use crate::pubblicazione::{Chiave, Copia, Pubblicazione, Repertorio};
 use crate::riservatezza;
 use crate::store::{self, Mandato, Nuova};
 use crate::termine::{Giorni, Termine};
@@ -82,8 +83,7 @@ impl Api {
     ) -> Result<Pubblicazione, Problem> {
         let key = IdempotencyKey::parse(metadata, &message.encode_to_vec())?;
         let mandato = Mandato {
-            client_id: grant.client_id.clone(),
-            audit_id: grant.audit_id,
+            grant: grant.clone(),
             key,
         };
         if let Some(published) = self.published_before(&mandato).await? {
@@ -101,18 +101,31 @@ impl Api {
         published.ok_or_else(|| Error::Row("idempotency").into())
     }
 
-    /// What the same key published before; another content under the key is refused.
+    /// What the same key published before, linked to this call too; another content under the key
+    /// is refused.
     async fn published_before(&self, mandato: &Mandato) -> Result<Option<Pubblicazione>, Problem> {
         let Some(given) = self.given(mandato).await? else {
             return Ok(None);
         };
         mandato.key.check(&given.digest)?;
+        let repeated = (given.pubblicazione.repertorio, self.clock.now());
+        self.repeat(mandato, repeated).await?;
         Ok(Some(given.pubblicazione))
     }
 
     async fn given(&self, mandato: &Mandato) -> Result<Option<store::Given>, Error> {
         let mut tx = self.db.read().await?;
-        store::given(&mut tx, &mandato.client_id, mandato.key.as_str()).await
+        store::given(&mut tx, &mandato.grant.client_id, mandato.key.as_str()).await
+    }
+
+    async fn repeat(
+        &self,
+        mandato: &Mandato,
+        repeated: (Repertorio, Timestamp),
+    ) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        store::repeat(&mut tx, mandato, repeated).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Takes the board's own copy of the document, once its hash is the declared one.

@@ -5,6 +5,7 @@ use jiff::civil::date;
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 use varco_runtime::clock::day;
+use varco_runtime::grant::Grant;
 use varco_runtime::idempotency::IdempotencyKey;
 use varco_runtime::store::Db;
 
@@ -57,13 +58,25 @@ pub fn nuova(at: Timestamp) -> Nuova {
     }
 }
 
+/// A call of the client `segreteria`.
+pub fn grant() -> Grant {
+    Grant {
+        audit_id: Uuid::from_u128(7),
+        instance: "varco".to_owned(),
+        client_id: "segreteria".to_owned(),
+        consumer_id: "comune".to_owned(),
+        purpose_id: "pubblicazione".to_owned(),
+        method: "varco.albo.v1.AlboService/PublishAtto".to_owned(),
+        token: varco_runtime::grant::Token::default(),
+    }
+}
+
 /// A mandate of the client `segreteria` under a key.
 pub fn mandato(key: &str, content: &[u8]) -> Mandato {
     let mut metadata = MetadataMap::new();
     metadata.insert("idempotency-key", key.parse().unwrap());
     Mandato {
-        client_id: "segreteria".to_owned(),
-        audit_id: Uuid::from_u128(7),
+        grant: grant(),
         key: IdempotencyKey::parse(&metadata, content).unwrap(),
     }
 }

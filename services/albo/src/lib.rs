@@ -22,12 +22,13 @@ pub mod uffici;
 pub mod web;
 
 use varco_proto::albo::v1::albo_service_server::AlboServiceServer;
+use varco_runtime::audit_link;
 use varco_runtime::service::{Parts, Served};
 use varco_runtime::store::Migrations;
 
 use crate::api::Api;
 use crate::archivio::Archivio;
-use crate::error::Error;
+use crate::error::{DOMAIN, Error};
 use crate::scadenza::Scadenza;
 use crate::settings::Settings;
 use crate::uffici::Uffici;
@@ -60,6 +61,7 @@ pub async fn open(parts: Parts) -> Result<Served, Error> {
         archivio: archivio.clone(),
         settings: settings.into(),
     };
+    let links = audit_link::service::server(db.clone(), DOMAIN);
     let api = Api {
         db,
         clock,
@@ -67,7 +69,7 @@ pub async fn open(parts: Parts) -> Result<Served, Error> {
         archivio,
     };
     Ok(Served {
-        routes: tonic::service::Routes::new(AlboServiceServer::new(api)),
+        routes: tonic::service::Routes::new(AlboServiceServer::new(api)).add_service(links),
         public: Some(web::router(board)),
     })
 }

@@ -8,7 +8,8 @@ mod riga;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use uuid::Uuid;
+use varco_runtime::audit_link;
+use varco_runtime::grant::Grant;
 use varco_runtime::idempotency::IdempotencyKey;
 use varco_runtime::on;
 use varco_runtime::store::{Migrations, Tx};
@@ -23,8 +24,14 @@ use riga::Riga;
 
 /// The board's schema.
 pub const MIGRATIONS: Migrations = Migrations {
-    sqlite: &[include_str!("../migrations/sqlite/0001_init.sql")],
-    postgres: &[include_str!("../migrations/postgres/0001_init.sql")],
+    sqlite: &[
+        include_str!("../migrations/sqlite/0001_init.sql"),
+        include_str!("../migrations/sqlite/0002_audit_link.sql"),
+    ],
+    postgres: &[
+        include_str!("../migrations/postgres/0001_init.sql"),
+        include_str!("../migrations/postgres/0002_audit_link.sql"),
+    ],
 };
 
 /// A publication that has no number yet.
@@ -43,10 +50,8 @@ pub struct Nuova {
 /// Who asks for a write, as the register of accesses knows the call.
 #[derive(Clone, Debug)]
 pub struct Mandato {
-    /// The client that calls.
-    pub client_id: String,
-    /// The call's id in the register of accesses.
-    pub audit_id: Uuid,
+    /// The call, and the client that makes it.
+    pub grant: Grant,
     /// The key under which the client may ask again.
     pub key: IdempotencyKey,
 }
@@ -92,8 +97,28 @@ pub async fn publish(
         pubblicata_il,
     };
     insert(tx, &pubblicazione).await?;
-    link(tx, mandato.audit_id, &pubblicazione).await?;
+    let at = pubblicazione.pubblicata_il;
+    audit_link::made(tx, &mandato.grant, (&entity(repertorio), at)).await?;
     Ok(Some(pubblicazione))
+}
+
+/// Links a call to what an earlier one with the same key has published.
+///
+/// # Errors
+///
+/// When storage fails.
+pub async fn repeat(
+    tx: &mut Tx,
+    mandato: &Mandato,
+    (repertorio, at): (Repertorio, Timestamp),
+) -> Result<(), Error> {
+    audit_link::repeated(tx, &mandato.grant, (&entity(repertorio), at)).await?;
+    Ok(())
+}
+
+/// What a publication is called.
+fn entity(repertorio: Repertorio) -> String {
+    format!("pubblicazioni/{repertorio}")
 }
 
 /// What a client's key stands for, if it was used.
@@ -297,7 +322,7 @@ async fn claim(
         "INSERT INTO idempotency (client_id, key, digest, anno, numero, at)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
     )
-    .bind(&mandato.client_id)
+    .bind(&mandato.grant.client_id)
     .bind(mandato.key.as_str())
     .bind(mandato.key.digest().as_slice())
     .bind(i64::from(repertorio.anno))
@@ -307,20 +332,6 @@ async fn claim(
     .await
     .map(|done| done.rows_affected()))?;
     Ok(rows == 1)
-}
-
-/// Links a publication to the call that caused it.
-async fn link(tx: &mut Tx, audit_id: Uuid, nuova: &Pubblicazione) -> Result<(), Error> {
-    on!(tx, |db| sqlx::query(
-        "INSERT INTO audit_link (audit_id, entity, at) VALUES ($1, $2, $3)"
-    )
-    .bind(audit_id.to_string())
-    .bind(format!("pubblicazioni/{}", nuova.repertorio))
-    .bind(nuova.pubblicata_il.as_microsecond())
-    .execute(db)
-    .await
-    .map(|_| ()))?;
-    Ok(())
 }
 
 async fn insert(tx: &mut Tx, nuova: &Pubblicazione) -> Result<(), Error> {

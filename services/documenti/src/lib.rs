@@ -9,6 +9,7 @@
 use serde::Deserialize;
 use tonic::service::Routes;
 use varco_proto::documenti::v1::documenti_service_server::DocumentiServiceServer;
+use varco_runtime::audit_link;
 use varco_runtime::service::{Parts, Served};
 use varco_runtime::store::Migrations;
 
@@ -22,14 +23,20 @@ pub mod store;
 pub mod testo;
 
 use api::Api;
-use error::Error;
+use error::{DOMAIN, Error};
 use oggetti::Oggetti;
 use store::Store;
 
 /// The schema, in both dialects.
 pub const MIGRATIONS: Migrations = Migrations {
-    sqlite: &[include_str!("../migrations/sqlite/0001_init.sql")],
-    postgres: &[include_str!("../migrations/postgres/0001_init.sql")],
+    sqlite: &[
+        include_str!("../migrations/sqlite/0001_init.sql"),
+        include_str!("../migrations/sqlite/0002_audit_link.sql"),
+    ],
+    postgres: &[
+        include_str!("../migrations/postgres/0001_init.sql"),
+        include_str!("../migrations/postgres/0002_audit_link.sql"),
+    ],
 };
 
 /// What an administrator may set.
@@ -57,11 +64,12 @@ pub async fn open(parts: Parts) -> Result<Served, Error> {
     let settings: Settings = parts.settings()?;
     let unusable = |error| Error::Folder(parts.folder.clone(), error);
     let oggetti = Oggetti::open(&parts.folder).await.map_err(unusable)?;
+    let links = audit_link::service::server(parts.db.clone(), DOMAIN);
     let store = Store::new(parts.db, parts.clock.clone());
     let api = Api::new(store, oggetti, parts.clock, settings);
     let server = DocumentiServiceServer::new(api).max_decoding_message_size(MAX_MESSAGE);
     Ok(Served {
-        routes: Routes::new(server),
+        routes: Routes::new(server).add_service(links),
         public: None,
     })
 }

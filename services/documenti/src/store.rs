@@ -3,6 +3,7 @@
 //! A document, the link to the gateway's log and the idempotency key commit together, after the
 //! bytes are durable: a row never names bytes that are not there.
 
+use varco_runtime::audit_link;
 use varco_runtime::clock::Clock;
 use varco_runtime::grant::Grant;
 use varco_runtime::idempotency::IdempotencyKey;
@@ -43,17 +44,21 @@ impl Store {
             nome: NomeDocumento::new(self.clock.uuid()),
             intestazione,
         };
-        let at = self.clock.now().as_microsecond();
+        let now = self.clock.now();
+        let at = now.as_microsecond();
         let mut tx = self.db.begin().await?;
         // First, because on PostgreSQL it waits for a rival that claims the same key.
         if !claim(&mut tx, &documento, key, (grant, at)).await? {
             let nome = answered(&mut tx, key, grant)
                 .await?
                 .ok_or_else(|| store_row("idempotency"))?;
-            return load(&mut tx, nome).await;
+            let known = load(&mut tx, nome).await?;
+            audit_link::repeated(&mut tx, grant, (&nome.to_string(), now)).await?;
+            tx.commit().await?;
+            return Ok(known);
         }
         insert(&mut tx, &documento, (grant, at)).await?;
-        link(&mut tx, &documento, (grant, at)).await?;
+        audit_link::made(&mut tx, grant, (&documento.nome.to_string(), now)).await?;
         tx.commit().await?;
         Ok(documento)
     }
@@ -148,23 +153,6 @@ async fn insert(
     Ok(())
 }
 
-async fn link(
-    tx: &mut Tx,
-    documento: &Documento,
-    (grant, at): (&Grant, i64),
-) -> Result<(), store::Error> {
-    on!(tx, |db| {
-        sqlx::query(LINK)
-            .bind(grant.audit_id.to_string())
-            .bind(documento.nome.to_string())
-            .bind(at)
-            .execute(db)
-            .await
-            .map(|_| ())
-    })?;
-    Ok(())
-}
-
 async fn load(tx: &mut Tx, nome: NomeDocumento) -> Result<Documento, Error> {
     let row: Option<Row> = on!(tx, |db| {
         sqlx::query_as(LOAD)
@@ -207,7 +195,6 @@ const ANSWERED: &str = "SELECT digest, answer FROM idempotency WHERE client_id =
 const INSERT: &str = "INSERT INTO documento (id, versione, sha256, dimensione, nome, media_type, \
      tipologia, modalita_formazione, oggetto, client_id, consumer_id, formato_il) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-const LINK: &str = "INSERT INTO audit_link (audit_id, entity, at) VALUES ($1, $2, $3)";
 const LOAD: &str = "SELECT sha256, dimensione, nome, media_type, tipologia, modalita_formazione, \
      oggetto FROM documento WHERE id = $1";
 

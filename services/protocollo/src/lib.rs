@@ -10,6 +10,7 @@
 use serde::Deserialize;
 use tonic::service::Routes;
 use varco_proto::protocollo::v1::protocollo_service_server::ProtocolloServiceServer;
+use varco_runtime::audit_link;
 use varco_runtime::service::{Parts, Served};
 use varco_runtime::store::Migrations;
 
@@ -29,13 +30,19 @@ pub mod titolario;
 use api::Api;
 use codice::Codice;
 use documenti::Documenti;
-use error::Error;
+use error::{DOMAIN, Error};
 use store::Store;
 
 /// The schema, in both dialects.
 pub const MIGRATIONS: Migrations = Migrations {
-    sqlite: &[include_str!("../migrations/sqlite/0001_init.sql")],
-    postgres: &[include_str!("../migrations/postgres/0001_init.sql")],
+    sqlite: &[
+        include_str!("../migrations/sqlite/0001_init.sql"),
+        include_str!("../migrations/sqlite/0002_audit_link.sql"),
+    ],
+    postgres: &[
+        include_str!("../migrations/postgres/0001_init.sql"),
+        include_str!("../migrations/postgres/0002_audit_link.sql"),
+    ],
 };
 
 /// What an administrator must set.
@@ -63,6 +70,7 @@ pub struct Settings {
 )]
 pub async fn open(parts: Parts) -> Result<Served, Error> {
     let settings: Settings = parts.settings()?;
+    let links = audit_link::service::server(parts.db.clone(), DOMAIN);
     let store = Store::new(
         parts.db,
         parts.clock,
@@ -72,7 +80,7 @@ pub async fn open(parts: Parts) -> Result<Served, Error> {
     let server = ProtocolloServiceServer::new(Api::new(store, documenti, settings));
     let server = server.max_decoding_message_size(MAX_MESSAGE);
     Ok(Served {
-        routes: Routes::new(server),
+        routes: Routes::new(server).add_service(links),
         public: None,
     })
 }

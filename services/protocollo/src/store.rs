@@ -6,6 +6,7 @@
 //! callers are in [`chiave`], the rows in [`scrittura`] and [`lettura`].
 
 use jiff::Timestamp;
+use varco_runtime::audit_link;
 use varco_runtime::clock::{Clock, day};
 use varco_runtime::grant::Grant;
 use varco_runtime::idempotency::IdempotencyKey;
@@ -44,7 +45,7 @@ impl Store {
         }
     }
 
-    /// Finds what a key registered before.
+    /// Finds what a key registered before, and links this call to it.
     ///
     /// # Errors
     ///
@@ -55,10 +56,16 @@ impl Store {
         grant: &Grant,
     ) -> Result<Option<Registrazione>, Error> {
         let mut tx = self.db.read().await?;
-        match chiave::answered(&mut tx, key, grant).await? {
-            Some(id) => lettura::load(&mut tx, &id).await.map(Some),
-            None => Ok(None),
-        }
+        let Some(id) = chiave::answered(&mut tx, key, grant).await? else {
+            return Ok(None);
+        };
+        let row = lettura::load(&mut tx, &id).await?;
+        drop(tx);
+        let mut tx = self.db.begin().await?;
+        let repeated = (id.to_string(), self.clock.now());
+        audit_link::repeated(&mut tx, grant, (&repeated.0, repeated.1)).await?;
+        tx.commit().await?;
+        Ok(Some(row))
     }
 
     /// Registers, or finds what the key registered before.
@@ -88,8 +95,10 @@ impl Store {
             }
             let row = self.compose(contenuto, registro, grant, (&turno, istante));
             if !chiave::claim(&mut tx, &row, key, grant).await? {
-                let id = chiave::answered(&mut tx, key, grant).await?;
-                return lettura::load(&mut tx, &id.ok_or_else(|| decode("idempotency"))?).await;
+                // The number goes back first: the register's year waits for it.
+                drop(tx);
+                let known = self.known(key, grant).await?;
+                return known.ok_or_else(|| decode("idempotency"));
             }
             return write(tx, row, grant).await;
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use crate::audit_link;
 use crate::clock::Clock;
 use crate::jose;
 use crate::jwks::Jwks;
@@ -51,6 +52,9 @@ pub struct Claims {
     pub method: String,
     /// The call's id in the register of accesses.
     pub txn: Uuid,
+    /// The gateway instance whose register holds it.
+    #[serde(default)]
+    pub instance: String,
     /// Issued at, seconds.
     pub iat: i64,
     /// Expires at, seconds.
@@ -83,7 +87,9 @@ impl Actor {
 pub struct Grant {
     /// The call's id in the register of accesses.
     pub audit_id: Uuid,
-    /// The client that calls.
+    /// The gateway instance whose register holds it.
+    pub instance: String,
+    /// The client that calls; the gateway's URI where it asks in its own name.
     pub client_id: String,
     /// The office that it belongs to.
     pub consumer_id: String,
@@ -220,6 +226,10 @@ impl Guard {
         if claims.method != method {
             return Err(refusal("GRANT_METHOD", "grant is for another method"));
         }
+        // What the gateway asks for itself it asks in its own name, and no client ever does.
+        if (claims.sub == self.gateway) != audit_link::service::is_gateways(method) {
+            return Err(refusal("GRANT_SUBJECT", "grant is for another caller"));
+        }
         let live = claims.iat <= now + SKEW && now < claims.exp + SKEW;
         if !live || claims.exp - claims.iat > MAX_LIFE {
             return Err(refusal(
@@ -229,6 +239,7 @@ impl Guard {
         }
         Ok(Grant {
             audit_id: claims.txn,
+            instance: claims.instance,
             client_id: claims.act.map_or(claims.sub, |actor| actor.sub),
             consumer_id: claims.consumer_id,
             purpose_id: claims.purpose_id,
@@ -288,6 +299,7 @@ mod tests {
             purpose_id: "purpose".to_owned(),
             method: "pkg.S/M".to_owned(),
             txn: Uuid::nil(),
+            instance: "uno".to_owned(),
             iat: guard.clock.unix(),
             exp: guard.clock.unix() + MAX_LIFE,
             jti: Uuid::nil(),
@@ -328,6 +340,28 @@ mod tests {
         assert_eq!(chain.clients().collect::<Vec<_>>(), ["protocollo", "albo"]);
         let grant = guard.accept(chained, "pkg.S/M").unwrap();
         assert_eq!(grant.client_id, "protocollo");
+    }
+
+    #[test]
+    fn links_are_told_to_nobody_but_the_gateway_itself() {
+        let guard = guard();
+        let method = "varco.audit.v1.LinkService/ListLinks";
+        let of = |sub: &str, method: &str| Claims {
+            sub: sub.to_owned(),
+            method: method.to_owned(),
+            ..claims(&guard)
+        };
+        let accept = |sub: &str, method: &str| guard.accept(of(sub, method), method);
+
+        assert!(accept(&guard.gateway, method).is_ok());
+        for (sub, method) in [
+            ("client", method),
+            ("spiffe://c/service/albo", method),
+            (&guard.gateway, "pkg.S/M"),
+        ] {
+            let refused = accept(sub, method).unwrap_err();
+            assert_eq!(refused.reason(), "GRANT_SUBJECT", "{sub} {method}");
+        }
     }
 
     #[test]

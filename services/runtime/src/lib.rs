@@ -3,6 +3,7 @@
 //! It knows no office and no rule of the gateway. A role takes from here how it listens, how it
 //! calls, how it stores and how it refuses, so that each of these is done in one way.
 
+pub mod audit_link;
 pub mod client;
 pub mod clock;
 pub mod config;

@@ -201,6 +201,7 @@ fn grant(comune: &Comune, service: &str, act: Option<Actor>) -> Claims {
         purpose_id: desk.purposes["istanze-protocollo"].purpose_id.clone(),
         method: "varco.protocollo.v1.ProtocolloService/RegisterInEntrata".to_owned(),
         txn: clock.uuid(),
+        instance: comune.config().gateway.instance.clone(),
         iat: clock.unix(),
         exp: clock.unix() + MAX_LIFE,
         jti: clock.uuid(),

@@ -1,13 +1,14 @@
-//! `varco audit`: verifies the register of accesses offline, searches it, exports it.
+//! `varco audit`: verifies the register of accesses offline, searches it, compares it, exports it.
 //!
 //! Verifying and exporting read the database and need no gateway, since an auditor may doubt the
-//! gateway; searching asks 7445, so that looking is itself recorded.
+//! gateway; searching and comparing ask 7445, so that looking is itself recorded.
 
 use crate::cli::Common;
 use crate::failure::Failure;
 
 pub mod export;
 pub mod names;
+pub mod reconcile;
 pub mod recover;
 pub mod row;
 pub mod search;
@@ -28,6 +29,8 @@ pub enum Command {
     Verify(verify::Args),
     /// Finds records
     Search(search::Args),
+    /// Compares the register with what the services have done; fails where they differ
+    Reconcile(reconcile::Args),
     /// Writes the register as files that other tools read
     Export(export::Args),
     /// Goes on in a linked log after an older copy of the database was put back
@@ -43,6 +46,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     match args.command {
         Command::Verify(args) => verify::run(args, common).await,
         Command::Search(args) => search::run(args, common).await,
+        Command::Reconcile(args) => reconcile::run(args, common).await,
         Command::Export(args) => export::run(args, common).await,
         Command::Recover => recover::run(common).await,
     }

@@ -5,14 +5,13 @@ mod offices;
 use futures_util::future::join;
 use tempfile::TempDir;
 use tonic::Code;
-use uuid::Uuid;
 use varco_proto::albo::v1::{RiferimentoProtocollo, StatoPubblicazione};
 use varco_proto::protocollo::v1::Esito;
 use varco_runtime::problem::reason;
 use varco_runtime::store::testing::{Fresh, each_db};
 
 use super::*;
-use crate::esempio::{self, instant};
+use crate::esempio::{self, grant, instant};
 use crate::store::MIGRATIONS;
 
 use offices::Offices;
@@ -306,14 +305,7 @@ async fn publish(
     request
         .metadata_mut()
         .insert("idempotency-key", key.parse().unwrap());
-    request.extensions_mut().insert(Grant {
-        audit_id: Uuid::from_u128(7),
-        client_id: "segreteria".to_owned(),
-        consumer_id: "comune".to_owned(),
-        purpose_id: "pubblicazione".to_owned(),
-        method: "varco.albo.v1.AlboService/PublishAtto".to_owned(),
-        token: varco_runtime::grant::Token::default(),
-    });
+    request.extensions_mut().insert(grant());
     let answer = api.publish_atto(request).await?;
     Ok(answer.into_inner().pubblicazione.unwrap())
 }

@@ -1,6 +1,7 @@
 //! Publications on both databases: numbers, keys, terms, guards.
 
 use jiff::ToSpan;
+use uuid::Uuid;
 use varco_runtime::store::Db;
 use varco_runtime::store::testing::each_db;
 
@@ -102,6 +103,29 @@ async fn every_publication_is_linked_to_its_call() {
 
         assert_eq!(link.0, "00000000-0000-0000-0000-000000000007");
         assert_eq!(link.1, "pubblicazioni/2026/1");
+    }
+}
+
+#[tokio::test]
+async fn call_that_asks_again_is_linked_to_what_stands() {
+    for fresh in each_db(MIGRATIONS).await.unwrap() {
+        let published = publish(&fresh.db, nuova(instant("2026-03-02T09:00:00Z")), "k1").await;
+        let mut again = mandato("k1", b"content");
+        again.grant.audit_id = Uuid::from_u128(8);
+
+        let mut tx = fresh.db.begin().await.unwrap();
+        let at = instant("2026-03-02T10:00:00Z");
+        let repeated = (published.repertorio, at);
+        repeat(&mut tx, &again, repeated).await.unwrap();
+
+        let links: Vec<(String, bool)> = on!(&mut tx, |db| sqlx::query_as(
+            "SELECT entity, replayed FROM audit_link ORDER BY at"
+        )
+        .fetch_all(db)
+        .await)
+        .unwrap();
+        let entity = "pubblicazioni/2026/1".to_owned();
+        assert_eq!(links, [(entity.clone(), false), (entity, true)]);
     }
 }
 

@@ -16,6 +16,7 @@ fn store(fresh: &Fresh) -> Store {
 fn grant() -> Grant {
     Grant {
         audit_id: Uuid::from_u128(7),
+        instance: "varco".to_owned(),
         client_id: "client-1".to_owned(),
         consumer_id: "segreteria".to_owned(),
         purpose_id: "purpose-1".to_owned(),
@@ -111,6 +112,8 @@ async fn same_key_and_content_give_the_same_document() {
 
         assert_eq!(first, again);
         assert_eq!(count(&store, "SELECT COUNT(*) FROM documento").await, 1);
+        let links = "SELECT COUNT(*) FROM audit_link WHERE replayed <> (at < 0)";
+        assert_eq!(count(&store, links).await, 1, "the second call is linked");
     }
 }
 
@@ -227,7 +230,7 @@ async fn both_databases_have_the_same_tables_and_columns() {
     }
 
     assert!(
-        schemas.iter().all(|schema| schema.len() == 23),
+        schemas.iter().all(|schema| schema.len() == 26),
         "{schemas:?}"
     );
     assert!(schemas.windows(2).all(|pair| pair[0] == pair[1]));

@@ -3,6 +3,7 @@
 //! Classification and assignment have rows of their own, the first ones here: a later change adds
 //! a row and never touches this one (AgID guidelines §3.1.5).
 
+use varco_runtime::audit_link;
 use varco_runtime::grant::Grant;
 use varco_runtime::on;
 use varco_runtime::store::{Error, Tx};
@@ -27,7 +28,8 @@ pub async fn insert(tx: &mut Tx, row: &Registrazione, grant: &Grant) -> Result<(
     }
     classificazione(tx, row).await?;
     assegnazione(tx, row).await?;
-    link(tx, row, grant).await
+    let entity = row.identificatore.to_string();
+    audit_link::made(tx, grant, (&entity, row.istante.at)).await
 }
 
 async fn registrazione(tx: &mut Tx, row: &Registrazione) -> Result<(), Error> {
@@ -141,19 +143,6 @@ async fn assegnazione(tx: &mut Tx, row: &Registrazione) -> Result<(), Error> {
     Ok(())
 }
 
-async fn link(tx: &mut Tx, row: &Registrazione, grant: &Grant) -> Result<(), Error> {
-    on!(tx, |db| {
-        sqlx::query(LINK)
-            .bind(grant.audit_id.to_string())
-            .bind(row.identificatore.to_string())
-            .bind(row.istante.at.as_microsecond())
-            .execute(db)
-            .await
-            .map(|_| ())
-    })?;
-    Ok(())
-}
-
 const REGISTRAZIONE: &str = "INSERT INTO registrazione (aoo, registro, anno, numero, \
      registrata_il, data, orologio_arretrato, flusso, segnatura, oggetto, documento, sha256, \
      descrizione, canale, protocollo_mittente, client_id, consumer_id, catena) \
@@ -170,4 +159,3 @@ const CLASSIFICAZIONE: &str = "INSERT INTO classificazione \
 const ASSEGNAZIONE: &str = "INSERT INTO assegnazione \
      (aoo, registro, anno, numero, progressivo, ufficio, client_id, dal) \
      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)";
-const LINK: &str = "INSERT INTO audit_link (audit_id, entity, at) VALUES ($1, $2, $3)";

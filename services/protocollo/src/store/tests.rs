@@ -52,6 +52,8 @@ async fn same_key_and_content_give_the_same_number() {
             fresh.name
         );
         assert_eq!(office.count("SELECT ultimo FROM contatore").await, 1);
+        let repeated = "SELECT COUNT(*) FROM audit_link WHERE replayed <> (at < 0)";
+        assert_eq!(office.count(repeated).await, 2, "every call is linked");
     }
 }
 
@@ -193,7 +195,7 @@ async fn both_databases_have_the_same_tables_and_columns() {
     }
 
     assert!(
-        schemas.iter().all(|schema| schema.len() == 70),
+        schemas.iter().all(|schema| schema.len() == 73),
         "{}",
         schemas[0].len()
     );

@@ -23,6 +23,7 @@ fn grant(act: Option<Actor>) -> grant::Claims {
         purpose_id: purpose().to_string(),
         method: "pkg.S/M".to_owned(),
         txn: id(22),
+        instance: "uno".to_owned(),
         iat: NOW,
         exp: NOW + grant::MAX_LIFE,
         jti: id(23),

@@ -131,6 +131,7 @@ pub const MIB: u64 = 1024 * 1024;
 pub fn grant() -> Grant {
     Grant {
         audit_id: Uuid::from_u128(7),
+        instance: "varco".to_owned(),
         client_id: "client-1".to_owned(),
         consumer_id: "segreteria".to_owned(),
         purpose_id: "purpose-1".to_owned(),

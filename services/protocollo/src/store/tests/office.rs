@@ -81,6 +81,7 @@ pub fn registro() -> Registro {
 pub fn grant() -> Grant {
     Grant {
         audit_id: Uuid::from_u128(7),
+        instance: "varco".to_owned(),
         client_id: "client-1".to_owned(),
         consumer_id: "sportello".to_owned(),
         purpose_id: "purpose-1".to_owned(),
