@@ -30,6 +30,7 @@ pub mod subject;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod verify;
+pub mod witnessing;
 mod writer;
 
 /// The schema of the register of accesses.
@@ -117,6 +118,9 @@ pub enum Error {
          in its place. Put the newer files back, or run `varco audit recover` to go on in a linked log"
     )]
     Vanished(String),
+    /// A witness does not cosign.
+    #[error(transparent)]
+    Witness(#[from] varco_witness::client::Error),
     /// The writer's thread cannot be made.
     #[error("the thread that writes the register of accesses cannot be made")]
     Thread(#[source] std::io::Error),

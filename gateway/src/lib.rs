@@ -60,6 +60,7 @@ pub mod voucher;
 use audit::committer::{self, Register, Run};
 use audit::guard::{self, Guard};
 use audit::mark::Mark;
+use audit::witnessing::Witnessing;
 use authenticate::authenticate;
 use authorize::authorize;
 use deadline::deadline;
@@ -233,6 +234,9 @@ impl Gateway {
         let mut guard = Guard::over(&register, &clock, place);
         guard.look().await;
         writer.spawn_until_stop(guard.watch());
+        let mut witnessing = Witnessing::open(&register, &clock, config)?;
+        witnessing.first_look().await?;
+        writer.spawn(witnessing.watch(writer.stopping()));
         committer::close_dangling(&register).await?;
         let epoch = registry.snapshot().epoch;
         register

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit_proof;
 mod audit_trouble;
 mod bad_input;
 mod bypass;

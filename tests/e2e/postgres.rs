@@ -285,7 +285,11 @@ pub async fn town() -> Option<(Process, String)> {
         return None;
     };
     let mut town = Process::new(PROGRAM);
-    for key in ["GATEWAY__DATABASE", "GATEWAY__AUDIT_DATABASE"] {
+    for key in [
+        "GATEWAY__DATABASE",
+        "GATEWAY__AUDIT_DATABASE",
+        "GATEWAY__TRACE_DATABASE",
+    ] {
         town = town.with(
             &format!("VARCO_{key}"),
             &empty_postgres(&server).await.unwrap(),

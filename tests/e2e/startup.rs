@@ -313,7 +313,10 @@ fn restore(town: &Process, backup: &Path, file: &str) {
     for beside in ["-wal", "-shm"] {
         let _ = fs::remove_file(town.data().join(format!("{file}{beside}")));
     }
-    fs::copy(backup.join(file), town.data().join(file)).unwrap();
+    // What the gateway has marked since goes with the rest.
+    for file in [file, "audit/gw1.checkpoint"] {
+        fs::copy(backup.join(file), town.data().join(file)).unwrap();
+    }
 }
 
 /// What an interrupted first start leaves.

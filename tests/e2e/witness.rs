@@ -97,7 +97,7 @@ async fn said_key(folder: &Path, address: &str) -> CosignerKey {
     answer.trim_end().parse().unwrap()
 }
 
-async fn reply(address: &str) -> String {
+pub(crate) async fn reply(address: &str) -> String {
     use http_body_util::{BodyExt as _, Empty};
     use hyper_util::client::legacy::Client;
     use hyper_util::rt::TokioExecutor;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -25,6 +25,7 @@ use super::index::tail::Tail;
 use super::mark::Mark;
 use super::reading::Reading;
 use super::store_log::Log;
+use super::witnessing::Cosigned;
 use super::writer;
 
 /// Proof that a record is durable.
@@ -59,6 +60,10 @@ pub(super) struct Shared {
     pub(super) writes: AtomicBool,
     /// Why nothing is taken.
     closed: guard::Closed,
+    /// What witnesses say against the log.
+    witness: guard::Closed,
+    /// The newest checkpoint that witnesses have cosigned.
+    cosigned: ArcSwapOption<Cosigned>,
     /// Records that wait, and their bytes.
     waiting: (AtomicUsize, AtomicUsize),
 }
@@ -184,6 +189,27 @@ impl Register {
         self.shared.closed.store(trouble.map(Arc::new));
     }
 
+    /// Notes what witnesses say against the log; the guard closes the register for it.
+    pub(super) fn believe_witness(&self, trouble: Option<Trouble>) {
+        self.shared.witness.store(trouble.map(Arc::new));
+    }
+
+    /// What witnesses say against the log.
+    pub(super) fn witness_says(&self) -> Option<Trouble> {
+        self.shared.witness.load().as_deref().cloned()
+    }
+
+    /// Keeps the newest checkpoint that witnesses have cosigned.
+    pub(super) fn keep_cosigned(&self, cosigned: Cosigned) {
+        self.shared.cosigned.store(Some(Arc::new(cosigned)));
+    }
+
+    /// The newest checkpoint that witnesses have cosigned, since the start.
+    #[must_use]
+    pub fn cosigned(&self) -> Option<Arc<Cosigned>> {
+        self.shared.cosigned.load_full()
+    }
+
     /// The log that is written now.
     #[must_use]
     pub fn log(&self) -> Arc<Log> {
@@ -218,6 +244,8 @@ impl Shared {
             tail: ArcSwap::from_pointee(RwLock::new(tail)),
             writes: AtomicBool::new(true),
             closed: guard::Closed::empty(),
+            witness: guard::Closed::empty(),
+            cosigned: ArcSwapOption::empty(),
             waiting: (AtomicUsize::new(0), AtomicUsize::new(0)),
         }
     }
@@ -278,6 +306,9 @@ pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
                 outcome: "UNKNOWN".to_owned(),
                 detail: "the gateway stopped before the call ended".to_owned(),
                 grpc_status: 2,
+                // Its details stand with the INTENT.
+                sealed_sha256: prost::bytes::Bytes::new(),
+                sealed_len: 0,
                 ..intent
             })
             .await?;

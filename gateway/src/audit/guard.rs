@@ -35,6 +35,10 @@ pub enum Trouble {
     DiskFull(u64),
     /// A file of the log is not the one that was opened.
     Replaced(PathBuf),
+    /// No witness has cosigned for hours.
+    Unwitnessed(u64),
+    /// A witness knows another log.
+    Witness(String),
 }
 
 impl Trouble {
@@ -45,6 +49,8 @@ impl Trouble {
             Self::ClockBack(_) => "CLOCK_BACK",
             Self::DiskFull(_) => "DISK_FULL",
             Self::Replaced(_) => "LOG_REPLACED",
+            Self::Unwitnessed(_) => "WITNESS_MISSING",
+            Self::Witness(_) => "WITNESS_DISAGREES",
         }
     }
 }
@@ -66,6 +72,12 @@ impl std::fmt::Display for Trouble {
                  file back from a backup and run `varco audit recover`",
                 path.display()
             ),
+            Self::Unwitnessed(hours) => write!(
+                out,
+                "no witness has cosigned the register of accesses for {hours} hours: see that one can be reached, it \
+                 goes on by itself"
+            ),
+            Self::Witness(said) => write!(out, "a witness disagrees: {said}"),
         }
     }
 }
@@ -145,6 +157,9 @@ impl Guard {
         }
         if let Some(seconds) = self.steady.back(&self.clock) {
             return Some(Trouble::ClockBack(seconds));
+        }
+        if let Some(trouble) = self.register.witness_says() {
+            return Some(trouble);
         }
         let was_full = matches!(
             self.register.trouble().as_deref(),

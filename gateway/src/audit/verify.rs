@@ -19,6 +19,7 @@ use super::reading;
 use super::store_log::{self, Head, Log};
 
 mod leaves;
+pub mod tree;
 
 use leaves::Leaves;
 
@@ -52,7 +53,8 @@ pub async fn verify(config: &Config, origin: Option<&str>) -> Result<Report, Err
     verify_log(&db, &index::open_to_read(config).await?, &log).await
 }
 
-/// Verifies every log of the database that has a record, oldest first.
+/// Verifies every log of the database that has a record, oldest first, those of the configured
+/// instance last.
 ///
 /// # Errors
 ///
@@ -67,8 +69,10 @@ pub async fn verify_all(config: &Config) -> Result<Vec<Report>, Error> {
             logs.push(log);
         }
     }
+    let own = store_log::logs_of(&mut tx, &config.gateway.instance).await?;
     // Who only reads has one connection.
     drop(tx);
+    logs.sort_by_key(|log| own.contains(log));
     let mut reports = Vec::new();
     for log in logs {
         reports.push(verify_log(&db, &index, &log).await?);

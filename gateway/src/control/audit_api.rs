@@ -118,9 +118,12 @@ impl AuditApi {
         let reading = self.reading(origin).await?;
         let head = reading.head().await?;
         let head = head.ok_or_else(|| audit::Error::NoLog(reading.log.origin.clone()))?;
+        let cosigned = self.gate.register.cosigned();
+        let cosigned = cosigned.filter(|it| it.origin == reading.log.origin);
         Ok(GetCheckpointResponse {
             checkpoint: head.note,
             vkey: reading.log.vkey,
+            cosigned: cosigned.map_or(String::new(), |it| it.note.to_string()),
         })
     }
 

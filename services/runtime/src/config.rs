@@ -122,6 +122,21 @@ pub struct Gateway {
     pub reflection: Reflection,
     /// Limits.
     pub limits: Limits,
+    /// Witnesses that cosign the register of accesses.
+    #[serde(default)]
+    pub witnesses: Vec<KnownWitness>,
+}
+
+/// A witness as a gateway knows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownWitness {
+    /// Where it takes checkpoints, `https://…` or `http://…`.
+    pub address: String,
+    /// Its verifier key, as it prints it at its start.
+    pub vkey: String,
+    /// PEM of the authority that signed its certificate; that of the comune when left out.
+    pub ca: Option<PathBuf>,
 }
 
 /// Limits of the data plane.

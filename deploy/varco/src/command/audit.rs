@@ -8,6 +8,7 @@ use crate::failure::Failure;
 
 pub mod export;
 pub mod names;
+pub mod prove;
 pub mod reconcile;
 pub mod recover;
 pub mod row;
@@ -25,12 +26,14 @@ pub struct Args {
 /// What can be done with the register of accesses.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Recomputes every hash from the database and checks the signed heads
+    /// Recomputes every hash and checks the signed heads: of the database, of a tree, of a proof
     Verify(verify::Args),
     /// Finds records
     Search(search::Args),
     /// Compares the register with what the services have done; fails where they differ
     Reconcile(reconcile::Args),
+    /// Writes a file for each record that shows a third party that it is in the register
+    Prove(prove::Args),
     /// Writes the register as files that other tools read
     Export(export::Args),
     /// Goes on in a linked log after an older copy of the database was put back
@@ -47,6 +50,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(args, common).await,
         Command::Search(args) => search::run(args, common).await,
         Command::Reconcile(args) => reconcile::run(args, common).await,
+        Command::Prove(args) => prove::run(args, common).await,
         Command::Export(args) => export::run(args, common).await,
         Command::Recover => recover::run(common).await,
     }

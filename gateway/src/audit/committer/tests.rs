@@ -74,11 +74,12 @@ async fn open_calls_of_a_dead_process_are_closed_once() {
     for place in each_place().await {
         let register = place.open().await.unwrap();
         for n in [5, 6] {
-            let intent = Record {
+            let record = Record {
                 kind: RecordKind::Intent.into(),
                 ..outcome(n)
             };
-            register.commit(intent).await.unwrap();
+            let details = Some(Details::default());
+            register.commit(Deposit { record, details }).await.unwrap();
         }
         register.commit(outcome(6)).await.unwrap();
         drop(register);
@@ -89,6 +90,7 @@ async fn open_calls_of_a_dead_process_are_closed_once() {
         let closed = next.reading().record(3).await.unwrap();
         assert_eq!(closed.audit_id, outcome(5).audit_id);
         assert_eq!(closed.outcome, "UNKNOWN");
+        assert_eq!(place.verify(&next).await.unwrap().size, 4);
     }
 }
 

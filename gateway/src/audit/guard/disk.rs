@@ -49,7 +49,7 @@ impl Room {
 const LAST: u64 = 2 << 20;
 /// As much as a year of a small comune.
 const MUCH: u64 = 2 << 30;
-const PLENTY: u64 = 20 << 30;
+const PLENTY: u64 = 5 << 30;
 
 #[cfg(test)]
 mod tests {
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn scarce_is_eighty_per_cent_unless_plenty_is_left() {
-        assert!(of(80 * GIB, 19 * GIB).is_scarce());
-        assert!(!of(79 * GIB, 21 * GIB).is_scarce());
+        assert!(of(17 * GIB, 4 * GIB).is_scarce());
+        assert!(!of(15 * GIB, 4 * GIB).is_scarce());
         assert!(!of(800 * GIB, 200 * GIB).is_scarce());
     }
 }

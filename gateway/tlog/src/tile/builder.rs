@@ -79,6 +79,23 @@ impl Tiles {
         self.tree.root()
     }
 
+    /// The partial tiles, from the leaves up.
+    #[must_use]
+    pub fn edge(&self) -> Vec<(TileId, Vec<Hash>)> {
+        let partial = self.edge.iter().filter(|edge| !edge.hashes.is_empty());
+        let tile = |edge: &Edge| {
+            let width = u16::try_from(edge.hashes.len()).unwrap_or(FULL);
+            let (level, index) = (edge.level, edge.index);
+            let id = TileId {
+                level,
+                index,
+                width,
+            };
+            (id, edge.hashes.clone())
+        };
+        partial.map(tile).collect()
+    }
+
     /// Takes the tiles that changed since the last take, each in its present width.
     ///
     /// First come the tiles completed meanwhile, in the order of completion, then the partial

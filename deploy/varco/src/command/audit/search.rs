@@ -180,7 +180,12 @@ fn trace_id(hex: &str) -> Result<prost::bytes::Bytes, Failure> {
     Ok(context.trace_id.to_vec().into())
 }
 
-fn call_id(text: &str) -> Result<prost::bytes::Bytes, Failure> {
+/// The id of a call as records hold it.
+///
+/// # Errors
+///
+/// When it is no UUID.
+pub fn call_id(text: &str) -> Result<prost::bytes::Bytes, Failure> {
     let id: Uuid = text.parse().map_err(|_| {
         let why = "the id of a call is a UUID";
         let remedy = "copy it from varco-audit-id of an answer, or from a record";

@@ -1,8 +1,20 @@
-//! `varco audit verify`: every log of the installation, hashed again from the database.
+//! `varco audit verify`: hashes again what the register holds, or checks what was taken out of it.
+//!
+//! The register of an installation is read from its database. A tree (`varco audit export --format tiles`) and a proof
+//! (`varco audit prove`) need no installation: whoever has the log's key checks them anywhere.
 
+use std::path::{Path, PathBuf};
+
+use prost::Message as _;
 use serde_json::json;
-use varco_gateway::audit::verify::{self, Report};
+use varco_gateway::audit::verify::{self, Report, tree};
+use varco_proto::audit::v1::{Entry, Record};
+use varco_tlog::hash::Hash;
+use varco_tlog::policy::Policy;
+use varco_tlog::proof_file::ProofFile;
 
+use super::names::Names;
+use super::row::Row;
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
 use crate::output;
@@ -13,18 +25,33 @@ pub struct Args {
     /// Log to verify, by its origin; all of this installation when left out
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Option<String>,
+    /// Folder of an exported tree to verify, in place of an installation
+    #[arg(long, value_name = "FOLDER", conflicts_with = "origin")]
+    pub tree: Option<PathBuf>,
+    /// Proof file to verify, in place of an installation
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["origin", "tree"])]
+    pub proof: Option<PathBuf>,
+    /// Key of the log as it was told by other means, for --tree and --proof
+    #[arg(long, value_name = "VKEY", conflicts_with = "origin")]
+    pub vkey: Option<String>,
+    /// File with a trust policy (C2SP tlog-policy), for --proof
+    #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "vkey")]
+    pub policy: Option<PathBuf>,
 }
 
 /// Verifies and says what holds.
 ///
 /// # Errors
 ///
-/// When a log is damaged: names the first index that is wrong, and what is trustworthy.
+/// When something does not: names the first index that is wrong, and what is trustworthy.
 pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
-    let config = common.load_config()?;
-    let reports = match &args.origin {
-        Some(origin) => vec![verify::verify(&config, Some(origin)).await?],
-        None => verify::verify_all(&config).await?,
+    if let Some(proof) = &args.proof {
+        return verify_proof(proof, &args, common);
+    }
+    let reports = match (&args.tree, &args.origin) {
+        (Some(folder), _) => vec![tree::verify(folder, args.vkey.as_deref())?],
+        (None, Some(origin)) => vec![verify::verify(&common.load_config()?, Some(origin)).await?],
+        (None, None) => verify::verify_all(&common.load_config()?).await?,
     };
     match common.output {
         Output::Json => {
@@ -43,6 +70,65 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     }
 }
 
+fn verify_proof(file: &Path, args: &Args, common: &Common) -> Result<(), Failure> {
+    let wrong = |why: String| {
+        let remedy = "ask for the file again, and for the log's key by other means";
+        Failure::new(format!("{} proves nothing", file.display()), why, remedy)
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let proof: ProofFile = text.parse().map_err(|error| wrong(format!("{error}")))?;
+    let leaf = proof.extra.clone().unwrap_or_default();
+    let policy = policy(args).map_err(wrong)?;
+    let trusted = proof.verify(&Hash::leaf(&leaf), &policy);
+    let trusted = trusted.map_err(|error| wrong(error.to_string()))?;
+    Record::decode(leaf.as_slice()).map_err(|_| wrong("it carries no record".to_owned()))?;
+    let entry = Entry {
+        index: proof.index,
+        leaf: leaf.into(),
+        ..Entry::default()
+    };
+    let row = Row::read(&entry, &Names::default())?;
+    let checkpoint = trusted.checkpoint;
+    match common.output {
+        Output::Json => output::json(&json!({
+            "verified": true,
+            "origin": checkpoint.origin,
+            "records": checkpoint.size,
+            "index": proof.index,
+            "witnesses": trusted.cosigned.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            "record": row,
+        })),
+        Output::Text => output::line(format!(
+            "verified: record {} of {} (of {} records), {} witnesses: {} {} {} {}",
+            proof.index,
+            checkpoint.origin,
+            checkpoint.size,
+            trusted.cosigned.len(),
+            row.time,
+            row.kind,
+            row.method,
+            row.outcome
+        )),
+    }
+}
+
+fn policy(args: &Args) -> Result<Policy, String> {
+    if let Some(file) = &args.policy {
+        let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+        return text.parse().map_err(|error| format!("{error}"));
+    }
+    let key = args
+        .vkey
+        .as_deref()
+        .ok_or("nobody has said which key is the log's: name it with --vkey")?;
+    let mut policy = Policy::new();
+    let key = key.trim().parse().map_err(|error| format!("{error}"))?;
+    policy
+        .add_log(key, None)
+        .map_err(|error| format!("{error}"))?;
+    Ok(policy)
+}
+
 fn described(report: &Report) -> serde_json::Value {
     json!({
         "origin": report.origin,
@@ -56,21 +142,24 @@ fn described(report: &Report) -> serde_json::Value {
 }
 
 fn told(report: &Report) -> String {
+    use std::fmt::Write as _;
     let mut told = format!(
         "verified: {} records, root {}, origin {}",
         report.size, report.root, report.origin
     );
     if report.pruned > 0 {
-        told.push_str(&format!(
+        let _ = write!(
+            told,
             "; the first {} were destroyed after they had been kept long enough",
             report.pruned
-        ));
+        );
     }
     if report.details_destroyed > 0 {
-        told.push_str(&format!(
+        let _ = write!(
+            told,
             "; so were the sealed details of {}",
             report.details_destroyed
-        ));
+        );
     }
     told
 }
