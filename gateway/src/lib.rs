@@ -230,13 +230,7 @@ impl Gateway {
         writer.spawn_until_stop(registry.clone().follow());
         writer.spawn_until_stop(Arc::clone(&upstreams).keep_small());
         writer.spawn_until_stop(limit::keeping::keep(Arc::clone(&limiter), register.clone()));
-        let place = (config.audit_folder(), gateway.instance.as_str());
-        let mut guard = Guard::over(&register, &clock, place);
-        guard.look().await;
-        writer.spawn_until_stop(guard.watch());
-        let mut witnessing = Witnessing::open(&register, &clock, config)?;
-        witnessing.first_look().await?;
-        writer.spawn(witnessing.watch(writer.stopping()));
+        watch_over(&register, config, &clock, &writer).await?;
         committer::close_dangling(&register).await?;
         let epoch = registry.snapshot().epoch;
         register
@@ -400,6 +394,23 @@ fn authority(config: &Config, vault: &secret::Vault) -> Result<Option<Ca>, Error
     let certificate = secret::read(&config.path(&config.comune.ca))?;
     let key = vault.read(&config.path(key))?;
     Ok(Some(Ca::load(certificate.to_string(), &key)?))
+}
+
+/// Has the register of accesses watched by its guard and its witnesses, before anything is written.
+async fn watch_over(
+    register: &Register,
+    config: &Config,
+    clock: &Clock,
+    tasks: &Tasks,
+) -> Result<(), Error> {
+    let mut witnessing = Witnessing::open(register, clock, config)?;
+    witnessing.first_look().await?;
+    tasks.spawn(witnessing.watch(tasks.stopping()));
+    let place = (config.audit_folder(), config.gateway.instance.as_str());
+    let mut guard = Guard::over(register, clock, place);
+    guard.look().await;
+    tasks.spawn_until_stop(guard.watch());
+    Ok(())
 }
 
 /// Where the last signed head of the register of accesses is marked.

@@ -19,11 +19,12 @@ use super::seal::SealedKey;
 /// The right to write the logs of one gateway instance.
 #[derive(Debug)]
 pub(super) enum Hold {
-    Postgres(Server),
+    Postgres(Box<Server>),
     Sqlite {
         write: SqlitePool,
         /// Locked as long as it is open.
-        _lock: File,
+        #[expect(dead_code, reason = "the lock lasts as long as its file is open")]
+        lock: File,
     },
 }
 
@@ -57,10 +58,10 @@ impl Hold {
         match db {
             Db::Sqlite { write, .. } => {
                 let file = write.connect_options().get_filename().to_owned();
-                let _lock =
+                let lock =
                     lock(&file, instance).ok_or_else(|| Error::Rival(instance.to_owned()))?;
                 let write = write.clone();
-                Ok(Self::Sqlite { write, _lock })
+                Ok(Self::Sqlite { write, lock })
             }
             Db::Postgres(pool) => {
                 let mut server = Server {
@@ -69,7 +70,7 @@ impl Hold {
                     connection: None,
                 };
                 server.connected().await?;
-                Ok(Self::Postgres(server))
+                Ok(Self::Postgres(Box::new(server)))
             }
         }
     }

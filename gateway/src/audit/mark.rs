@@ -45,10 +45,10 @@ impl Mark {
     ///
     /// When the file cannot be read.
     pub fn note(&self) -> Result<Option<String>, Error> {
-        match self.file.exists() {
-            false => Ok(None),
-            true => Ok(Some(secret::read(&self.file)?.to_string())),
+        if !self.file.exists() {
+            return Ok(None);
         }
+        Ok(Some(secret::read(&self.file)?.to_string()))
     }
 
     /// Puts the mark aside: the log that it speaks of has lost what it marks.

@@ -51,15 +51,15 @@ impl Sealer {
         let mut bytes = Zeroizing::new([0; 32]);
         rand::fill(bytes.as_mut()).map_err(|_| Error::Failed)?;
         let text = Zeroizing::new(hex::encode(*bytes));
-        let sealed = to.seal(text.as_bytes()).ok_or(Error::Failed)?;
-        let (id, key) = (KeyId::of(&sealed), unbound(&bytes)?);
+        let file = to.seal(text.as_bytes()).ok_or(Error::Failed)?;
+        let (id, key) = (KeyId::of(&file), unbound(&bytes)?);
         let sealer = Self {
             id,
             key,
             used: 0,
             since: None,
         };
-        Ok((sealer, SealedKey { id, sealed }))
+        Ok((sealer, SealedKey { id, sealed: file }))
     }
 
     /// Whether another key is due.
@@ -159,9 +159,9 @@ mod tests {
     #[test]
     fn only_the_dpo_opens_what_was_sealed() {
         let (identity, recipients) = dpo();
-        let (mut sealer, stored) = Sealer::fresh(&recipients).unwrap();
+        let (mut hand, stored) = Sealer::fresh(&recipients).unwrap();
 
-        let sealed = sealer.seal(b"call", b"chi".to_vec()).unwrap();
+        let sealed = hand.seal(b"call", b"chi".to_vec()).unwrap();
 
         assert_eq!(KeyId::named_by(&sealed), Some(KeyId::of(&stored.sealed)));
         assert_eq!(stored.id, KeyId::of(&stored.sealed));

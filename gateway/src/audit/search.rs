@@ -30,9 +30,10 @@ pub async fn search(
     let mut found = Vec::new();
     for (from, to) in windows(reading, &asked, request.from_index).await? {
         let wanted = limit - found.len();
-        let more = match asked.conditions.is_empty() {
-            true => scan(reading, &asked, (from, to), wanted).await?,
-            false => look_up(reading, &asked, (from, to), wanted).await?,
+        let more = if asked.conditions.is_empty() {
+            scan(reading, &asked, (from, to), wanted).await?
+        } else {
+            look_up(reading, &asked, (from, to), wanted).await?
         };
         found.extend(more);
         if found.len() >= limit {
@@ -62,9 +63,9 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn of(request: &'a SearchRecordsRequest) -> Self {
-        let text = |text: &'a String, word: fn(&'a str) -> Word<'a>| match text.is_empty() {
-            true => Vec::new(),
-            false => vec![word(text)],
+        let text = |text: &'a String, word: fn(&'a str) -> Word<'a>| {
+            let given = Some(text).filter(|text| !text.is_empty());
+            given.map(|text| word(text)).into_iter().collect::<Vec<_>>()
         };
         let any = |ids: &'a [prost::bytes::Bytes], word: fn(&'a [u8]) -> Word<'a>| {
             ids.iter().map(|id| word(id)).collect::<Vec<_>>()

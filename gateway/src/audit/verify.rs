@@ -77,10 +77,10 @@ pub async fn verify_all(config: &Config) -> Result<Vec<Report>, Error> {
     for log in logs {
         reports.push(verify_log(&db, &index, &log).await?);
     }
-    match reports.is_empty() {
-        true => Err(Error::NoLog(config.gateway.instance.clone())),
-        false => Ok(reports),
+    if reports.is_empty() {
+        return Err(Error::NoLog(config.gateway.instance.clone()));
     }
+    Ok(reports)
 }
 
 /// Verifies one log.
@@ -146,16 +146,16 @@ async fn begin(behind: &mut Tx, log: &Log, head: &Head, written: u64) -> Result<
     if !head.pruned.is_multiple_of(SEGMENT) || head.pruned / SEGMENT > written {
         return Err(damaged(0, "records were destroyed that nobody may destroy"));
     }
-    let mut held = std::collections::HashMap::new();
+    let mut tiles = std::collections::HashMap::new();
     loop {
-        let read = |tile: TileId| held.get(&tile).cloned().ok_or(tile);
+        let read = |tile: TileId| tiles.get(&tile).cloned().ok_or(tile);
         match Tiles::load(head.pruned, read) {
-            Ok(tiles) => return Ok(Tail::behind(tiles)),
+            Ok(edge) => return Ok(Tail::behind(edge)),
             Err(LoadError::Malformed(error)) => return Err(error.into()),
             Err(LoadError::Read(missing)) => {
                 let found = index::tile(behind, log, missing).await?;
                 let found = found.ok_or(damaged(0, "a tile of the tree is missing"))?;
-                held.insert(missing, found);
+                tiles.insert(missing, found);
             }
         }
     }

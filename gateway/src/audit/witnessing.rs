@@ -121,7 +121,7 @@ impl Witnessing {
         };
         let late = self.answered.elapsed();
         self.warn(late).await;
-        let late = (late > LATEST).then(|| Trouble::Unwitnessed(late.as_secs() / 3600));
+        let late = (late > LATEST).then_some(Trouble::Unwitnessed(late.as_secs() / 3600));
         self.register.believe_witness(trouble.or(late));
     }
 
@@ -171,9 +171,10 @@ impl Witnessing {
             return;
         }
         self.warned = is_late;
-        let said = match is_late {
-            true => format!("no witness has cosigned for {} s", late.as_secs()),
-            false => "witnesses cosign again".to_owned(),
+        let said = if is_late {
+            format!("no witness has cosigned for {} s", late.as_secs())
+        } else {
+            "witnesses cosign again".to_owned()
         };
         tracing::warn!("{said}");
         let degraded = record::degraded(self.clock.uuid(), said);
@@ -226,11 +227,11 @@ fn is_another_log(error: &Error) -> bool {
 }
 
 /// When somebody is told that witnesses are late.
-const EARLIEST: Duration = Duration::from_secs(60);
+const EARLIEST: Duration = Duration::from_mins(1);
 const EVERY: Duration = Duration::from_secs(10);
 /// What a witness answers to a proof that does not hold (C2SP tlog-witness).
 const FORKED: http::StatusCode = http::StatusCode::UNPROCESSABLE_ENTITY;
 /// When the register closes, as X-Road's message log does by default.
-const LATEST: Duration = Duration::from_secs(4 * 3600);
+const LATEST: Duration = Duration::from_hours(4);
 /// Times that a witness may say that it knows another size.
 const TURNS: u32 = 3;

@@ -321,7 +321,8 @@ impl Writer {
     }
 }
 
-/// Whether the disk said that it could not flush: SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC.
+/// Whether the disk said that it could not flush: `SQLITE_IOERR_FSYNC` and
+/// `SQLITE_IOERR_DIR_FSYNC`.
 fn is_unflushed(error: &Error) -> bool {
     let Error::Store(store::Error::Statement(sqlx::Error::Database(error))) = error else {
         return false;

@@ -125,14 +125,13 @@ impl Tail {
 
     /// Takes up leaves that are durable, with the tree that they make.
     pub fn extend(&mut self, mut tiles: Tiles, leaves: Vec<Told>) {
-        let mut index = self.tiles.size();
+        let first = self.tiles.size();
         let changed = tiles.take_changed().into_iter();
         self.changed
             .extend(changed.map(|(tile, hashes)| ((tile.level, tile.index), hashes)));
         self.tiles = tiles;
-        for leaf in leaves {
+        for (index, leaf) in (first..).zip(leaves) {
             self.take(index, leaf);
-            index += 1;
         }
     }
 

@@ -36,7 +36,9 @@ pub fn verify(folder: &Path, vkey: Option<&str>) -> Result<Report, Error> {
             }
             None => return Err(damaged(tile.index * TILE_WIDTH, "entries are missing")),
         };
-        hashes.into_iter().for_each(|hash| tiles.push(hash));
+        for hash in hashes {
+            tiles.push(hash);
+        }
         for (tile, hashes) in tiles
             .take_changed()
             .into_iter()

@@ -37,7 +37,7 @@ pub struct Args {
 pub enum Format {
     /// C2SP tlog-tiles: checkpoint, tile/, tile/entries/, vkey
     Tiles,
-    /// PDND's tracing of a day: date,purpose_id,token_id,status,requests_count
+    /// PDND's tracing of a day, a CSV file
     PdndTracing,
     /// Records of a day as JSON lines, in PDND's field names
     Ndjson,
@@ -70,9 +70,10 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
             "records": records,
         })),
         Output::Text => {
-            let partial = match day.is_partial {
-                true => " (the day is not over: partial)",
-                false => "",
+            let partial = if day.is_partial {
+                " (the day is not over: partial)"
+            } else {
+                ""
             };
             let file = file.display();
             output::line(format!(

@@ -44,7 +44,7 @@ pub struct Args {
     /// Kind of record, such as OUTCOME, DENY or META
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
-    /// Reason of a refusal, such as PURPOSE_SUSPENDED
+    /// Reason of a refusal, by its stable name
     #[arg(long, value_name = "REASON")]
     pub reason: Option<String>,
     /// First day, in Europe/Rome
