@@ -71,7 +71,11 @@ impl Tail {
     }
 
     /// Takes up a log behind the segments that are written; the leaves after them follow.
-    async fn at_last_segment(db: &Db, index: &Db, log: &Log) -> Result<Self, Error> {
+    pub(in crate::audit) async fn at_last_segment(
+        db: &Db,
+        index: &Db,
+        log: &Log,
+    ) -> Result<Self, Error> {
         let mut tx = index.read().await?;
         let segments = store_index::segments(&mut tx, log).await?;
         let mut held: HashMap<(u8, u64), Vec<Hash>> = HashMap::new();
@@ -89,7 +93,9 @@ impl Tail {
         let open = store_index::open_at_end(&mut tx, log, segments).await?;
         drop(tx);
         let mut tail = Self::behind(tiles);
-        for intent in open {
+        let head = store_log::head(&mut db.read().await?, log).await?;
+        let pruned = head.map_or(0, |head| head.pruned);
+        for intent in open.into_iter().filter(|intent| *intent >= pruned) {
             let (id, _) = intent_at(db, log, intent).await?;
             tail.open.insert(id, intent);
         }
@@ -269,6 +275,9 @@ pub async fn load(
             known: tail.size(),
         });
     }
+    if tail.size() < head.pruned {
+        return Err(NO_HASHES);
+    }
     while tail.size() < head.size {
         let batches = store_log::bodies(&mut tx, log, tail.size(), PAGE).await?;
         take_up(&mut tail, &batches)?;
@@ -348,6 +357,10 @@ pub(in crate::audit) async fn intent_at(
 const NO_HEAD: Error = Error::Damaged {
     index: 0,
     what: "records stand without a signed head",
+};
+const NO_HASHES: Error = Error::Damaged {
+    index: 0,
+    what: "the hashes of destroyed records are not in the index: put a backup of the index back",
 };
 const NO_TILE: Error = Error::Damaged {
     index: 0,
