@@ -10,6 +10,7 @@ pub mod batch;
 pub mod by_time;
 pub mod committer;
 pub mod deposit;
+mod edge;
 pub mod export;
 pub mod guard;
 mod hold;

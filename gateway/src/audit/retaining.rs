@@ -10,9 +10,11 @@ use jiff::ToSpan as _;
 use varco_proto::audit::v1::{Retention as Destroyed, RetentionClass};
 use varco_runtime::clock::{Clock, rome};
 use varco_runtime::config::retention::Retention;
+use varco_runtime::store::Db;
 
 use super::batch::CLASSES;
 use super::committer::Register;
+use super::edge::Edge;
 use super::index::{self, SEGMENT};
 use super::reading::Reading;
 use super::store_log::{self, Log};
@@ -149,11 +151,28 @@ impl Retaining {
         if part.class != RetentionClass::Unspecified {
             return slices::destroy_details(db, part, (state.done, state.recorded)).await;
         }
-        slices::destroy_records(db, part, state.recorded).await?;
-        let mut tx = self.register.index().begin().await?;
-        index::forget(&mut tx, part.log, state.recorded / SEGMENT).await?;
-        tx.commit().await?;
+        self.carry_out_records(part, state.recorded).await?;
         state::done(db, part, state.recorded).await
+    }
+
+    async fn carry_out_records(&self, part: Part<'_>, before: u64) -> Result<(), Error> {
+        let db = self.register.db();
+        let reading = self.reading(part.log.clone()).await?;
+        let size = reading.head().await?.map_or(0, |head| head.size);
+        // From the end of a log nothing goes on.
+        let edge = match before < size {
+            true => Edge::at(before, &reading).await?,
+            false => Edge::default(),
+        };
+        let is_all = slices::give_up(db, part, (before, &edge)).await?;
+        match db {
+            // There a log has a table of its own, which goes at once.
+            Db::Postgres(_) if is_all => slices::drop_all(db, part).await?,
+            _ => slices::destroy_records(db, part, before).await?,
+        }
+        let mut tx = self.register.index().begin().await?;
+        index::forget(&mut tx, part.log, before / SEGMENT).await?;
+        Ok(tx.commit().await?)
     }
 
     /// The index before which records have been kept long enough: that of a full segment, whose hashes are

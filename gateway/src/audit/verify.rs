@@ -7,11 +7,11 @@
 use varco_runtime::config::Config;
 use varco_runtime::store::{Db, Tx};
 use varco_tlog::checkpoint::Checkpoint;
-use varco_tlog::error::LoadError;
 use varco_tlog::hash::Hash;
-use varco_tlog::tile::{TileId, Tiles};
+use varco_tlog::tile::TileId;
 
 use super::Error;
+use super::edge::Edge;
 use super::index::segment::Closed;
 use super::index::tail::{Tail, Told};
 use super::index::{self, SEGMENT};
@@ -102,7 +102,7 @@ pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error>
         drop((behind, tx));
         return all_gone((db, index), log, &head).await;
     }
-    let mut tail = begin(&mut behind, log, &head, written).await?;
+    let mut tail = begin(&mut tx, log, head.pruned).await?;
     let mut leaves = Leaves::from(log, head.pruned);
     while tail.size() < signed.size {
         let batches = store_log::batches(&mut tx, log, tail.size(), PAGE).await?;
@@ -162,26 +162,15 @@ fn report(log: &Log, head: &Head, (details, details_destroyed): (u64, u64)) -> R
 }
 
 /// The tree before the first record that is still there: of those before it, only hashes are left.
-async fn begin(behind: &mut Tx, log: &Log, head: &Head, written: u64) -> Result<Tail, Error> {
-    if head.pruned == 0 {
+async fn begin(tx: &mut Tx, log: &Log, pruned: u64) -> Result<Tail, Error> {
+    if pruned == 0 {
         return Ok(Tail::new());
     }
-    if !head.pruned.is_multiple_of(SEGMENT) || head.pruned / SEGMENT > written {
+    if !pruned.is_multiple_of(SEGMENT) {
         return Err(damaged(0, "records were destroyed that nobody may destroy"));
     }
-    let mut held = std::collections::HashMap::new();
-    loop {
-        let read = |tile: TileId| held.get(&tile).cloned().ok_or(tile);
-        match Tiles::load(head.pruned, read) {
-            Ok(tiles) => return Ok(Tail::behind(tiles)),
-            Err(LoadError::Malformed(error)) => return Err(error.into()),
-            Err(LoadError::Read(missing)) => {
-                let found = index::tile(behind, log, missing).await?;
-                let found = found.ok_or(damaged(0, "a tile of the tree is missing"))?;
-                held.insert(missing, found);
-            }
-        }
-    }
+    let edge = Edge::read(tx, log).await?;
+    Ok(Tail::behind(edge.tree(pruned)?))
 }
 
 async fn check_segment(

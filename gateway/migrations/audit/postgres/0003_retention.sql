@@ -11,6 +11,15 @@ CREATE TABLE destroyed (
     PRIMARY KEY (log, class)
 );
 
+-- The tiles that the tree goes on from behind destroyed records: the index could not be built again without them.
+CREATE TABLE edge (
+    log   BIGINT NOT NULL REFERENCES log (id),
+    level BIGINT NOT NULL,
+    idx   BIGINT NOT NULL,
+    data  BYTEA NOT NULL,
+    PRIMARY KEY (log, level, idx)
+);
+
 CREATE INDEX seal_key_created ON seal_key (created, id);
 -- Few details are kept for so long, if any: finding them is not to mean going through all records.
 CREATE INDEX batch_ten_years ON batch (log, first) WHERE sealed_c IS NOT NULL;

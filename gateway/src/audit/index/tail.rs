@@ -19,6 +19,7 @@ use super::word::{Turn, words};
 use super::{SEGMENT, store_index};
 use crate::audit::Error;
 use crate::audit::batch::Batch;
+use crate::audit::edge::Edge;
 use crate::audit::store_log::{self, Head, Log};
 
 /// The end of a log.
@@ -93,13 +94,25 @@ impl Tail {
         let open = store_index::open_at_end(&mut tx, log, segments).await?;
         drop(tx);
         let mut tail = Self::behind(tiles);
-        let head = store_log::head(&mut db.read().await?, log).await?;
-        let pruned = head.map_or(0, |head| head.pruned);
+        let pruned = match pruned(db, log).await? {
+            Pruned::Behind(edge, size) if size > tail.size() => return Self::at_edge(edge, size),
+            Pruned::Behind(_, size) => size,
+            Pruned::All => return Ok(tail),
+        };
         for intent in open.into_iter().filter(|intent| *intent >= pruned) {
             let (id, _) = intent_at(db, log, intent).await?;
             tail.open.insert(id, intent);
         }
         Ok(tail)
+    }
+
+    /// Takes up a log whose index was lost behind its destroyed records.
+    fn at_edge(edge: Edge, size: u64) -> Result<Self, Error> {
+        let tail = Self::behind(edge.tree(size)?);
+        Ok(Self {
+            changed: edge.0,
+            ..tail
+        })
     }
 
     /// The end of a log of which only hashes are left before it; its size is that of full segments.
@@ -244,6 +257,25 @@ impl Default for Tail {
     }
 }
 
+/// What of a log was destroyed.
+enum Pruned {
+    /// All of it.
+    All,
+    /// What went before a size.
+    Behind(Edge, u64),
+}
+
+async fn pruned(db: &Db, log: &Log) -> Result<Pruned, Error> {
+    let mut tx = db.read().await?;
+    Ok(match store_log::head(&mut tx, log).await? {
+        Some(head) if head.is_all_gone() => Pruned::All,
+        Some(head) if head.pruned > 0 => {
+            Pruned::Behind(Edge::read(&mut tx, log).await?, head.pruned)
+        }
+        _ => Pruned::Behind(Edge::default(), 0),
+    })
+}
+
 /// Builds the end of a log as it stands, and compares its tree with the signed head.
 ///
 /// `full` is called whenever segments are full: the log's writer writes them to the index there.
@@ -274,9 +306,6 @@ pub async fn load(
             stored: head.size,
             known: tail.size(),
         });
-    }
-    if tail.size() < head.pruned {
-        return Err(NO_HASHES);
     }
     while tail.size() < head.size {
         let batches = store_log::bodies(&mut tx, log, tail.size(), PAGE).await?;
@@ -357,10 +386,6 @@ pub(in crate::audit) async fn intent_at(
 const NO_HEAD: Error = Error::Damaged {
     index: 0,
     what: "records stand without a signed head",
-};
-const NO_HASHES: Error = Error::Damaged {
-    index: 0,
-    what: "the hashes of destroyed records are not in the index: put a backup of the index back",
 };
 const NO_TILE: Error = Error::Damaged {
     index: 0,

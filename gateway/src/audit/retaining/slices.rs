@@ -6,6 +6,7 @@ use varco_runtime::store::{self, Db, Tx};
 
 use super::{Part, state};
 use crate::audit::Error;
+use crate::audit::edge::Edge;
 
 /// Destroys the details of a class between two indices, which are those of whole commits.
 pub(super) async fn destroy_details(
@@ -38,9 +39,14 @@ pub(super) async fn destroy_details(
     Ok(())
 }
 
-/// Destroys the records below an index, but for those of a commit that reaches over it.
-pub(super) async fn destroy_records(db: &Db, part: Part<'_>, before: u64) -> Result<(), Error> {
+/// Gives the records below an index up, and keeps the edge of the tree there; tells whether all are.
+pub(super) async fn give_up(
+    db: &Db,
+    part: Part<'_>,
+    (before, edge): (u64, &Edge),
+) -> Result<bool, Error> {
     let mut tx = db.begin().await?;
+    edge.keep(&mut tx, part.log).await?;
     on!(&mut tx, |db| sqlx::query(PRUNE)
         .bind(part.log.id)
         .bind(before.cast_signed())
@@ -54,9 +60,11 @@ pub(super) async fn destroy_records(db: &Db, part: Part<'_>, before: u64) -> Res
         .await)
     .map_err(store::Error::from)?;
     tx.commit().await?;
-    if is_all && matches!(db, Db::Postgres(_)) {
-        return drop_all(db, part).await;
-    }
+    Ok(is_all)
+}
+
+/// Destroys the records below an index that were given up, but for those of a commit that reaches over it.
+pub(super) async fn destroy_records(db: &Db, part: Part<'_>, before: u64) -> Result<(), Error> {
     let mut next = oldest(db, part).await?;
     while let Some(first) = next.filter(|first| *first < before) {
         let end = first.saturating_add(SLICE).min(before);
@@ -79,7 +87,7 @@ pub(super) async fn destroy_records(db: &Db, part: Part<'_>, before: u64) -> Res
 }
 
 /// Where a log has a table of its own, that goes at once.
-async fn drop_all(db: &Db, part: Part<'_>) -> Result<(), Error> {
+pub(super) async fn drop_all(db: &Db, part: Part<'_>) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     on!(&mut tx, |db| sqlx::query(DROP)
         .bind(part.log.id)

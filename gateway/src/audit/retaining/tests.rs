@@ -67,8 +67,11 @@ impl Town {
         self.retaining(kept).run().await.unwrap();
     }
 
+    /// Verifies a log as another process does.
     async fn verify(&self, log: &Log) -> Result<Report, Error> {
-        verify_log(&self.place.db(), &self.place.index(), log).await
+        let db = beside(self.place.db()).await;
+        let index = beside(self.place.index()).await;
+        verify_log(&db, &index, log).await
     }
 
     async fn read(&self) -> Reading {
@@ -109,6 +112,17 @@ const SHORT: Retention = Retention {
     evidence_months: 2,
     record_months: 2,
 };
+
+/// A database as it is opened to be read: on SQLite with one connection.
+async fn beside(db: Db) -> Db {
+    match &db {
+        Db::Postgres(_) => db,
+        Db::Sqlite { write, .. } => {
+            let options = write.connect_options();
+            Db::open_to_read(options.get_filename()).await.unwrap()
+        }
+    }
+}
 
 async fn change(db: &Db, sql: &'static str) {
     let mut tx = db.begin().await.unwrap();
@@ -219,9 +233,20 @@ async fn records_go_by_whole_segments_and_the_rest_is_read_found_and_proven() {
                 .unwrap()
                 .is_none()
         );
+        // The index is all that proofs and searches need, and it is built again.
+        for part in [
+            "DELETE FROM tile",
+            "DELETE FROM segment",
+            "DELETE FROM posting",
+        ] {
+            change(&town.place.index(), part).await;
+        }
         let again = Town::reopened(town).await;
+        prove_from(&again.register.reading(), 512).await;
         again.commit(RecordKind::Deny, 300).await;
+        again.wait_for_index(3).await;
         again.verify(&again.first).await.unwrap();
+        prove_from(&again.read().await, 512).await;
     }
 }
 
@@ -311,7 +336,9 @@ async fn process_that_was_killed_while_records_went_goes_on() {
         let (log, class) = (&town.first, RetentionClass::Unspecified);
         let told = town.retaining(SHORT).tell(Part { log, class }, 512).await;
         told.unwrap();
-        change(&town.place.db(), "UPDATE log SET pruned = 512").await;
+        let (db, part) = (town.place.db(), Part { log, class });
+        let edge = Edge::at(512, &town.register.reading()).await.unwrap();
+        slices::give_up(&db, part, (512, &edge)).await.unwrap();
         assert_eq!(town.verify(&town.first).await.unwrap().pruned, 512);
 
         town.retaining(SHORT).run().await.unwrap();
