@@ -79,10 +79,11 @@ impl Reading {
     /// When it does not agree with its signed head.
     pub async fn of(db: Db, index: Db, log: Log) -> Result<Self, Error> {
         let head = store_log::head(&mut db.read().await?, &log).await?;
-        let tail = match head.is_some_and(|head| head.is_all_gone()) {
+        let tail = if head.is_some_and(|head| head.is_all_gone()) {
             // Nothing is left of it that could be taken up.
-            true => Tail::at_last_segment(&db, &index, &log).await?,
-            false => tail::load(&db, &index, &log, async |_: &mut Tail| Ok(())).await?,
+            Tail::at_last_segment(&db, &index, &log).await?
+        } else {
+            tail::load(&db, &index, &log, async |_: &mut Tail| Ok(())).await?
         };
         Ok(Self {
             db,

@@ -112,10 +112,10 @@ impl Retaining {
         } else if state.recorded <= state.done {
             return Ok(state::done(db, part, bound).await?);
         }
-        match state.recorded > state.done {
-            true => Ok(self.carry_out(part, state).await?),
-            false => Ok(()),
+        if state.recorded > state.done {
+            self.carry_out(part, state).await?;
         }
+        Ok(())
     }
 
     /// Makes the record of a destruction durable, and notes where it stands.
@@ -160,9 +160,10 @@ impl Retaining {
         let reading = self.reading(part.log.clone()).await?;
         let size = reading.head().await?.map_or(0, |head| head.size);
         // From the end of a log nothing goes on.
-        let edge = match before < size {
-            true => Edge::at(before, &reading).await?,
-            false => Edge::default(),
+        let edge = if before < size {
+            Edge::at(before, &reading).await?
+        } else {
+            Edge::default()
         };
         let is_all = slices::give_up(db, part, (before, &edge)).await?;
         match db {

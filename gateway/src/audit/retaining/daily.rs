@@ -37,9 +37,10 @@ pub async fn follow(retaining: Retaining) {
 /// was done is not done again.
 fn due(now: Timestamp, done: Option<Date>) -> Option<Date> {
     let now = rome(now);
-    let night = match now.hour() >= HOUR {
-        true => now.date(),
-        false => now.date().yesterday().ok()?,
+    let night = if now.hour() >= HOUR {
+        now.date()
+    } else {
+        now.date().yesterday().ok()?
     };
     (done != Some(night)).then_some(night)
 }
