@@ -10,6 +10,7 @@ pub mod batch;
 pub mod by_time;
 pub mod committer;
 pub mod deposit;
+mod edge;
 pub mod export;
 pub mod guard;
 mod hold;
@@ -22,6 +23,7 @@ pub mod reading;
 pub mod reconcile;
 pub mod record;
 pub mod recovery;
+pub mod retaining;
 pub mod retention;
 pub mod seal;
 pub mod search;
@@ -35,10 +37,14 @@ mod writer;
 
 /// The schema of the register of accesses.
 pub const MIGRATIONS: Migrations = Migrations {
-    sqlite: &[include_str!("../migrations/audit/sqlite/0001_init.sql")],
+    sqlite: &[
+        include_str!("../migrations/audit/sqlite/0001_init.sql"),
+        include_str!("../migrations/audit/sqlite/0002_retention.sql"),
+    ],
     postgres: &[
         include_str!("../migrations/audit/postgres/0001_init.sql"),
         include_str!("../migrations/audit/postgres/0002_index.sql"),
+        include_str!("../migrations/audit/postgres/0003_retention.sql"),
     ],
 };
 

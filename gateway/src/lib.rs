@@ -60,6 +60,7 @@ pub mod voucher;
 use audit::committer::{self, Register, Run};
 use audit::guard::{self, Guard};
 use audit::mark::Mark;
+use audit::retaining::Retaining;
 use audit::witnessing::Witnessing;
 use authenticate::authenticate;
 use authorize::authorize;
@@ -286,6 +287,10 @@ impl Gateway {
         gate.tasks.spawn_until_stop(hourly);
         let nightly = simulate::nightly::follow(Arc::clone(&gate));
         gate.tasks.spawn_until_stop(nightly);
+        let kept = (gateway.instance.as_str(), gateway.retention);
+        let retaining = Retaining::of(&gate.register, &gate.clock, kept);
+        gate.tasks
+            .spawn_until_stop(audit::retaining::daily::follow(retaining));
         Ok(Self {
             gate,
             assertion_audience,

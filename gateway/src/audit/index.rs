@@ -17,7 +17,7 @@ mod store_index;
 pub mod tail;
 pub mod word;
 
-pub use store_index::{check_segment, places, segments, spans, tile};
+pub use store_index::{check_segment, forget, places, segments, spans, tile};
 
 /// The schema of the index where it has a database of its own.
 pub const MIGRATIONS: Migrations = Migrations {

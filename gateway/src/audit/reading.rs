@@ -78,7 +78,13 @@ impl Reading {
     ///
     /// When it does not agree with its signed head.
     pub async fn of(db: Db, index: Db, log: Log) -> Result<Self, Error> {
-        let tail = tail::load(&db, &index, &log, async |_: &mut Tail| Ok(())).await?;
+        let head = store_log::head(&mut db.read().await?, &log).await?;
+        let tail = if head.is_some_and(|head| head.is_all_gone()) {
+            // Nothing is left of it that could be taken up.
+            Tail::at_last_segment(&db, &index, &log).await?
+        } else {
+            tail::load(&db, &index, &log, async |_: &mut Tail| Ok(())).await?
+        };
         Ok(Self {
             db,
             index,

@@ -1,7 +1,7 @@
 //! Records of operators, auditors and the gateway itself; those of calls stand in `call`.
 
 use uuid::Uuid;
-use varco_proto::audit::v1::{LogLink, Record, RecordKind};
+use varco_proto::audit::v1::{LogLink, Record, RecordKind, Retention};
 
 use super::retention;
 
@@ -87,6 +87,15 @@ pub fn reconciliation(id: Uuid, outcome: &str, detail: String) -> Record {
     Record {
         outcome: outcome.to_owned(),
         ..own(RecordKind::Reconciliation, id, 0, detail)
+    }
+}
+
+/// What has been kept long enough and will be destroyed now.
+#[must_use]
+pub fn destroyed(id: Uuid, what: Retention) -> Record {
+    Record {
+        destroyed: Some(what),
+        ..own(RecordKind::Retention, id, 0, String::new())
     }
 }
 

@@ -5,6 +5,7 @@
 //! a call for that long, and no record of today has them.
 
 use varco_proto::audit::v1::{RecordKind, RetentionClass};
+use varco_runtime::config::retention::Retention;
 
 /// The class of a record's details.
 #[must_use]
@@ -26,13 +27,13 @@ pub fn class(kind: RecordKind) -> RetentionClass {
     }
 }
 
-/// How many months the details of a class are kept; none for those that are kept for good.
+/// How many months the details of a class are kept; none for those that are kept as long as their record.
 #[must_use]
-pub fn months(class: RetentionClass) -> Option<u32> {
+pub fn months(class: RetentionClass, kept: &Retention) -> Option<u32> {
     match class {
-        RetentionClass::A => Some(24),
-        RetentionClass::B => Some(6),
-        RetentionClass::C => Some(120),
+        RetentionClass::A => Some(kept.calls_months),
+        RetentionClass::B => Some(kept.refusals_months),
+        RetentionClass::C => Some(kept.evidence_months),
         RetentionClass::P | RetentionClass::Unspecified => None,
     }
 }
@@ -52,7 +53,13 @@ mod tests {
 
     #[test]
     fn calls_are_kept_longer_than_refusals_and_changes_for_good() {
-        let kept = |kind| months(class(kind));
+        let config = Retention {
+            calls_months: 24,
+            refusals_months: 6,
+            evidence_months: 120,
+            record_months: 120,
+        };
+        let kept = |kind| months(class(kind), &config);
 
         assert_eq!(kept(RecordKind::Outcome), Some(24));
         assert_eq!(kept(RecordKind::Deny), Some(6));

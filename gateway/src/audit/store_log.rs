@@ -35,6 +35,14 @@ pub struct Head {
     pub pruned: u64,
 }
 
+impl Head {
+    /// Whether every record was destroyed after it had been kept long enough.
+    #[must_use]
+    pub fn is_all_gone(&self) -> bool {
+        self.pruned == self.size
+    }
+}
+
 /// The newest log of a gateway instance.
 ///
 /// # Errors
@@ -57,6 +65,20 @@ pub async fn log_of(tx: &mut Tx, instance: &str) -> Result<Option<Log>, Error> {
 pub async fn logs_of(tx: &mut Tx, instance: &str) -> Result<Vec<Log>, Error> {
     let found: Vec<(i64, String, String)> = on!(tx, |db| sqlx::query_as(LOGS_OF)
         .bind(instance)
+        .fetch_all(db)
+        .await)
+    .map_err(store::Error::from)?;
+    Ok(found.into_iter().map(log_from).collect())
+}
+
+/// The logs of the same gateway instance that were begun after a log.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn logs_after(tx: &mut Tx, log: &Log) -> Result<Vec<Log>, Error> {
+    let found: Vec<(i64, String, String)> = on!(tx, |db| sqlx::query_as(LOGS_AFTER)
+        .bind(log.id)
         .fetch_all(db)
         .await)
     .map_err(store::Error::from)?;
@@ -250,5 +272,8 @@ const LOG: &str = "SELECT id, origin, vkey FROM log WHERE origin = $1";
 const LOGS: &str = "SELECT id, origin, vkey FROM log ORDER BY created, origin";
 const LOGS_OF: &str =
     "SELECT id, origin, vkey FROM log WHERE instance = $1 ORDER BY created, origin";
+const LOGS_AFTER: &str = "SELECT a.id, a.origin, a.vkey FROM log a JOIN log b \
+     ON a.instance = b.instance AND a.created >= b.created AND a.id <> b.id \
+     WHERE b.id = $1 ORDER BY a.created, a.origin";
 const LOG_OF: &str = "SELECT id, origin, vkey FROM log WHERE instance = $1 ORDER BY created DESC, origin DESC LIMIT 1";
 const SEAL_KEY: &str = "SELECT sealed FROM seal_key WHERE id = $1";

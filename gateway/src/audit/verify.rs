@@ -7,11 +7,11 @@
 use varco_runtime::config::Config;
 use varco_runtime::store::{Db, Tx};
 use varco_tlog::checkpoint::Checkpoint;
-use varco_tlog::error::LoadError;
 use varco_tlog::hash::Hash;
-use varco_tlog::tile::{TileId, Tiles};
+use varco_tlog::tile::TileId;
 
 use super::Error;
+use super::edge::Edge;
 use super::index::segment::Closed;
 use super::index::tail::{Tail, Told};
 use super::index::{self, SEGMENT};
@@ -19,6 +19,7 @@ use super::reading;
 use super::store_log::{self, Head, Log};
 
 mod leaves;
+mod said;
 pub mod tree;
 
 use leaves::Leaves;
@@ -101,8 +102,12 @@ pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error>
     if signed.size != head.size || signed.root.as_bytes().as_slice() != head.root {
         return Err(damaged(0, "the signed head is not what stands beside it"));
     }
-    let mut tail = begin(&mut behind, log, &head, written).await?;
-    let mut leaves = Leaves::default();
+    if head.is_all_gone() {
+        drop((behind, tx));
+        return all_gone((db, index), log, &head).await;
+    }
+    let mut tail = begin(&mut tx, log, head.pruned).await?;
+    let mut leaves = Leaves::from(log, head.pruned);
     while tail.size() < signed.size {
         let batches = store_log::batches(&mut tx, log, tail.size(), PAGE).await?;
         if batches.is_empty() {
@@ -115,7 +120,7 @@ pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error>
         }
         while let Some(closed) = tail.next_closed() {
             if closed.number < written {
-                check_segment(&mut behind, log, &closed).await?;
+                check_segment(&mut behind, log, (&closed, head.pruned)).await?;
             }
             tail.written(closed.number);
         }
@@ -126,42 +131,57 @@ pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error>
     if tail.tiles().root() != signed.root {
         return Err(damaged(0, "the root is not the one that was signed"));
     }
-    let (details, details_destroyed) = leaves.close(head.pruned)?;
-    Ok(Report {
+    // Who only reads has one connection; and what was said of a destruction was said before it.
+    drop((behind, tx));
+    let details = match leaves.close(head.pruned) {
+        Ok(details) => details,
+        Err(_) => {
+            said::later((db, index), log, &mut leaves).await?;
+            leaves.close(head.pruned)?
+        }
+    };
+    Ok(report(log, &head, details))
+}
+
+/// A log of which the signed head is left, and records of later logs that say that the rest was destroyed.
+async fn all_gone((db, index): (&Db, &Db), log: &Log, head: &Head) -> Result<Report, Error> {
+    if store_log::has_more(&mut db.read().await?, log, head.size).await? {
+        return Err(damaged(head.size, "a record was added unsigned"));
+    }
+    let mut leaves = Leaves::from(log, head.pruned);
+    said::later((db, index), log, &mut leaves).await?;
+    Ok(report(log, head, leaves.close(head.pruned)?))
+}
+
+fn report(log: &Log, head: &Head, (details, details_destroyed): (u64, u64)) -> Report {
+    Report {
         origin: log.origin.clone(),
         vkey: log.vkey.clone(),
-        size: signed.size,
-        root: hex::encode(signed.root.as_bytes()),
+        size: head.size,
+        root: hex::encode(&head.root),
         pruned: head.pruned,
         details,
         details_destroyed,
-    })
+    }
 }
 
 /// The tree before the first record that is still there: of those before it, only hashes are left.
-async fn begin(behind: &mut Tx, log: &Log, head: &Head, written: u64) -> Result<Tail, Error> {
-    if head.pruned == 0 {
+async fn begin(tx: &mut Tx, log: &Log, pruned: u64) -> Result<Tail, Error> {
+    if pruned == 0 {
         return Ok(Tail::new());
     }
-    if !head.pruned.is_multiple_of(SEGMENT) || head.pruned / SEGMENT > written {
+    if !pruned.is_multiple_of(SEGMENT) {
         return Err(damaged(0, "records were destroyed that nobody may destroy"));
     }
-    let mut tiles = std::collections::HashMap::new();
-    loop {
-        let read = |tile: TileId| tiles.get(&tile).cloned().ok_or(tile);
-        match Tiles::load(head.pruned, read) {
-            Ok(edge) => return Ok(Tail::behind(edge)),
-            Err(LoadError::Malformed(error)) => return Err(error.into()),
-            Err(LoadError::Read(missing)) => {
-                let found = index::tile(behind, log, missing).await?;
-                let found = found.ok_or(damaged(0, "a tile of the tree is missing"))?;
-                tiles.insert(missing, found);
-            }
-        }
-    }
+    let edge = Edge::read(tx, log).await?;
+    Ok(Tail::behind(edge.tree(pruned)?))
 }
 
-async fn check_segment(behind: &mut Tx, log: &Log, computed: &Closed) -> Result<(), Error> {
+async fn check_segment(
+    behind: &mut Tx,
+    log: &Log,
+    (computed, pruned): (&Closed, u64),
+) -> Result<(), Error> {
     let first = computed.number * SEGMENT;
     for ((level, number), hashes) in &computed.tiles {
         let tile = TileId {
@@ -178,7 +198,7 @@ async fn check_segment(behind: &mut Tx, log: &Log, computed: &Closed) -> Result<
             ));
         }
     }
-    if !index::check_segment(behind, log, computed).await? {
+    if !index::check_segment(behind, log, computed, pruned).await? {
         return Err(damaged(
             first,
             "what the records of a segment are found by is not what they say: delete the index, it \

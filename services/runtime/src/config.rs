@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+pub mod retention;
 pub mod signing;
 pub mod telemetry;
 pub mod witness;
 
+use retention::Retention;
 use signing::SigningAlgorithm;
 use telemetry::Telemetry;
 use witness::Witness;
@@ -122,6 +124,8 @@ pub struct Gateway {
     pub reflection: Reflection,
     /// Limits.
     pub limits: Limits,
+    /// How long the register of accesses is kept.
+    pub retention: Retention,
     /// Witnesses that cosign the register of accesses.
     #[serde(default)]
     pub witnesses: Vec<KnownWitness>,
@@ -338,6 +342,7 @@ impl Gateway {
                 "gateway.key_rotation_days must lie between {least} and {most}"
             ));
         }
+        self.retention.check()?;
         self.limits.check()
     }
 }

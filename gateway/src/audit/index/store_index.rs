@@ -39,8 +39,7 @@ pub(super) async fn open_at_end(tx: &mut Tx, log: &Log, segments: u64) -> Result
         .fetch_one(db)
         .await)
     .map_err(store::Error::from)?;
-    let numbers: &[[u8; 8]] = open.as_chunks().0;
-    Ok(numbers.iter().map(|it| u64::from_be_bytes(*it)).collect())
+    Ok(indices(&open))
 }
 
 /// Writes a full segment.
@@ -82,6 +81,23 @@ pub(super) async fn keep(tx: &mut Tx, log: &Log, closed: &Closed) -> Result<(), 
         .execute(db)
         .await
         .map(|done| done.rows_affected()))
+    .map_err(store::Error::from)?;
+    Ok(())
+}
+
+/// Forgets by what the records of the segments before one were found. Their hashes and times stay: proofs of
+/// what comes after need the ones, the way by time the others.
+///
+/// # Errors
+///
+/// When the database cannot be written.
+pub async fn forget(tx: &mut Tx, log: &Log, before: u64) -> Result<(), Error> {
+    on!(tx, |db| sqlx::query(FORGET)
+        .bind(log.id)
+        .bind(before.cast_signed())
+        .execute(db)
+        .await
+        .map(drop))
     .map_err(store::Error::from)?;
     Ok(())
 }
@@ -156,19 +172,29 @@ pub async fn spans(
     Ok(rows.into_iter().map(span).collect())
 }
 
-/// Whether a written segment says what its records say.
+/// Whether a written segment says what its records say; of INTENTs below `pruned` no record is left to say it.
 ///
 /// # Errors
 ///
 /// When the database cannot be read.
-pub async fn check_segment(tx: &mut Tx, log: &Log, computed: &Closed) -> Result<bool, Error> {
+pub async fn check_segment(
+    tx: &mut Tx,
+    log: &Log,
+    computed: &Closed,
+    pruned: u64,
+) -> Result<bool, Error> {
     let row: Option<(i64, i64, Vec<u8>)> = on!(tx, |db| sqlx::query_as(SEGMENT_AT)
         .bind(log.id)
         .bind(computed.number.cast_signed())
         .fetch_optional(db)
         .await)
     .map_err(store::Error::from)?;
-    if row != Some((computed.oldest, computed.newest, numbers(&computed.open))) {
+    let known = row.map(|(oldest, newest, open)| (oldest, newest, indices(&open)));
+    let known = known.map(|(oldest, newest, mut open)| {
+        open.retain(|index| *index >= pruned);
+        (oldest, newest, open)
+    });
+    if known != Some((computed.oldest, computed.newest, computed.open.clone())) {
         return Ok(false);
     }
     let mut expected = segment::pages(computed.postings.clone());
@@ -191,10 +217,16 @@ pub async fn check_segment(tx: &mut Tx, log: &Log, computed: &Closed) -> Result<
     Ok(true)
 }
 
+fn indices(numbers: &[u8]) -> Vec<u64> {
+    let numbers: &[[u8; 8]] = numbers.as_chunks().0;
+    numbers.iter().map(|it| u64::from_be_bytes(*it)).collect()
+}
+
 fn numbers(indices: &[u64]) -> Vec<u8> {
     indices.iter().flat_map(|it| it.to_be_bytes()).collect()
 }
 
+const FORGET: &str = "DELETE FROM posting WHERE log = $1 AND segment < $2";
 const KEEP_POSTING: &str = "INSERT INTO posting (log, page, segment, data) VALUES ($1, $2, $3, $4)";
 const KEEP_SEGMENT: &str =
     "INSERT INTO segment (log, idx, oldest, newest, open) VALUES ($1, $2, $3, $4, $5)";

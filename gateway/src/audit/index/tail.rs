@@ -19,6 +19,7 @@ use super::word::{Turn, words};
 use super::{SEGMENT, store_index};
 use crate::audit::Error;
 use crate::audit::batch::Batch;
+use crate::audit::edge::Edge;
 use crate::audit::store_log::{self, Head, Log};
 
 /// The end of a log.
@@ -71,7 +72,11 @@ impl Tail {
     }
 
     /// Takes up a log behind the segments that are written; the leaves after them follow.
-    async fn at_last_segment(db: &Db, index: &Db, log: &Log) -> Result<Self, Error> {
+    pub(in crate::audit) async fn at_last_segment(
+        db: &Db,
+        index: &Db,
+        log: &Log,
+    ) -> Result<Self, Error> {
         let mut tx = index.read().await?;
         let segments = store_index::segments(&mut tx, log).await?;
         let mut held: HashMap<(u8, u64), Vec<Hash>> = HashMap::new();
@@ -89,11 +94,25 @@ impl Tail {
         let open = store_index::open_at_end(&mut tx, log, segments).await?;
         drop(tx);
         let mut tail = Self::behind(tiles);
-        for intent in open {
+        let pruned = match pruned(db, log).await? {
+            Pruned::Behind(edge, size) if size > tail.size() => return Self::at_edge(edge, size),
+            Pruned::Behind(_, size) => size,
+            Pruned::All => return Ok(tail),
+        };
+        for intent in open.into_iter().filter(|intent| *intent >= pruned) {
             let (id, _) = intent_at(db, log, intent).await?;
             tail.open.insert(id, intent);
         }
         Ok(tail)
+    }
+
+    /// Takes up a log whose index was lost behind its destroyed records.
+    fn at_edge(edge: Edge, size: u64) -> Result<Self, Error> {
+        let tail = Self::behind(edge.tree(size)?);
+        Ok(Self {
+            changed: edge.0,
+            ..tail
+        })
     }
 
     /// The end of a log of which only hashes are left before it; its size is that of full segments.
@@ -235,6 +254,25 @@ impl Default for Tail {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What of a log was destroyed.
+enum Pruned {
+    /// All of it.
+    All,
+    /// What went before a size.
+    Behind(Edge, u64),
+}
+
+async fn pruned(db: &Db, log: &Log) -> Result<Pruned, Error> {
+    let mut tx = db.read().await?;
+    Ok(match store_log::head(&mut tx, log).await? {
+        Some(head) if head.is_all_gone() => Pruned::All,
+        Some(head) if head.pruned > 0 => {
+            Pruned::Behind(Edge::read(&mut tx, log).await?, head.pruned)
+        }
+        _ => Pruned::Behind(Edge::default(), 0),
+    })
 }
 
 /// Builds the end of a log as it stands, and compares its tree with the signed head.

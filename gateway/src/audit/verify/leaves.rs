@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use prost::Message as _;
-use varco_proto::audit::v1::{Record, RecordKind, RetentionClass};
+use varco_proto::audit::v1::{Record, RecordKind, Retention, RetentionClass};
 use varco_runtime::store::Tx;
 use varco_tlog::hash::Hash;
 use varco_tlog::tile::Tiles;
@@ -12,12 +12,17 @@ use varco_tlog::tile::Tiles;
 use super::{Told, damaged};
 use crate::audit::Error;
 use crate::audit::batch::{Batch, CLASSES};
+use crate::audit::by_time::micros;
 use crate::audit::seal::KeyId;
-use crate::audit::store_log;
+use crate::audit::store_log::{self, Log};
 
 /// What was seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Leaves {
+    /// The log that they stand in.
+    origin: String,
+    /// The first of which more than hashes must be left.
+    from: u64,
     /// Sealed details that are there.
     details: u64,
     /// Indices whose details are gone, by class, ascending.
@@ -30,6 +35,15 @@ pub(super) struct Leaves {
 }
 
 impl Leaves {
+    /// Begins at an index; before it records may be gone.
+    pub(super) fn from(log: &Log, from: u64) -> Self {
+        Self {
+            origin: log.origin.clone(),
+            from,
+            ..Self::default()
+        }
+    }
+
     /// Checks a batch, and adds its leaves to the tree.
     pub(super) async fn check(
         &mut self,
@@ -40,10 +54,12 @@ impl Leaves {
         if batch.first > tiles.size() {
             return Err(damaged(tiles.size(), "a record is missing"));
         }
-        if batch.first < tiles.size() {
+        // A commit of which some records are to be kept is kept whole.
+        let is_split = tiles.size() == self.from && batch.holds(self.from);
+        if batch.first < tiles.size() && !is_split {
             return Err(damaged(batch.first, "a record stands twice"));
         }
-        let mut told = Vec::new();
+        let (mut told, mut newest) = (Vec::new(), None);
         let mut commitments = Commitments::default();
         for (index, leaf) in batch.leaves()? {
             let hash = Hash::leaf(&leaf);
@@ -51,12 +67,15 @@ impl Leaves {
                 return Err(damaged(index, "the record is not the one that was hashed"));
             }
             let record = canonical(index, &leaf)?;
-            tiles.push(hash);
-            told.push(Told::of(&record, hash));
-            self.note_destruction(&record);
+            newest = newest.max(Some(micros(&record)));
+            self.note_own(&record);
             commitments.add(index, &record)?;
+            if index >= self.from {
+                tiles.push(hash);
+                told.push(Told::of(&record, hash));
+            }
         }
-        if told.iter().map(|it| it.time).max() != Some(batch.newest) {
+        if newest != Some(batch.newest) {
             return Err(damaged(
                 batch.first,
                 "the time of a commit is not that of its records",
@@ -66,10 +85,24 @@ impl Leaves {
         Ok(told)
     }
 
-    fn note_destruction(&mut self, record: &Record) {
-        let Some(destroyed) = &record.destroyed else {
-            return;
-        };
+    /// What a record of this log says of itself.
+    fn note_own(&mut self, record: &Record) {
+        match &record.destroyed {
+            Some(destroyed) if destroyed.origin.is_empty() => self.note(record, destroyed),
+            _ => self.note_of_another(record),
+        }
+    }
+
+    /// What a record of another log says of this one.
+    pub(super) fn note_of_another(&mut self, record: &Record) {
+        if let Some(destroyed) = &record.destroyed
+            && destroyed.origin == self.origin
+        {
+            self.note(record, destroyed);
+        }
+    }
+
+    fn note(&mut self, record: &Record, destroyed: &Retention) {
         if record.kind() != RecordKind::Retention {
             return;
         }
