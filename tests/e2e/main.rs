@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit_subject;
 mod audit_trouble;
 mod bad_input;
 mod bypass;
