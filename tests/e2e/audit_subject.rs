@@ -34,11 +34,18 @@ async fn ask(
     let mut evidence = asker.claims(&purpose);
     evidence["aud"] = json!("https://anagrafe.comune.example/v1");
     evidence["userID"] = json!(ACTOR);
+    evidence["userLocation"] = json!("sportello-2");
     let evidence = asker.sign(&evidence);
     let bearer = format!("Bearer {}", comune.voucher("tributi", &purpose).await);
     let headers = [("authorization", bearer.as_str()), (TRACKING, &evidence)];
     let mut wire = comune.wire("tributi").await;
     let answer = wire.send(method, &headers, frame(request)).await.unwrap();
+    assert_eq!(
+        answer.status().code(),
+        tonic::Code::Ok,
+        "{:?}",
+        answer.status()
+    );
     let id = answer.headers.get("varco-audit-id").unwrap();
     id.to_str().unwrap().to_owned()
 }
