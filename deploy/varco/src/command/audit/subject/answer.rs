@@ -105,6 +105,11 @@ fn row(access: &Access) -> Vec<String> {
     row
 }
 
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a field so"
+)]
 fn day<S: Serializer>(day: &Option<Date>, to: S) -> Result<S::Ok, S::Error> {
     day.map(|day| day.to_string()).serialize(to)
 }

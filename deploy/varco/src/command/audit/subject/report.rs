@@ -56,9 +56,10 @@ fn access(number: usize, access: &Access) -> Block {
     let mut block = Block::default();
     let head = format!("{number}. {} – {}", access.local_time, access.operation);
     block.push(Style::Head, &head);
-    let asked = match access.client == access.office {
-        true => access.office.clone(),
-        false => format!("{} (sistema {})", access.office, access.client),
+    let asked = if access.client == access.office {
+        access.office.clone()
+    } else {
+        format!("{} (sistema {})", access.office, access.client)
     };
     for (label, value) in [
         ("Ufficio richiedente", asked.as_str()),
