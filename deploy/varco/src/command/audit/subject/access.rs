@@ -213,6 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn call_that_ends_in_the_next_log_is_one_row() {
+        let log = |year: u16, entry| (format!("c.audit/gw1/{year}"), vec![entry]);
+        let logs = [
+            log(2026, entry(900, RecordKind::Intent, 1, &[])),
+            log(2027, entry(1, RecordKind::Outcome, 1, &[])),
+        ];
+
+        let rows = accesses(&logs, &Names::default(), None).unwrap();
+
+        assert_eq!(rows.len(), 1);
+        assert_eq!(
+            (rows[0].origin.as_str(), rows[0].index),
+            ("c.audit/gw1/2027", 1)
+        );
+    }
+
+    #[test]
     fn times_are_those_of_rome() {
         let rows = rows(vec![entry(0, RecordKind::Outcome, 1, &[])]);
 

@@ -1,7 +1,8 @@
 //! What the register of accesses holds of a person: asked of the gateway, log by log.
 //!
 //! A record tells of those alone whom no earlier record of its call has told of, so calls are found
-//! by the person first and then read whole, by their ids.
+//! by the person first and then read whole, by their ids, in every log: a call may end in the log of
+//! the next year.
 
 use std::collections::BTreeSet;
 
@@ -71,33 +72,40 @@ pub async fn gather(
     let logs = answer
         .map_err(|status| Refusal::from(&status))?
         .into_inner();
-    let mut found = Found {
-        logs: Vec::new(),
-        checkpoints: Vec::new(),
-        not_searched: Vec::new(),
-    };
+    let mut not_searched = Vec::new();
+    let mut searched = Vec::new();
+    let mut calls = BTreeSet::new();
     for log in logs.logs {
         let Some(references) = asked.references.for_log(&log.origin) else {
-            found.not_searched.push(log.origin);
+            not_searched.push(log.origin);
             continue;
         };
-        let calls = calls(audit, &log.origin, references, asked).await?;
-        let entries = whole(audit, &log.origin, &calls, asked.with_details).await?;
-        found.checkpoints.extend(head(audit, &log).await?);
-        found.logs.push((log.origin, entries));
+        calls.extend(calls_in(audit, &log.origin, references, asked).await?);
+        searched.push(log);
     }
-    Ok(found)
+    let calls: Vec<Bytes> = calls.into_iter().collect();
+    let (mut logs, mut checkpoints) = (Vec::new(), Vec::new());
+    for log in searched {
+        let entries = whole(audit, &log.origin, &calls, asked.with_details).await?;
+        checkpoints.extend(head(audit, &log).await?);
+        logs.push((log.origin, entries));
+    }
+    Ok(Found {
+        logs,
+        checkpoints,
+        not_searched,
+    })
 }
 
 /// The calls in which the person was shown.
-async fn calls(
+async fn calls_in(
     audit: &mut AuditServiceClient<Channel>,
     origin: &str,
     references: Vec<Bytes>,
     asked: &Asked<'_>,
-) -> Result<Vec<Bytes>, Failure> {
+) -> Result<BTreeSet<Bytes>, Failure> {
     if references.is_empty() {
-        return Ok(Vec::new());
+        return Ok(BTreeSet::new());
     }
     let day = |day: Date| prost_types::Timestamp {
         seconds: clock::midnight(day).as_second(),
@@ -115,7 +123,7 @@ async fn calls(
     for entry in find(audit, request, usize::MAX).await? {
         calls.insert(Record::decode(&*entry.leaf)?.audit_id);
     }
-    Ok(calls.into_iter().collect())
+    Ok(calls)
 }
 
 /// Every record of these calls, in the order of the log.
