@@ -9,6 +9,7 @@
 )]
 
 mod audit_proof;
+mod audit_subject;
 mod audit_trouble;
 mod bad_input;
 mod bypass;

@@ -13,6 +13,7 @@ pub mod reconcile;
 pub mod recover;
 pub mod row;
 pub mod search;
+pub mod subject;
 pub mod verify;
 
 /// What `varco audit` is told.
@@ -30,6 +31,8 @@ pub enum Command {
     Verify(verify::Args),
     /// Finds records
     Search(search::Args),
+    /// Finds every access to a person's data and writes the report for them (GDPR art. 15)
+    Subject(subject::Args),
     /// Compares the register with what the services have done; fails where they differ
     Reconcile(reconcile::Args),
     /// Writes a file for each record that shows a third party that it is in the register
@@ -49,6 +52,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     match args.command {
         Command::Verify(args) => verify::run(args, common).await,
         Command::Search(args) => search::run(args, common).await,
+        Command::Subject(args) => subject::run(args, common).await,
         Command::Reconcile(args) => reconcile::run(args, common).await,
         Command::Prove(args) => prove::run(args, common).await,
         Command::Export(args) => export::run(args, common).await,

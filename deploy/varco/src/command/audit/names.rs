@@ -14,6 +14,7 @@ pub struct Names {
     by_id: HashMap<String, String>,
     clients: HashMap<String, String>,
     purposes: HashMap<String, String>,
+    eservices: HashMap<String, String>,
 }
 
 impl Names {
@@ -32,6 +33,7 @@ impl Names {
                     entry.file_name().to_string_lossy().into_owned(),
                 );
                 for (name, purpose) in file.purposes {
+                    names.add_eservice(purpose.purpose_id.clone(), purpose.eservice);
                     names.add_purpose(purpose.purpose_id, name);
                 }
             }
@@ -49,6 +51,17 @@ impl Names {
     pub fn add_purpose(&mut self, id: String, name: String) {
         self.purposes.insert(name.clone(), id.clone());
         self.by_id.insert(id, name);
+    }
+
+    /// Adds the name of the e-service that a purpose is for.
+    pub fn add_eservice(&mut self, purpose: String, name: String) {
+        self.eservices.insert(purpose, name);
+    }
+
+    /// The name of the e-service that a purpose is for, where it is known.
+    #[must_use]
+    pub fn eservice(&self, purpose: &str) -> Option<&str> {
+        self.eservices.get(purpose).map(String::as_str)
     }
 
     /// The name of an id, or the id itself.
