@@ -283,14 +283,7 @@ impl Gateway {
             let own = own_certificate::Own::new(&gate, identity, config);
             gate.tasks.spawn_until_stop(own.renew());
         }
-        let hourly = audit::reconcile::hourly::follow(Arc::clone(&gate));
-        gate.tasks.spawn_until_stop(hourly);
-        let nightly = simulate::nightly::follow(Arc::clone(&gate));
-        gate.tasks.spawn_until_stop(nightly);
-        let kept = (gateway.instance.as_str(), gateway.retention);
-        let retaining = Retaining::of(&gate.register, &gate.clock, kept);
-        gate.tasks
-            .spawn_until_stop(audit::retaining::daily::follow(retaining));
+        by_itself(&gate, gateway);
         Ok(Self {
             gate,
             assertion_audience,
@@ -381,6 +374,18 @@ impl Gateway {
             traces.close().await;
         }
     }
+}
+
+/// What a gateway does at its hours, that nobody asks for.
+fn by_itself(gate: &Arc<Gate>, gateway: &config::Gateway) {
+    let hourly = audit::reconcile::hourly::follow(Arc::clone(gate));
+    gate.tasks.spawn_until_stop(hourly);
+    let nightly = simulate::nightly::follow(Arc::clone(gate));
+    gate.tasks.spawn_until_stop(nightly);
+    let kept = (gateway.instance.as_str(), gateway.retention);
+    let retaining = Retaining::of(&gate.register, &gate.clock, kept);
+    let daily = audit::retaining::daily::follow(retaining);
+    gate.tasks.spawn_until_stop(daily);
 }
 
 fn policy(gateway: &config::Gateway) -> Policy {

@@ -133,13 +133,11 @@ pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error>
     }
     // Who only reads has one connection; and what was said of a destruction was said before it.
     drop((behind, tx));
-    let details = match leaves.close(head.pruned) {
-        Ok(details) => details,
-        Err(_) => {
-            said::later((db, index), log, &mut leaves).await?;
-            leaves.close(head.pruned)?
-        }
-    };
+    let own = leaves.close(head.pruned);
+    if own.is_err() {
+        said::later((db, index), log, &mut leaves).await?;
+    }
+    let details = own.or_else(|_| leaves.close(head.pruned))?;
     Ok(report(log, &head, details))
 }
 
