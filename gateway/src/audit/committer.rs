@@ -278,6 +278,9 @@ pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
                 outcome: "UNKNOWN".to_owned(),
                 detail: "the gateway stopped before the call ended".to_owned(),
                 grpc_status: 2,
+                // The details stand sealed beside the INTENT, and only there.
+                sealed_sha256: bytes::Bytes::new(),
+                sealed_len: 0,
                 ..intent
             })
             .await?;
