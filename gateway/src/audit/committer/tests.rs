@@ -78,6 +78,9 @@ async fn open_calls_of_a_dead_process_are_closed_once() {
                 kind: RecordKind::Intent.into(),
                 ..outcome(n)
             };
+            let details = Some(Details::default());
+            let record = intent;
+            let intent = Deposit { record, details };
             register.commit(intent).await.unwrap();
         }
         register.commit(outcome(6)).await.unwrap();
@@ -89,6 +92,8 @@ async fn open_calls_of_a_dead_process_are_closed_once() {
         let closed = next.reading().record(3).await.unwrap();
         assert_eq!(closed.audit_id, outcome(5).audit_id);
         assert_eq!(closed.outcome, "UNKNOWN");
+        // It claims no details, which stand beside the INTENT.
+        place.verify(&next).await.unwrap();
     }
 }
 
