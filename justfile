@@ -51,6 +51,10 @@ proto-lint:
 proto-breaking BASE='main':
     buf breaking --against '.git#branch={{ BASE }}'
 
+# Kill the town 10 000 times under load (`just soak 500` kills it less often)
+soak KILLS='10000':
+    VARCO_TEST_KILLS={{ KILLS }} cargo test -p varco-tests --test e2e kill::nothing_acknowledged -- --nocapture
+
 # Run the measurements
 bench:
     cargo bench --workspace --locked

@@ -20,6 +20,7 @@ use crate::call::Call;
 use crate::encoding;
 use crate::gate::Gate;
 use crate::keys::lifecycle::Role;
+use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 use crate::upstream::cancel::Held;
 use crate::upstream::endpoint::Endpoint;
@@ -123,6 +124,7 @@ impl Onward<'_> {
             request.headers_mut().insert("traceparent", trace);
         }
         let ending = span.ending();
+        points::pass(Point::ForwardBefore);
         self.call.forward();
         let answer = place.send(request).map_err(|_| Reason::MethodUnknown)?;
         let answer = self.gate.cancels.watch(answer, self.held(place));
@@ -133,6 +135,7 @@ impl Onward<'_> {
         };
         match answer {
             Ok(response) => {
+                points::pass(Point::ForwardAfter);
                 let answer = self.accept(response, ending);
                 match &answer {
                     Ok(answer) if !says_unavailable(answer.headers()) => endpoint.succeeded(),

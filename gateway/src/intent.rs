@@ -9,6 +9,7 @@ use varco_proto::audit::v1::RecordKind;
 
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::contract::Effect;
 
@@ -21,10 +22,12 @@ pub async fn intent(State(gate): State<Arc<Gate>>, request: Request, next: Next)
     if needed {
         // Noted first: a commit whose answer is late may stand all the same.
         call.intend();
+        points::pass(Point::IntentBefore);
         let committed = gate.register.commit(call.deposit(RecordKind::Intent)).await;
         if committed.is_err() {
             return Refusal::from(Reason::AuditUnavailable).into_response();
         }
+        points::pass(Point::IntentAfter);
     }
     next.run(request).await
 }

@@ -43,6 +43,7 @@ pub mod listeners;
 pub mod minimise;
 pub mod own;
 pub mod own_certificate;
+pub mod points;
 pub mod probes;
 pub mod proof;
 pub mod record;

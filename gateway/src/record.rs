@@ -17,6 +17,7 @@ use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::encoding::ACCEPTED;
 use crate::gate::Gate;
+use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 
 pub mod budget;
@@ -29,6 +30,7 @@ mod unary;
 pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let call = Call::begin(&request, &gate);
     span::begin(&call);
+    points::pass(Point::CallBegun);
     request.extensions_mut().insert(call.clone());
     if gate.register.trouble().is_some() {
         // Nothing was begun, and no record could say that it was.
@@ -63,8 +65,10 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     let surplus = commit_surplus(gate, call).await;
     let denial = denial(call, &refusal);
     let _ = call.settle();
+    points::pass(Point::RefusalBefore);
     match surplus.and(span::commit(gate, call, denial).await) {
         Ok(receipt) => {
+            points::pass(Point::RefusalAfter);
             let mut response = refusal.clone().into_status(call.audit_id()).into_http();
             stamp(response.headers_mut(), call, Some(&receipt));
             if refusal.reason == Reason::EncodingUnsupported {

@@ -83,12 +83,36 @@ async fn log_that_vanishes_closes_the_gateway_within_two_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn log_that_is_not_flushed_would_be_noticed() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let switch = folder.path().join("fsync-fails");
+    let mut town = unflushable(
+        town().with("VARCO_TEST_SPOILED", "Unflushed"),
+        &folder,
+        &switch,
+    );
+    town.start();
+    let client = town.client("tributi");
+    call(&client).await.unwrap();
+
+    fs::write(&switch, "audit.db-wal").unwrap();
+
+    // It answers and lives on: what the test below denies.
+    call(&client).await.unwrap();
+    assert_eq!(town.terminate(), Some(0));
+}
+
+/// Has the loader put our library before the C library of a town, with its switch.
+fn unflushable(town: Process, folder: &tempfile::TempDir, switch: &Path) -> Process {
+    town.with("LD_PRELOAD", shim(folder.path()).to_str().unwrap())
+        .with("VARCO_TEST_FSYNC_FAILS", switch.to_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn disk_that_cannot_flush_ends_the_process_before_it_answers() {
     let folder = tempfile::TempDir::new().unwrap();
     let switch = folder.path().join("fsync-fails");
-    let mut town = town()
-        .with("LD_PRELOAD", shim(folder.path()).to_str().unwrap())
-        .with("VARCO_TEST_FSYNC_FAILS", switch.to_str().unwrap());
+    let mut town = unflushable(town(), &folder, &switch);
     town.start();
     let client = town.client("tributi");
     call(&client).await.unwrap();

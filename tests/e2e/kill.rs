@@ -2,26 +2,36 @@
 //! and register and services do not differ.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use uuid::Uuid;
+use varco_gateway::audit::index;
+use varco_gateway::audit::reading::{self, Reading};
+use varco_proto::anagrafe::v1::anagrafe_service_client::AnagrafeServiceClient;
 use varco_proto::documenti::v1::GetImprontaRequest;
 use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
-use varco_runtime::client::Gateway;
+use varco_runtime::client::{Authorized, Gateway};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 use varco_runtime::store::Db;
-use varco_tests::calls::{audit_index, register, sha256, store};
+use varco_tests::calls::{audit_index, question, register, sha256, store};
 use varco_tests::process::Process;
 use varco_tests::wait::until;
 
 use crate::PROGRAM;
 
-const KILLS: u64 = 30;
-const CALLERS: u64 = 4;
+/// Kills of an ordinary run; `just soak` asks for more.
+const KILLS: u64 = 100;
+/// Records that are read at once.
+const PAGE: u32 = 10_000;
+/// Callers that ask, and callers that store and register.
+const READERS: usize = 58;
+const WRITERS: usize = 6;
 
 /// What the town acknowledged.
 #[derive(Default)]
@@ -30,6 +40,9 @@ struct Acknowledged {
     documents: Vec<(String, Vec<u8>)>,
     /// Keys of registrations, with their number and their index in the register of accesses.
     numbers: BTreeMap<String, (u64, u64)>,
+    /// What was answered to those who asked, by its index in the register of accesses: the id of
+    /// the call, and how it ended.
+    reads: BTreeMap<u64, (Uuid, &'static str)>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,19 +52,24 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     let next = Arc::new(AtomicU64::new(0));
     let mut chance = Chance(0x5eed);
 
-    for _ in 0..KILLS {
+    for _ in 0..kills() {
         town.start();
         let mut callers = JoinSet::new();
-        for _ in 0..CALLERS {
+        let (desk, tax_office) = (desk(&town), town.client("tributi"));
+        for _ in 0..WRITERS {
             callers.spawn(work(
-                desk(&town),
+                desk.clone(),
                 Arc::clone(&next),
                 Arc::clone(&acknowledged),
             ));
         }
+        for _ in 0..READERS {
+            let channel = tax_office.purpose("verifica-residenza").unwrap();
+            callers.spawn(ask(channel, Arc::clone(&acknowledged)));
+        }
         // A point of the work, so that a slow machine gets there too, and a moment after it.
         let numbers = async || acknowledged.lock().await.numbers.len();
-        let enough = numbers().await + usize::try_from(chance.below(6)).unwrap();
+        let enough = numbers().await + usize::try_from(chance.below(3)).unwrap();
         let reached = async || (numbers().await >= enough).then_some(());
         until("acknowledged registrations", reached).await;
         tokio::time::sleep(Duration::from_millis(chance.below(60))).await;
@@ -61,17 +79,48 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
 
     town.start();
     let acknowledged = acknowledged.lock().await;
-    assert!(
-        acknowledged.numbers.len() > 30,
-        "only {} registrations",
-        acknowledged.numbers.len()
-    );
+    let (registrations, reads) = (acknowledged.numbers.len(), acknowledged.reads.len());
+    eprintln!("{registrations} registrations and {reads} reads were acknowledged");
+    assert!(registrations > 30 && reads > 30);
     documents_are_there(&town, &acknowledged).await;
     numbers_are_whole(&town, &acknowledged).await;
     replays_give_the_same_number(&town, &acknowledged).await;
     nothing_differs(&town, &acknowledged).await;
     assert_eq!(town.terminate(), Some(0));
+    reads_are_recorded(&town, &acknowledged).await;
     log_verifies(&town, &acknowledged).await;
+}
+
+/// How often the town is killed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "who soaks says for how long, and a test has no other argument"
+)]
+fn kills() -> u64 {
+    let asked = env::var_os("VARCO_TEST_KILLS").map(|it| it.into_string().unwrap());
+    asked.map_or(KILLS, |kills| kills.parse().unwrap())
+}
+
+/// Asks until the process dies.
+async fn ask(channel: Authorized, acknowledged: Arc<Mutex<Acknowledged>>) {
+    let mut client = AnagrafeServiceClient::new(channel);
+    loop {
+        let answer = client.verify_residenza(question()).await;
+        let (metadata, outcome) = match &answer {
+            Ok(answer) => (answer.metadata(), "OK"),
+            Err(refused) => (refused.metadata(), "REFUSED"),
+        };
+        let Some(index) = audit_index(metadata) else {
+            return;
+        };
+        let id = metadata.get("varco-audit-id").unwrap().to_str().unwrap();
+        let ended = (id.parse().unwrap(), outcome);
+        acknowledged.lock().await.reads.insert(index, ended);
+        if answer.is_err() {
+            // In a long run the calls of the day are used up; the others are to get on.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
 }
 
 /// Stores and registers until the process dies.
@@ -175,6 +224,28 @@ async fn nothing_differs(town: &Process, acknowledged: &Acknowledged) {
         calls.sum::<u64>() >= u64::try_from(writes).unwrap(),
         "{told:#}"
     );
+}
+
+/// Every answer has the record of its own call where its receipt says.
+async fn reads_are_recorded(town: &Process, acknowledged: &Acknowledged) {
+    let config = config(town);
+    let db = reading::open_db(&config).await.unwrap();
+    let log = reading::log(&db, &config, None).await.unwrap();
+    let index = index::open_to_read(&config).await.unwrap();
+    let reading = Reading::of(db, index, log).await.unwrap();
+    let mut left = acknowledged.reads.clone();
+    let mut from = 0;
+    while !left.is_empty() {
+        let page = reading.records(from, PAGE).await.unwrap();
+        from = page.last().expect("a record of every answer").0 + 1;
+        for (index, record) in page {
+            let Some((id, outcome)) = left.remove(&index) else {
+                continue;
+            };
+            assert_eq!(record.audit_id, id.as_bytes().as_slice(), "index {index}");
+            assert_eq!(record.outcome, outcome, "index {index}");
+        }
+    }
 }
 
 async fn log_verifies(town: &Process, acknowledged: &Acknowledged) {

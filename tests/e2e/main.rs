@@ -28,6 +28,7 @@ mod kill;
 mod kill_registry;
 mod matrix;
 mod own;
+mod points;
 mod postgres;
 mod privacy;
 mod reconcile;

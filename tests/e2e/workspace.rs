@@ -81,3 +81,40 @@ fn only_the_composition_root_and_the_tests_know_everybody() {
 
     assert_eq!(others, ["varco", "varco-tests"]);
 }
+
+/// The features of the gateway in a build of a package.
+fn features_of_the_gateway(package: &str) -> String {
+    let out = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--package",
+            package,
+            "--edges",
+            "normal,build",
+        ])
+        .args([
+            "--prefix",
+            "none",
+            "--format",
+            "{p} has {f}",
+            "--manifest-path",
+        ])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(out.stdout).unwrap();
+    let gateway = tree.lines().find(|line| line.starts_with("varco-gateway "));
+    let gateway = gateway.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&out.stderr)));
+    gateway.rsplit_once("has ").unwrap().1.to_owned()
+}
+
+/// A build for release has none even where the feature is on: see `gateway/src/points.rs`.
+#[test]
+fn product_has_no_points_at_which_it_dies() {
+    let tested = features_of_the_gateway("varco-tests");
+    let product = features_of_the_gateway("varco");
+
+    assert!(tested.contains("failpoints"), "{tested}");
+    assert!(!product.contains("failpoints"), "{product}");
+}

@@ -15,6 +15,7 @@ use varco_runtime::problem::chain;
 use super::committer::Register;
 use super::mark::Mark;
 use super::record;
+use crate::points::{self, Point};
 
 mod ballast;
 mod disk;
@@ -230,7 +231,10 @@ impl Guard {
         if head.size == self.marked {
             return;
         }
-        match self.mark.set(&head.note) {
+        points::pass(Point::MarkBefore);
+        let set = self.mark.set(&head.note);
+        points::pass(Point::MarkAfter);
+        match set {
             Ok(()) => self.marked = head.size,
             Err(error) => tracing::warn!(cause = chain(&error), "the mark was not set"),
         }

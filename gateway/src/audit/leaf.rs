@@ -14,6 +14,7 @@ use super::hold::Hold;
 use super::index::tail::Told;
 use super::record::DEGRADED;
 use super::seal::Sealer;
+use crate::points::{self, Point};
 
 /// A group of records whose bytes are fixed, so that trying again writes the same leaves.
 pub(super) struct Group {
@@ -107,10 +108,12 @@ impl Maker {
                 class => class,
             };
             record.set_retention_class(class);
+            points::pass(Point::SealBefore);
             match sealer.seal(&record.audit_id, encoded(details, &mut record.flags)) {
                 Ok(sealed) => commit_to(&mut record, &sealed, batch, place),
                 Err(error) => tracing::error!(cause = chain(&error), "details were not sealed"),
             }
+            points::pass(Point::SealAfter);
         }
         record
     }

@@ -27,6 +27,7 @@ use super::leaf::{Group, Maker};
 use super::mark;
 use super::opening::{self, Current};
 use super::{Error, record, store_log};
+use crate::points::{self, Point, Spoiled};
 
 /// What stands between two commits.
 struct Writer {
@@ -118,6 +119,7 @@ async fn give_out(mut due: mpsc::UnboundedReceiver<Done>) {
             // A caller that went away leaves its record all the same.
             let _ = receipt.map(|to| to.send(Receipt { index, checkpoint }));
         }
+        points::pass(Point::ReceiptsGiven);
     }
 }
 
@@ -132,6 +134,7 @@ impl Writer {
         while queue.recv_many(&mut taken, GROUP).await > 0 {
             let group = std::mem::replace(&mut taken, Vec::with_capacity(GROUP));
             self.shared.leave(&group);
+            points::pass(Point::GroupTaken);
             self.commit(group).await;
             if self.maker.has_spent_key()
                 && let Err(error) = self.maker.take_key(&mut self.hold).await
@@ -147,11 +150,13 @@ impl Writer {
         let (deposits, waiting): (Vec<_>, Vec<_>) =
             group.into_iter().map(|it| (it.deposit, it.receipt)).unzip();
         let (first, checkpoint) = self.write(deposits).await;
+        points::pass(Point::ReceiptsBefore);
         let _ = self.receipts.send(Done {
             first,
             checkpoint,
             waiting,
         });
+        points::pass(Point::ReceiptsAfter);
     }
 
     /// Writes a record of the writer's own.
@@ -169,6 +174,7 @@ impl Writer {
             }
         }
         let made = self.maker.make(deposits);
+        points::pass(Point::LeavesMade);
         self.make_durable(made).await
     }
 
@@ -194,22 +200,30 @@ impl Writer {
     async fn append(&mut self, group: &Group) -> Result<(Tiles, Arc<str>), Error> {
         let mut tiles = self.tiles.clone();
         group.told.iter().for_each(|leaf| tiles.push(leaf.hash));
+        let signed = match points::is_spoiled(Spoiled::Unpushed) {
+            true => &self.tiles,
+            false => &tiles,
+        };
         let checkpoint = Checkpoint {
             origin: self.current.log.origin.clone(),
             size: tiles.size(),
-            root: tiles.root(),
+            root: signed.root(),
         };
+        points::pass(Point::SignBefore);
         let note = checkpoint.sign(&self.current.signer)?;
+        points::pass(Point::SignAfter);
         let made = Made {
             log: self.current.log.id,
             batch: &group.batch,
             root: checkpoint.root.as_bytes(),
             note: &note,
         };
+        points::pass(Point::CommitBefore);
         match tokio::time::timeout(FLUSH, self.hold.append(&made)).await {
             Ok(done) => done?,
             Err(_) => return Err(Error::Slow),
         }
+        points::pass(Point::CommitAfter);
         Ok((tiles, note.into()))
     }
 
@@ -234,6 +248,7 @@ impl Writer {
 
     /// Takes a group that stands up into the tail.
     fn stands(&mut self, group: Group, tiles: Tiles, note: Arc<str>) -> (u64, Arc<str>) {
+        points::pass(Point::TailBefore);
         self.tiles = tiles.clone();
         // What has been handed to the tail is no change for it any more.
         drop(self.tiles.take_changed());
@@ -244,6 +259,7 @@ impl Writer {
             self.full.notify_one();
         }
         drop(tail);
+        points::pass(Point::TailAfter);
         self.shared.writes.store(true, Ordering::Relaxed);
         if let Some(since) = self.failing.take() {
             let seconds = since.elapsed().as_secs();

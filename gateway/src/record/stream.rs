@@ -23,6 +23,7 @@ use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::gate::Gate;
 use crate::minimise::frames;
+use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 use crate::vigil::Vigil;
 
@@ -109,6 +110,7 @@ impl Relay {
             ..record
         };
         let _ = self.call.settle();
+        points::pass(Point::OutcomeBefore);
         let outcome = Deposit { record, details };
         let receipt = surplus.and(span::commit(&self.gate, &self.call, outcome).await);
         let mut trailers = match (end, &receipt) {
@@ -118,8 +120,10 @@ impl Relay {
             (_, Err(_)) => status_trailers(unavailable(&self.gate, &self.call), &self.call),
         };
         stamp(&mut trailers, &self.call, receipt.ok().as_ref());
+        points::pass(Point::TrailersBefore);
         let last = self.pieces.send(Ok(Frame::trailers(trailers)));
         let _ = tokio::time::timeout(STALLED, last).await;
+        points::pass(Point::TrailersAfter);
     }
 
     async fn relay(&mut self, mut body: Body) -> End {
@@ -166,14 +170,18 @@ impl Relay {
         let bytes = u64::try_from(data.len()).unwrap_or(u64::MAX);
         tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         let surplus = commit_surplus(&self.gate, &self.call).await;
+        points::pass(Point::ProgressBefore);
         let progress = self.call.deposit(RecordKind::Progress);
         if surplus.is_err() || self.gate.register.commit(progress).await.is_err() {
             let reason = self.call.after(Reason::AuditUnavailable);
             return Err(Refusal::from(reason).into());
         }
+        points::pass(Point::ProgressAfter);
         self.vigil.check()?;
         loop {
+            points::pass(Point::PieceBefore);
             room.send(Ok(Frame::data(data.split_to(data.len().min(PIECE)))));
+            points::pass(Point::PieceAfter);
             if data.is_empty() {
                 return Ok(());
             }

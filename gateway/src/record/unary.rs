@@ -17,6 +17,7 @@ use crate::audit::committer::{Receipt, Unavailable};
 use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 use crate::vigil::Vigil;
 
@@ -40,6 +41,7 @@ pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -
         Ordering::Relaxed,
     );
     let _ = call.settle();
+    points::pass(Point::AnswerHeld);
     let Ok(receipt) = conclude(gate, call, status).await else {
         return unrecorded(gate, call);
     };
@@ -53,6 +55,7 @@ pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -
         share,
         places,
     };
+    points::pass(Point::ReleaseBefore);
     Response::from_parts(parts, kept.into_body(&gate.tasks))
 }
 
