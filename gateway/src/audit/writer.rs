@@ -200,9 +200,10 @@ impl Writer {
     async fn append(&mut self, group: &Group) -> Result<(Tiles, Arc<str>), Error> {
         let mut tiles = self.tiles.clone();
         group.told.iter().for_each(|leaf| tiles.push(leaf.hash));
-        let signed = match points::is_spoiled(Spoiled::Unpushed) {
-            true => &self.tiles,
-            false => &tiles,
+        let signed = if points::is_spoiled(Spoiled::Unpushed) {
+            &self.tiles
+        } else {
+            &tiles
         };
         let checkpoint = Checkpoint {
             origin: self.current.log.origin.clone(),
