@@ -9,6 +9,7 @@
 
 #![expect(
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark reads its size from the environment, prints its figures and fails by panicking"

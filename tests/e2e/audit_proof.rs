@@ -118,12 +118,11 @@ async fn witness_cosigns_and_knows_an_older_copy_when_nothing_else_is_left() {
     let running = serve("witness", &witness);
     let said = reply(&format!("http://127.0.0.1:{port}/vkey")).await;
     let config = town.data().join("varco.toml");
-    let mut text = fs::read_to_string(&config).unwrap();
-    text.push_str(&format!(
+    let known = format!(
         "\n[[gateway.witnesses]]\naddress = \"http://127.0.0.1:{port}\"\nvkey = \"{}\"\n",
         said.trim()
-    ));
-    fs::write(&config, text).unwrap();
+    );
+    fs::write(&config, fs::read_to_string(&config).unwrap() + &known).unwrap();
 
     town.start();
     verify(&town.client("tributi"), "verifica-residenza")

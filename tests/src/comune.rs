@@ -45,11 +45,12 @@ impl Comune {
     /// When it does not start.
     pub async fn start_with(clock: Clock, bend: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let mut data = DataFolder::open(&folder.path().join("varco"), Some(0), &clock)
+        let opened = folder.path().join("varco");
+        let mut data = Box::pin(DataFolder::open(&opened, Some(0), &clock))
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
         bend(&mut data.config);
-        let town = Town::start(data.config.clone(), clock.clone())
+        let town = Box::pin(Town::start(data.config.clone(), clock.clone()))
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
         answering::wait(&data.config)
