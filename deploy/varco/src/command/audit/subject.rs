@@ -44,7 +44,7 @@ pub struct Args {
     /// The DPO's private key; dpo/dpo.key of the data folder when left out
     #[arg(long, value_name = "FILE")]
     pub dpo_key: Option<PathBuf>,
-    /// Key for data subjects, sealed to the DPO; the oldest dpo/subject-<year>.age when left out
+    /// Key for data subjects, sealed to the DPO; the oldest dpo/subject-YEAR.age when left out
     #[arg(long, value_name = "FILE")]
     pub subject_key: Option<PathBuf>,
     /// First day, in Europe/Rome
