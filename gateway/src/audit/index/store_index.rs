@@ -42,7 +42,7 @@ pub(super) async fn open_at_end(tx: &mut Tx, log: &Log, segments: u64) -> Result
     Ok(indices(&open))
 }
 
-/// Writes a full segment.
+/// Writes a full segment; one that stands already is the same, whoever wrote it.
 ///
 /// # Errors
 ///
@@ -227,9 +227,10 @@ fn numbers(indices: &[u64]) -> Vec<u8> {
 }
 
 const FORGET: &str = "DELETE FROM posting WHERE log = $1 AND segment < $2";
-const KEEP_POSTING: &str = "INSERT INTO posting (log, page, segment, data) VALUES ($1, $2, $3, $4)";
-const KEEP_SEGMENT: &str =
-    "INSERT INTO segment (log, idx, oldest, newest, open) VALUES ($1, $2, $3, $4, $5)";
+const KEEP_POSTING: &str = "INSERT INTO posting (log, page, segment, data) \
+     VALUES ($1, $2, $3, $4) ON CONFLICT (log, page, segment) DO NOTHING";
+const KEEP_SEGMENT: &str = "INSERT INTO segment (log, idx, oldest, newest, open) \
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (log, idx) DO NOTHING";
 const KEEP_TILE: &str = "INSERT INTO tile (log, level, idx, data) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (log, level, idx) DO UPDATE SET data = excluded.data";
 const OPEN: &str = "SELECT open FROM segment WHERE log = $1 AND idx = $2";
