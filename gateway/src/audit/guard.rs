@@ -140,6 +140,7 @@ impl Guard {
             (None, Some(trouble)) => self.close(trouble.clone()).await,
             (Some(_), None) => self.open().await,
             (Some(before), Some(trouble)) if **before != *trouble => {
+                self.make_room(trouble);
                 self.register.close(Some(trouble.clone()));
             }
             _ => {}
@@ -173,15 +174,20 @@ impl Guard {
     async fn close(&mut self, trouble: Trouble) {
         tracing::error!("no record can be kept, and no call is answered: {trouble}");
         self.since = Some(Instant::now());
-        if matches!(trouble, Trouble::DiskFull(_)) {
-            self.ballast.drop_it();
-        }
+        self.make_room(&trouble);
         let said = trouble.to_string();
         let replaced = matches!(trouble, Trouble::Replaced(_));
         self.register.close(Some(trouble));
         // What would be written into a file that is gone is lost.
         if !replaced {
             self.leave(record::stopped(self.clock.uuid(), said)).await;
+        }
+    }
+
+    /// Gives the ballast up for the last records of a full disk.
+    fn make_room(&self, trouble: &Trouble) {
+        if matches!(trouble, Trouble::DiskFull(_)) {
+            self.ballast.drop_it();
         }
     }
 

@@ -11,7 +11,7 @@ use varco_runtime::store::Db;
 
 use super::committer::Signers;
 use super::hold::Hold;
-use super::index::{self};
+use super::index;
 use super::mark::Mark;
 use super::store_log::{self, Log};
 use super::verify::{Report, verify_log};
@@ -33,7 +33,7 @@ pub struct Recovered {
 ///
 /// # Errors
 ///
-/// When the gateway runs, when what is there does not verify, or nothing is to be recovered from.
+/// When the gateway runs, or what is there does not verify.
 pub async fn recover(config: &Config, clock: &Clock) -> Result<Recovered, crate::Error> {
     let gateway = &config.gateway;
     let db = Db::open(&gateway.audit_database, &config.folder, MIGRATIONS)
@@ -49,12 +49,13 @@ pub async fn recover(config: &Config, clock: &Clock) -> Result<Recovered, crate:
         None => None,
     };
     let mark = Mark::of(&config.audit_folder(), &gateway.instance);
-    let lost = mark.note()?;
+    let lost = mark.note()?.filter(|note| is_beyond(note, report.as_ref()));
     let year = clock.today().year();
     let stem = format!("{}.audit/{}/{year}", config.comune.ipa, gateway.instance);
     let lost_origin = lost.as_deref().and_then(|note| note.lines().next());
-    let known = [left.as_ref().map(|it| it.origin.as_str()), lost_origin];
-    let begun = next_epoch(&stem, known.into_iter().flatten());
+    let known = names(&db, &gateway.instance).await?;
+    let known = known.iter().map(String::as_str).chain(lost_origin);
+    let begun = next_epoch(&stem, known);
     begin(&db, (&begun, &signers), &gateway.instance, clock).await?;
     if lost.is_some() {
         mark.put_aside()?;
@@ -75,6 +76,22 @@ async fn newest(db: &Db, instance: &str) -> Result<Option<Log>, Error> {
         }
     }
     Ok(None)
+}
+
+/// The names of all logs of an instance, also of those that have no record.
+async fn names(db: &Db, instance: &str) -> Result<Vec<String>, Error> {
+    let mut tx = db.read().await?;
+    let logs = store_log::logs_of(&mut tx, instance).await?;
+    Ok(logs.into_iter().map(|log| log.origin).collect())
+}
+
+/// Whether a marked head says more than what is left.
+fn is_beyond(note: &str, left: Option<&Report>) -> bool {
+    let mut lines = note.lines();
+    let (origin, size) = (lines.next(), lines.next());
+    let size = size.and_then(|size| size.parse::<u64>().ok());
+    let reached = left.filter(|left| origin == Some(left.origin.as_str()));
+    reached.is_none_or(|left| size.is_none_or(|size| size > left.size))
 }
 
 async fn begin(

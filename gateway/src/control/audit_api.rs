@@ -170,6 +170,7 @@ impl AuditService for AuditApi {
         let asked = request.into_inner();
         for (field, named) in [
             ("audit_ids", asked.audit_ids.len()),
+            ("kinds", asked.kinds.len()),
             ("subject_refs", asked.subject_refs.len()),
             ("trace_ids", asked.trace_ids.len()),
         ] {

@@ -1,3 +1,5 @@
+//! Recorded decisions, taken again.
+
 use std::sync::Arc;
 
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Spans that are kept, sealed and read back, on both databases.
+
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use varco_runtime::on;
 use varco_runtime::store::testing::{Fresh, each_db};

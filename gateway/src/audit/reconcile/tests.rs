@@ -1,3 +1,5 @@
+//! What a comparison makes of any pair of a call and its link, and of the edges of a window.
+
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
 

@@ -1,3 +1,5 @@
+//! When the nightly check is due, and what it says of decisions under their own epoch.
+
 use varco_proto::audit::v1::Record;
 use varco_runtime::clock::Clock;
 use varco_runtime::store::Db;

@@ -1,3 +1,5 @@
+//! Links of changes to their calls, on both databases.
+
 use super::*;
 use crate::store::Migrations;
 use crate::store::testing::each_db;
