@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -26,13 +26,18 @@ impl Hash {
     /// Hashes an entry into a leaf.
     #[must_use]
     pub fn leaf(data: &[u8]) -> Self {
-        Self::digest(&[&LEAF, data])
+        Self::digest(&[&[LEAF], data])
     }
 
     /// Hashes two children into their parent.
     #[must_use]
     pub fn node(left: &Self, right: &Self) -> Self {
-        Self::digest(&[&NODE, &left.0, &right.0])
+        let mut both = [NODE; 65];
+        let (_, hashes) = both.split_at_mut(1);
+        let (one, other) = hashes.split_at_mut(32);
+        one.copy_from_slice(&left.0);
+        other.copy_from_slice(&right.0);
+        Self::sha256(&both)
     }
 
     /// The 32 bytes of the hash.
@@ -54,12 +59,13 @@ impl Hash {
 
     /// Hashes the parts one after the other, without a prefix.
     pub(crate) fn digest(parts: &[&[u8]]) -> Self {
-        let mut context = Context::new(&SHA256);
-        for part in parts {
-            context.update(part);
-        }
+        // Copying them together costs less than a context of the library.
+        Self::sha256(&parts.concat())
+    }
+
+    fn sha256(data: &[u8]) -> Self {
         let mut bytes = [0; 32];
-        bytes.copy_from_slice(context.finish().as_ref());
+        bytes.copy_from_slice(digest(&SHA256, data).as_ref());
         Self(bytes)
     }
 }
@@ -84,8 +90,8 @@ impl fmt::Debug for Hash {
     }
 }
 
-const LEAF: [u8; 1] = [0x00];
-const NODE: [u8; 1] = [0x01];
+const LEAF: u8 = 0x00;
+const NODE: u8 = 0x01;
 
 #[cfg(test)]
 mod tests {

@@ -40,12 +40,19 @@ impl Tree {
 
     /// Appends a leaf.
     pub fn push(&mut self, leaf: Hash) {
+        self.grow(leaf, |_, _| {});
+    }
+
+    /// Appends a leaf, and tells height and root of each perfect subtree that it completes, itself first.
+    pub(crate) fn grow(&mut self, leaf: Hash, mut completes: impl FnMut(u32, Hash)) {
         let mut peak = leaf;
+        completes(0, peak);
         // Every trailing one bit of the size is a perfect subtree that the new one completes.
-        for _ in 0..self.size.trailing_ones() {
+        for height in 1..=self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 peak = Hash::node(&left, &peak);
             }
+            completes(height, peak);
         }
         self.peaks.push(peak);
         self.size += 1;

@@ -56,15 +56,13 @@ impl Tiles {
 
     /// Appends a leaf.
     pub fn push(&mut self, leaf: Hash) {
-        self.tree.push(leaf);
-        let mut hash = leaf;
-        for edge in &mut self.edge {
-            let Some((id, hashes)) = edge.push(hash) else {
-                return;
-            };
-            hash = hashes.iter().copied().collect::<Tree>().root();
-            self.full.push((id, hashes));
-        }
+        let Self { tree, edge, full } = self;
+        tree.grow(leaf, |height, root| {
+            // A level holds the roots of every 256th part of the one below it.
+            let level = usize::try_from(height / HEIGHT).unwrap_or(usize::MAX);
+            let edge = edge.get_mut(level).filter(|_| height % HEIGHT == 0);
+            full.extend(edge.and_then(|edge| edge.push(root)));
+        });
     }
 
     /// The number of leaves.
@@ -177,6 +175,9 @@ impl Edge {
         std::mem::take(&mut self.changed).then(|| (id, self.hashes.clone()))
     }
 }
+
+/// Levels of the tree that a tile spans.
+const HEIGHT: u32 = 8;
 
 #[cfg(test)]
 mod tests;
