@@ -6,12 +6,14 @@
 
 use varco_runtime::store::Migrations;
 
+pub mod anchoring;
 pub mod batch;
 pub mod by_time;
 pub mod committer;
 pub mod deposit;
 mod edge;
 pub mod export;
+pub mod glance;
 pub mod guard;
 mod hold;
 pub mod index;

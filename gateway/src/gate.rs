@@ -7,6 +7,7 @@ use varco_runtime::config::{Limits, Reflection};
 use varco_runtime::pki::Ca;
 use varco_runtime::tasks::Tasks;
 
+use crate::audit::anchoring::Anchoring;
 use crate::audit::committer::Register;
 use crate::keys::keeper::Keeper;
 use crate::keys::subjects::Subjects;
@@ -62,6 +63,8 @@ pub struct Gate {
     pub trust_domain: String,
     /// The time.
     pub clock: Clock,
+    /// Anchors the register of accesses, where the configuration says so.
+    pub anchoring: Option<Arc<Anchoring>>,
     /// The store of spans, where this gateway keeps them.
     pub traces: Option<Traces>,
     /// Where calls leave what outlives them.

@@ -58,6 +58,7 @@ pub mod upstream;
 pub mod vigil;
 pub mod voucher;
 
+use audit::anchoring::{self, Anchoring};
 use audit::committer::{self, Register, Run};
 use audit::guard::{self, Guard};
 use audit::mark::Mark;
@@ -267,7 +268,6 @@ impl Gateway {
             budget: record::budget::Budget::new(limits.answer_bytes),
             trust_domain: config.trust_domain(),
             registry,
-            register,
             upstreams,
             cancels,
             streams: Arc::default(),
@@ -275,6 +275,8 @@ impl Gateway {
             limits,
             reflection: gateway.reflection,
             traces,
+            anchoring: Anchoring::of(&register, &clock, config).map(Arc::new),
+            register,
             clock,
             tasks,
         };
@@ -387,6 +389,10 @@ fn by_itself(gate: &Arc<Gate>, gateway: &config::Gateway) {
     let retaining = Retaining::of(&gate.register, &gate.clock, kept);
     let daily = audit::retaining::daily::follow(retaining);
     gate.tasks.spawn_until_stop(daily);
+    if let Some(anchoring) = &gate.anchoring {
+        let anchoring = anchoring::follow(Arc::clone(anchoring));
+        gate.tasks.spawn_until_stop(anchoring);
+    }
 }
 
 fn policy(gateway: &config::Gateway) -> Policy {

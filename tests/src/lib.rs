@@ -28,6 +28,7 @@ pub mod records;
 pub mod registration;
 pub mod registry;
 pub mod traces;
+pub mod tsa;
 pub mod wait;
 pub mod wire;
 

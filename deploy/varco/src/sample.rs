@@ -18,6 +18,16 @@ La chiave dell'autorità di certificazione (ca.key) sta accanto ai dati, perciò
 non va usata per lavorare: `varco serve` la rifiuta.
 ";
 
+/// What the section of the gateway says of anchors.
+pub const ANCHORS: &str = r#"
+[anchors.offices]
+client = "clients/registro-accessi"
+documenti = "ancora-documenti"
+protocollo = "ancora-protocollo"
+albo = "ancora-albo"
+ufficio = "segreteria"
+"#;
+
 /// The seed that the people are drawn from.
 pub const SEED: u64 = 2026;
 
@@ -55,7 +65,7 @@ impl Member {
 }
 
 /// Everyone in the sample but the gateway.
-pub const MEMBERS: [Member; 10] = [
+pub const MEMBERS: [Member; 11] = [
     Member {
         name: "sportello",
         kind: MemberKind::Client,
@@ -76,6 +86,12 @@ pub const MEMBERS: [Member; 10] = [
         name: "legacy",
         kind: MemberKind::Client,
         key: KeyKind::Rsa2048,
+    },
+    // The gateway itself, where it anchors the register of accesses.
+    Member {
+        name: "registro-accessi",
+        kind: MemberKind::Client,
+        key: KeyKind::EcP256,
     },
     Member {
         name: "amministratore",

@@ -33,7 +33,7 @@ impl Batch {
     /// # Errors
     ///
     /// [`Error::Damaged`] when they are not as many as the batch says.
-    pub fn leaves(&self) -> Result<impl Iterator<Item = (u64, Vec<u8>)> + use<>, Error> {
+    pub fn leaves(&self) -> Result<impl Iterator<Item = (u64, &[u8])>, Error> {
         let damaged = || Error::Damaged {
             index: self.first,
             what: "the records of a commit do not fit together",
@@ -157,7 +157,7 @@ mod tests {
 
         let leaves: Vec<_> = batch.leaves().unwrap().collect();
 
-        assert_eq!(leaves, [(40, b"eins".to_vec()), (41, b"zwei".to_vec())]);
+        assert_eq!(leaves, [(40, b"eins".as_slice()), (41, b"zwei")]);
         let details = batch.details(RetentionClass::A).unwrap();
         assert_eq!(details, [(41, b"geheim".as_slice())]);
         assert_eq!(batch.details(RetentionClass::B).unwrap(), []);

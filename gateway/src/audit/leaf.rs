@@ -10,6 +10,7 @@ use super::Error;
 use super::batch::{self, Batch};
 use super::committer::Run;
 use super::deposit::Deposit;
+use super::glance::Glance;
 use super::hold::Hold;
 use super::index::tail::Told;
 use super::record::DEGRADED;
@@ -63,7 +64,7 @@ impl Maker {
         for (deposit, place) in deposits.into_iter().zip(0..) {
             let record = self.complete(deposit, &mut batch, place);
             let body = record.encode_to_vec();
-            let leaf = Told::of(&record, Hash::leaf(&body));
+            let leaf = Told::of(&Glance::from(&record), Hash::leaf(&body));
             batch::add_check(&mut batch.checks, &leaf.hash);
             batch.newest = batch.newest.max(leaf.time);
             told.push(leaf);

@@ -127,7 +127,7 @@ pub(super) async fn check_clock(db: &Db, log: &Log, size: u64, clock: &Clock) ->
     let batches = store_log::bodies(&mut tx, log, newest, 1).await?;
     let batch = batches.first().ok_or_else(damaged)?;
     let (_, leaf) = batch.leaves()?.last().ok_or_else(damaged)?;
-    let record = Record::decode(leaf.as_slice()).map_err(|_| damaged())?;
+    let record = Record::decode(leaf).map_err(|_| damaged())?;
     let newest = Timestamp::from_nanosecond(record.ts_unix_ns.into()).unwrap_or(Timestamp::MIN);
     let now = clock.now();
     // A step of the time service is no reason to stop.

@@ -113,7 +113,7 @@ impl Reading {
         let batches = store_log::bodies(&mut tx, &self.log, at, 1).await?;
         let batch = batches.first().ok_or(Error::OutOfRange)?;
         let leaf = batch.leaves()?.find(|(index, _)| *index == at);
-        leaf.map(|(_, leaf)| leaf).ok_or(Error::OutOfRange)
+        leaf.map(|(_, leaf)| leaf.to_vec()).ok_or(Error::OutOfRange)
     }
 
     /// The record at an index.
@@ -139,7 +139,8 @@ impl Reading {
             let batches = store_log::bodies(&mut tx, &self.log, next, PAGE).await?;
             drop(tx);
             for batch in &batches {
-                found.extend(batch.leaves()?.filter(|(index, _)| *index >= next));
+                let leaves = batch.leaves()?.filter(|(index, _)| *index >= next);
+                found.extend(leaves.map(|(index, leaf)| (index, leaf.to_vec())));
             }
             let Some(end) = batches.last().map(Batch::end).filter(|end| *end > next) else {
                 break;
@@ -263,7 +264,8 @@ impl Reading {
                 held = batches.into_iter().find(|it| it.holds(*index));
             }
             if let Some(batch) = &held {
-                found.extend(batch.leaves()?.filter(|(at, _)| at == index));
+                let leaf = batch.leaves()?.find(|(at, _)| at == index);
+                found.extend(leaf.map(|(at, leaf)| (at, leaf.to_vec())));
             }
         }
         Ok(found)

@@ -1,7 +1,7 @@
 //! Records of operators, auditors and the gateway itself; those of calls stand in `call`.
 
 use uuid::Uuid;
-use varco_proto::audit::v1::{LogLink, Record, RecordKind, Retention};
+use varco_proto::audit::v1::{Anchor, LogLink, Record, RecordKind, Retention};
 
 use super::retention;
 
@@ -96,6 +96,15 @@ pub fn destroyed(id: Uuid, what: Retention) -> Record {
     Record {
         destroyed: Some(what),
         ..own(RecordKind::Retention, id, 0, String::new())
+    }
+}
+
+/// A checkpoint stands elsewhere too.
+#[must_use]
+pub fn anchor(id: Uuid, anchor: Anchor) -> Record {
+    Record {
+        anchor: Some(anchor),
+        ..own(RecordKind::Anchor, id, 0, String::new())
     }
 }
 

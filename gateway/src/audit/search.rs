@@ -9,6 +9,7 @@ use varco_proto::audit::v1::{
 };
 
 use super::Error;
+use super::glance::Glance;
 use super::index::SEGMENT;
 use super::index::word::{Word, words};
 use super::reading::{Reading, decode};
@@ -100,7 +101,8 @@ impl<'a> Asked<'a> {
 
     fn is_met_by(&self, record: &Record) -> bool {
         let time = record.ts_unix_ns.div_euclid(1000);
-        let has = |wanted: &Vec<Word<'_>>| words(record).any(|word| wanted.contains(&word));
+        let seen = Glance::from(record);
+        let has = |wanted: &Vec<Word<'_>>| words(&seen).any(|word| wanted.contains(&word));
         (self.from..self.before).contains(&time) && self.conditions.iter().all(has)
     }
 }

@@ -15,9 +15,10 @@ use super::edge::Edge;
 use super::index::segment::Closed;
 use super::index::tail::{Tail, Told};
 use super::index::{self, SEGMENT};
-use super::reading;
+use super::reading::{self, Reading};
 use super::store_log::{self, Head, Log};
 
+mod anchors;
 mod leaves;
 mod said;
 pub mod tree;
@@ -41,6 +42,8 @@ pub struct Report {
     pub details: u64,
     /// Sealed details that were destroyed after they had been kept long enough.
     pub details_destroyed: u64,
+    /// Its checkpoints that stand elsewhere too, as it says itself; each is a head of it.
+    pub anchors: u64,
 }
 
 /// Verifies the log of that name, or the newest of the configured instance.
@@ -114,7 +117,7 @@ pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error>
             return Err(damaged(tail.size(), "a record is missing"));
         }
         for batch in &batches {
-            let mut tiles = tail.tiles().clone();
+            let mut tiles = tail.take_tiles();
             let told = leaves.check(batch, &mut tiles, &mut tx).await?;
             tail.extend(tiles, told);
         }
@@ -138,7 +141,12 @@ pub async fn verify_log(db: &Db, index: &Db, log: &Log) -> Result<Report, Error>
         said::later((db, index), log, &mut leaves).await?;
     }
     let details = own.or_else(|_| leaves.close(head.pruned))?;
-    Ok(report(log, &head, details))
+    let reading = Reading::of(db.clone(), index.clone(), log.clone()).await?;
+    let anchors = anchors::check(&reading, &signed).await?;
+    Ok(Report {
+        anchors,
+        ..report(log, &head, details)
+    })
 }
 
 /// A log of which the signed head is left, and records of later logs that say that the rest was destroyed.
@@ -160,6 +168,7 @@ fn report(log: &Log, head: &Head, (details, details_destroyed): (u64, u64)) -> R
         pruned: head.pruned,
         details,
         details_destroyed,
+        anchors: 0,
     }
 }
 

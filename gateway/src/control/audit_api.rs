@@ -7,10 +7,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 use varco_proto::audit::v1::audit_service_server::AuditService;
 use varco_proto::audit::v1::{
-    GetCheckpointRequest, GetCheckpointResponse, ListLogsRequest, ListLogsResponse, LogInfo,
-    ProveConsistencyRequest, ProveConsistencyResponse, ProveInclusionRequest,
-    ProveInclusionResponse, ReconcileRequest, ReconcileResponse, RecordKind, SearchRecordsRequest,
-    SearchRecordsResponse, SimulatePolicyRequest, SimulatePolicyResponse,
+    AnchorCheckpointRequest, AnchorCheckpointResponse, GetCheckpointRequest, GetCheckpointResponse,
+    ListLogsRequest, ListLogsResponse, LogInfo, ProveConsistencyRequest, ProveConsistencyResponse,
+    ProveInclusionRequest, ProveInclusionResponse, ReconcileRequest, ReconcileResponse, RecordKind,
+    SearchRecordsRequest, SearchRecordsResponse, SimulatePolicyRequest, SimulatePolicyResponse,
 };
 use varco_runtime::problem::{Problem, ToStatus as _};
 use varco_runtime::server::Connection;
@@ -18,7 +18,7 @@ use varco_tlog::hash::Hash;
 
 use super::{Need, Noted, action, admit, note, reconciled, simulated, status};
 use crate::audit::reading::Reading;
-use crate::audit::{self, proofs, reconcile, search, store_log};
+use crate::audit::{self, anchoring, proofs, reconcile, search, store_log};
 use crate::gate::Gate;
 use crate::registry::scope::Who;
 
@@ -235,6 +235,23 @@ impl AuditService for AuditApi {
         let noted = self.note(&who, "SimulatePolicy", detail).await?;
         let answer = simulated::answer(&self.gate, asked).await;
         answer.map(|answer| noted.stamp(answer)).map_err(status)
+    }
+
+    async fn anchor_checkpoint(
+        &self,
+        request: Request<AnchorCheckpointRequest>,
+    ) -> Result<Response<AnchorCheckpointResponse>, Status> {
+        let who = self.admit(&request, "AnchorCheckpoint").await?;
+        let anchoring = self.gate.anchoring.as_ref();
+        let anchoring = anchoring.ok_or_else(|| status(anchoring::not_configured()))?;
+        let noted = self.note(&who, "AnchorCheckpoint", String::new()).await?;
+        let anchored = anchoring.run().await;
+        let anchored = anchored.map_err(|error| status(error.to_problem()))?;
+        Ok(noted.stamp(AnchorCheckpointResponse {
+            day: anchored.day.to_string(),
+            checkpoint: anchored.note,
+            anchors: anchored.anchors,
+        }))
     }
 
     async fn prove_consistency(

@@ -207,6 +207,19 @@ impl Gateway {
         Ok(())
     }
 
+    /// Renews the certificate when it is in the last third of its life.
+    ///
+    /// # Errors
+    ///
+    /// As `renew`.
+    pub async fn renew_when_due(&self) -> Result<(), Error> {
+        self.take_up();
+        if self.0.identity.pair().is_due(self.0.clock.now()) {
+            return self.renew().await;
+        }
+        Ok(())
+    }
+
     /// Uses a certificate that was renewed by somebody else, when there is one.
     pub fn take_up(&self) {
         let Inner {

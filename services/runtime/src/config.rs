@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+pub mod anchors;
 pub mod retention;
 pub mod signing;
 pub mod telemetry;
 pub mod witness;
 
+use anchors::Anchors;
 use retention::Retention;
 use signing::SigningAlgorithm;
 use telemetry::Telemetry;
@@ -129,6 +131,9 @@ pub struct Gateway {
     /// Witnesses that cosign the register of accesses.
     #[serde(default)]
     pub witnesses: Vec<KnownWitness>,
+    /// Where the checkpoint of the register of accesses is anchored every day.
+    #[serde(default)]
+    pub anchors: Anchors,
 }
 
 /// A witness as a gateway knows it.
@@ -343,6 +348,7 @@ impl Gateway {
             ));
         }
         self.retention.check()?;
+        self.anchors.check()?;
         self.limits.check()
     }
 }

@@ -1,4 +1,4 @@
-//! A small HTTPS client for the token endpoint and the key set.
+//! A small HTTPS client for the token endpoint, the key set and authorities that give time stamps.
 //!
 //! Answers are bounded in size and in time; nothing is followed, nothing is retried.
 
@@ -48,11 +48,18 @@ impl Https {
     /// Makes a client with the given TLS configuration, which must name no ALPN protocol.
     #[must_use]
     pub fn new(tls: rustls::ClientConfig) -> Self {
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_only()
-            .enable_http1()
-            .build();
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+        Self::over(builder.https_only().enable_http1().build())
+    }
+
+    /// Makes a client that also asks plain `http://` addresses: for what is no secret and comes signed.
+    #[must_use]
+    pub fn or_plain(tls: rustls::ClientConfig) -> Self {
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+        Self::over(builder.https_or_http().enable_http1().build())
+    }
+
+    fn over(connector: HttpsConnector<HttpConnector>) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(2)
@@ -66,7 +73,7 @@ impl Https {
     ///
     /// When no whole answer comes within five seconds.
     pub async fn fetch(&self, address: &str) -> Result<Answer, Error> {
-        self.ask(Method::GET, address, Bytes::new()).await
+        self.ask(Method::GET, address, (FORM, Bytes::new())).await
     }
 
     /// Posts a form (`application/x-www-form-urlencoded`).
@@ -75,14 +82,32 @@ impl Https {
     ///
     /// When no whole answer comes within five seconds.
     pub async fn post_form(&self, address: &str, form: String) -> Result<Answer, Error> {
-        self.ask(Method::POST, address, Bytes::from(form)).await
+        self.post(address, (FORM, Bytes::from(form))).await
     }
 
-    async fn ask(&self, method: Method, address: &str, body: Bytes) -> Result<Answer, Error> {
+    /// Posts a body under its media type.
+    ///
+    /// # Errors
+    ///
+    /// When no whole answer comes within five seconds.
+    pub async fn post(
+        &self,
+        address: &str,
+        content: (&'static str, Bytes),
+    ) -> Result<Answer, Error> {
+        self.ask(Method::POST, address, content).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        address: &str,
+        (media_type, body): (&'static str, Bytes),
+    ) -> Result<Answer, Error> {
         let request = Request::builder()
             .method(method)
             .uri(address)
-            .header("content-type", "application/x-www-form-urlencoded")
+            .header("content-type", media_type)
             .body(Full::new(body))
             .map_err(|_| Error::Request(address.to_owned()))?;
         let exchange = async {
@@ -105,5 +130,6 @@ impl Https {
     }
 }
 
+const FORM: &str = "application/x-www-form-urlencoded";
 const MAX_BODY: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 use crate::cli::Common;
 use crate::failure::Failure;
 
+pub mod anchor;
 pub mod export;
 pub mod names;
 pub mod prove;
@@ -39,6 +40,8 @@ pub enum Command {
     Prove(prove::Args),
     /// Writes the register as files that other tools read
     Export(export::Args),
+    /// Registers and publishes the checkpoint of today where the configuration says so
+    Anchor(anchor::Args),
     /// Goes on in a linked log after an older copy of the database was put back
     Recover,
 }
@@ -56,6 +59,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
         Command::Reconcile(args) => reconcile::run(args, common).await,
         Command::Prove(args) => prove::run(args, common).await,
         Command::Export(args) => export::run(args, common).await,
+        Command::Anchor(args) => anchor::run(args, common).await,
         Command::Recover => recover::run(common).await,
     }
 }

@@ -65,6 +65,7 @@ fn configure(folder: &Path, base: u16) -> Result<Config, Failure> {
         "comune".to_owned(),
         Value::Table([authority].into_iter().collect()),
     );
+    table.insert("gateway".to_owned(), Value::Table(sample::ANCHORS.parse()?));
     table.insert(
         "telemetry".to_owned(),
         Value::Table(telemetry.into_iter().collect()),

@@ -20,6 +20,7 @@ use super::{SEGMENT, store_index};
 use crate::audit::Error;
 use crate::audit::batch::Batch;
 use crate::audit::edge::Edge;
+use crate::audit::glance::Glance;
 use crate::audit::store_log::{self, Head, Log};
 
 /// The end of a log.
@@ -54,12 +55,14 @@ pub struct Told {
 impl Told {
     /// What is told of a record whose leaf has that hash.
     #[must_use]
-    pub fn of(record: &Record, hash: Hash) -> Self {
+    pub fn of(seen: &Glance<'_>, hash: Hash) -> Self {
+        let mut known = Vec::with_capacity(11 + seen.subject_refs.len());
+        known.extend(words(seen).map(super::word::Word::hash));
         Self {
             hash,
-            words: words(record).map(super::word::Word::hash).collect(),
-            time: record.ts_unix_ns.div_euclid(1000),
-            turn: Turn::of(record),
+            words: known,
+            time: seen.ts_unix_ns.div_euclid(1000),
+            turn: Turn::of(seen),
         }
     }
 }
@@ -136,6 +139,12 @@ impl Tail {
         &self.tiles
     }
 
+    /// The tree, for whoever lets it grow and gives it back to `extend`, or gives all up.
+    #[must_use]
+    pub fn take_tiles(&mut self) -> Tiles {
+        std::mem::take(&mut self.tiles)
+    }
+
     /// How many leaves.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -144,7 +153,8 @@ impl Tail {
 
     /// Takes up leaves that are durable, with the tree that they make.
     pub fn extend(&mut self, mut tiles: Tiles, leaves: Vec<Told>) {
-        let first = self.tiles.size();
+        let grown = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+        let first = tiles.size().saturating_sub(grown);
         let changed = tiles.take_changed().into_iter();
         self.changed
             .extend(changed.map(|(tile, hashes)| ((tile.level, tile.index), hashes)));
@@ -328,11 +338,10 @@ fn take_up(tail: &mut Tail, batches: &[Batch]) -> Result<(), Error> {
             if index != tiles.size() {
                 return Err(damaged("a record is missing"));
             }
-            let record = Record::decode(leaf.as_slice())
-                .map_err(|_| damaged("the record does not parse"))?;
-            let hash = Hash::leaf(&leaf);
+            let record = Record::decode(leaf).map_err(|_| damaged("the record does not parse"))?;
+            let hash = Hash::leaf(leaf);
             tiles.push(hash);
-            told.push(Told::of(&record, hash));
+            told.push(Told::of(&Glance::from(&record), hash));
         }
         tail.extend(tiles, told);
     }
@@ -377,7 +386,7 @@ pub(in crate::audit) async fn intent_at(
     let batch = batches.first().ok_or_else(damaged)?;
     let mut leaves = batch.leaves()?;
     let (_, leaf) = leaves.find(|(at, _)| *at == index).ok_or_else(damaged)?;
-    let record = Record::decode(leaf.as_slice()).map_err(|_| damaged())?;
+    let record = Record::decode(leaf).map_err(|_| damaged())?;
     let id = record.audit_id.first_chunk().copied().ok_or_else(damaged)?;
     Ok((id, record))
 }

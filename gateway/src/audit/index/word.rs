@@ -3,7 +3,9 @@
 //! A word is known by 64 bits of hash (FNV-1a). That two words may share one costs a look at a
 //! record that is not meant, and nothing else: whoever finds a record compares it.
 
-use varco_proto::audit::v1::{Record, RecordKind};
+use varco_proto::audit::v1::RecordKind;
+
+use crate::audit::glance::Glance;
 
 /// Something that a record is found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,24 +64,24 @@ impl Word<'_> {
 }
 
 /// The words of a record; what it leaves empty is none.
-pub fn words(record: &Record) -> impl Iterator<Item = Word<'_>> {
+pub fn words<'a>(seen: &'a Glance<'_>) -> impl Iterator<Item = Word<'a>> {
     let bytes = [
-        (!record.audit_id.is_empty()).then_some(Word::Call(&record.audit_id)),
-        (!record.trace_id.is_empty()).then_some(Word::Trace(&record.trace_id)),
-        (!record.actor_ref.is_empty()).then_some(Word::Actor(&record.actor_ref)),
-        (!record.parent_audit_id.is_empty()).then_some(Word::Parent(&record.parent_audit_id)),
+        (!seen.audit_id.is_empty()).then_some(Word::Call(seen.audit_id)),
+        (!seen.trace_id.is_empty()).then_some(Word::Trace(seen.trace_id)),
+        (!seen.actor_ref.is_empty()).then_some(Word::Actor(seen.actor_ref)),
+        (!seen.parent_audit_id.is_empty()).then_some(Word::Parent(seen.parent_audit_id)),
     ];
     let text = [
-        (!record.client_id.is_empty()).then_some(Word::Client(&record.client_id)),
-        (!record.purpose_id.is_empty()).then_some(Word::Purpose(&record.purpose_id)),
-        (!record.method.is_empty()).then_some(Word::Method(&record.method)),
-        (!record.office_code.is_empty()).then_some(Word::Office(&record.office_code)),
-        (!record.deny_reason.is_empty()).then_some(Word::Reason(&record.deny_reason)),
-        (!record.voucher_jti.is_empty()).then_some(Word::Voucher(&record.voucher_jti)),
+        (!seen.client_id.is_empty()).then_some(Word::Client(seen.client_id)),
+        (!seen.purpose_id.is_empty()).then_some(Word::Purpose(seen.purpose_id)),
+        (!seen.method.is_empty()).then_some(Word::Method(seen.method)),
+        (!seen.office_code.is_empty()).then_some(Word::Office(seen.office_code)),
+        (!seen.deny_reason.is_empty()).then_some(Word::Reason(seen.deny_reason)),
+        (!seen.voucher_jti.is_empty()).then_some(Word::Voucher(seen.voucher_jti)),
     ];
-    let subjects = record.subject_refs.iter().map(|it| Word::Subject(it));
+    let subjects = seen.subject_refs.iter().map(|it| Word::Subject(it));
     let words = bytes.into_iter().chain(text).flatten();
-    words.chain([Word::Kind(record.kind)]).chain(subjects)
+    words.chain([Word::Kind(seen.kind)]).chain(subjects)
 }
 
 /// What a record opens or ends: a call between its INTENT and its OUTCOME.
@@ -94,11 +96,11 @@ pub enum Turn {
 impl Turn {
     /// What the record does.
     #[must_use]
-    pub fn of(record: &Record) -> Option<Self> {
-        let id = record.audit_id.first_chunk().copied()?;
-        match record.kind() {
-            RecordKind::Intent => Some(Self::Opens(id)),
-            RecordKind::Outcome => Some(Self::Ends(id)),
+    pub fn of(seen: &Glance<'_>) -> Option<Self> {
+        let id = seen.audit_id.first_chunk().copied()?;
+        match RecordKind::try_from(seen.kind) {
+            Ok(RecordKind::Intent) => Some(Self::Opens(id)),
+            Ok(RecordKind::Outcome) => Some(Self::Ends(id)),
             _ => None,
         }
     }
@@ -123,13 +125,13 @@ mod tests {
 
     #[test]
     fn what_a_record_leaves_empty_is_no_word() {
-        let record = Record {
-            client_id: "c".to_owned(),
-            subject_refs: vec![vec![1; 16].into(), vec![2; 16].into()],
-            ..Default::default()
+        let seen = Glance {
+            client_id: "c",
+            subject_refs: vec![&[1; 16], &[2; 16]],
+            ..Glance::default()
         };
 
-        let found: Vec<Word<'_>> = words(&record).collect();
+        let found: Vec<Word<'_>> = words(&seen).collect();
 
         let subjects = [Word::Subject(&[1; 16]), Word::Subject(&[2; 16])];
         assert_eq!(

@@ -11,8 +11,8 @@ use varco_tlog::tile::Tiles;
 
 use super::{Told, damaged};
 use crate::audit::Error;
-use crate::audit::batch::{Batch, CLASSES};
-use crate::audit::by_time::micros;
+use crate::audit::batch::{self, Batch, CLASSES};
+use crate::audit::glance::Glance;
 use crate::audit::seal::KeyId;
 use crate::audit::store_log::{self, Log};
 
@@ -62,17 +62,30 @@ impl Leaves {
         let (mut told, mut newest) = (Vec::new(), None);
         let mut commitments = Commitments::default();
         for (index, leaf) in batch.leaves()? {
-            let hash = Hash::leaf(&leaf);
+            let hash = Hash::leaf(leaf);
             if !batch.attests(index, &hash) {
                 return Err(damaged(index, "the record is not the one that was hashed"));
             }
-            let record = canonical(index, &leaf)?;
-            newest = newest.max(Some(micros(&record)));
-            self.note_own(&record);
-            commitments.add(index, &record)?;
+            let record;
+            let seen = match Glance::read(leaf) {
+                Some(seen) => seen,
+                None => {
+                    record = canonical(index, leaf)?;
+                    self.note_own(&record);
+                    Glance::from(&record)
+                }
+            };
+            if seen.schema != SCHEMA {
+                return Err(damaged(
+                    index,
+                    "the record is of a schema that is not known",
+                ));
+            }
+            newest = newest.max(Some(seen.ts_unix_ns.div_euclid(1000)));
+            commitments.add(index, &seen)?;
             if index >= self.from {
                 tiles.push(hash);
-                told.push(Told::of(&record, hash));
+                told.push(Told::of(&seen, hash));
             }
         }
         if newest != Some(batch.newest) {
@@ -172,31 +185,31 @@ impl Leaves {
 /// What the records of a batch commit to, by class: index, hash, length.
 #[derive(Debug, Default)]
 struct Commitments {
-    by_class: [Vec<(u64, prost::bytes::Bytes, u32)>; 4],
+    by_class: [Vec<(u64, [u8; 32], u32)>; 4],
 }
 
 impl Commitments {
-    fn add(&mut self, index: u64, record: &Record) -> Result<(), Error> {
-        if record.sealed_len == 0 {
+    fn add(&mut self, index: u64, seen: &Glance<'_>) -> Result<(), Error> {
+        if seen.sealed_len == 0 {
             return Ok(());
         }
-        let column = CLASSES
-            .iter()
-            .position(|it| *it == record.retention_class());
+        let class = RetentionClass::try_from(seen.retention_class);
+        let column = class.ok().and_then(batch::column);
         let column = column.and_then(|column| self.by_class.get_mut(column));
         let committed = column.ok_or(damaged(index, "sealed details have no class"))?;
-        committed.push((index, record.sealed_sha256.clone(), record.sealed_len));
+        let hash = seen.sealed_sha256.try_into();
+        let hash = hash.map_err(|_| damaged(index, "the hash of sealed details is none"))?;
+        committed.push((index, hash, seen.sealed_len));
         Ok(())
     }
 }
 
 /// The first index at which details and commitments are not the same.
-fn first_odd(committed: &[(u64, prost::bytes::Bytes, u32)], found: &[(u64, &[u8])]) -> Option<u64> {
-    let fits = |((index, hash, length), (at, sealed)): (&(u64, _, u32), &(u64, &[u8]))| {
+fn first_odd(committed: &[(u64, [u8; 32], u32)], found: &[(u64, &[u8])]) -> Option<u64> {
+    let fits = |((index, hash, length), (at, sealed)): (&(u64, [u8; 32], u32), &(u64, &[u8]))| {
         index == at
             && usize::try_from(*length).ok() == Some(sealed.len())
-            && digest(&SHA256, sealed).as_ref()
-                == <prost::bytes::Bytes as AsRef<[u8]>>::as_ref(hash)
+            && digest(&SHA256, sealed).as_ref() == hash
     };
     let pairs = committed.iter().zip(found);
     if let Some(place) = pairs.clone().position(|pair| !fits(pair)) {
@@ -213,7 +226,7 @@ fn first_odd(committed: &[(u64, prost::bytes::Bytes, u32)], found: &[(u64, &[u8]
 /// The record of a leaf in canonical form.
 fn canonical(index: u64, leaf: &[u8]) -> Result<Record, Error> {
     let record = Record::decode(leaf).map_err(|_| damaged(index, "the record does not parse"))?;
-    if record.schema != SCHEMA || record.encode_to_vec() != leaf {
+    if record.encode_to_vec() != leaf {
         return Err(damaged(index, "the record is not in canonical form"));
     }
     Ok(record)

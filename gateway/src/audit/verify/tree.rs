@@ -61,6 +61,7 @@ pub fn verify(folder: &Path, vkey: Option<&str>) -> Result<Report, Error> {
         pruned,
         details: 0,
         details_destroyed: 0,
+        anchors: 0,
     })
 }
 

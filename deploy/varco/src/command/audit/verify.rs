@@ -138,6 +138,7 @@ fn described(report: &Report) -> serde_json::Value {
         "records_destroyed": report.pruned,
         "details": report.details,
         "details_destroyed": report.details_destroyed,
+        "anchors": report.anchors,
     })
 }
 
@@ -160,6 +161,9 @@ fn told(report: &Report) -> String {
             "; so were the sealed details of {}",
             report.details_destroyed
         );
+    }
+    if report.anchors > 0 {
+        let _ = write!(told, "; {} checkpoints of it are anchored", report.anchors);
     }
     told
 }
