@@ -37,6 +37,11 @@ pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: N
         let _ = call.settle();
         return unrecorded(&gate, &call);
     }
+    if !gate.register.has_room().await {
+        // Records come faster than the disk takes them: what has begun goes first.
+        let _ = call.settle();
+        return overloaded(&call);
+    }
     let _abandoned = Abandoned {
         gate: Arc::clone(&gate),
         call: call.clone(),
@@ -110,6 +115,14 @@ fn denial(call: &Call, refusal: &Refusal) -> Deposit {
 /// The answer when the record could not be made durable: nothing of the call leaves.
 fn unrecorded(gate: &Gate, call: &Call) -> Response {
     let refusal = unavailable(gate, call);
+    let mut response = refusal.into_status(call.audit_id()).into_http();
+    stamp(response.headers_mut(), call, None);
+    response
+}
+
+/// The answer to a call that was not begun, for which no record finds room.
+fn overloaded(call: &Call) -> Response {
+    let refusal = Refusal::from(Reason::Overloaded);
     let mut response = refusal.into_status(call.audit_id()).into_http();
     stamp(response.headers_mut(), call, None);
     response

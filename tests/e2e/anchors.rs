@@ -52,7 +52,7 @@ async fn checkpoint_stands_in_protocollo_and_at_the_albo_once_a_day() {
 async fn office_that_refused_takes_the_same_checkpoint_later() {
     let comune = Comune::start().await;
     let program = comune.program(PROGRAM);
-    let purpose = ["purpose", "suspend", "segreteria/ancora-protocollo"];
+    let purpose = ["suspend", "purpose", "segreteria/ancora-protocollo"];
     program
         .done(&[&purpose[..], &["--reason", "prova"]].concat())
         .await;
@@ -60,7 +60,7 @@ async fn office_that_refused_takes_the_same_checkpoint_later() {
     let refused = program.refused(&["audit", "anchor"]).await;
     let begun = begun(&comune);
     program
-        .done(&["purpose", "unsuspend", "segreteria/ancora-protocollo"])
+        .done(&["unsuspend", "purpose", "segreteria/ancora-protocollo"])
         .await;
     let anchored = program.json(&["audit", "anchor"]).await;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use prost::Message as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
@@ -67,6 +67,8 @@ pub(super) struct Shared {
     cosigned: ArcSwapOption<Cosigned>,
     /// Records that wait, and their bytes.
     waiting: (AtomicUsize, AtomicUsize),
+    /// Told when some have left the queue.
+    freed: Notify,
 }
 
 /// A record on its way.
@@ -183,6 +185,25 @@ impl Register {
         sent
     }
 
+    /// Whether there is room in the queue for what a call leaves, now or in a moment.
+    pub async fn has_room(&self) -> bool {
+        if self.shared.has_room() {
+            return true;
+        }
+        let room = async {
+            loop {
+                let mut freed = std::pin::pin!(self.shared.freed.notified());
+                // Before looking, so that nothing is missed in between.
+                freed.as_mut().enable();
+                if self.shared.has_room() {
+                    return;
+                }
+                freed.await;
+            }
+        };
+        tokio::time::timeout(MOMENT, room).await.is_ok()
+    }
+
     /// Whether records are taken, and the last attempt to make some durable succeeded.
     #[must_use]
     pub fn is_writing(&self) -> bool {
@@ -258,6 +279,7 @@ impl Shared {
             witness: guard::Closed::empty(),
             cosigned: ArcSwapOption::empty(),
             waiting: (AtomicUsize::new(0), AtomicUsize::new(0)),
+            freed: Notify::new(),
         }
     }
 
@@ -285,6 +307,14 @@ impl Shared {
     /// Gives the places of what was taken out of the queue back.
     pub(super) fn leave(&self, taken: &[Waiting]) {
         self.gone(taken.len(), taken.iter().map(|it| it.bytes).sum());
+        self.freed.notify_waiters();
+    }
+
+    /// Whether another call may begin: the last quarter is for those that have.
+    fn has_room(&self) -> bool {
+        let (records, held) = &self.waiting;
+        records.load(Ordering::Relaxed) < MOST_RECORDS / 4 * 3
+            && held.load(Ordering::Relaxed) < MOST_BYTES / 4 * 3
     }
 
     fn gone(&self, records: usize, bytes: usize) {
@@ -329,6 +359,8 @@ pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
 }
 
 const DEADLINE: Duration = Duration::from_secs(2);
+/// How long a call waits for room in the queue before it is sent away.
+const MOMENT: Duration = Duration::from_millis(50);
 /// Most bytes that wait.
 const MOST_BYTES: usize = 16 << 20;
 /// Most records that wait.

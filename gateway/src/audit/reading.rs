@@ -93,6 +93,26 @@ impl Reading {
         })
     }
 
+    /// This log, and those of the same instance before it that hold records since an instant (microseconds since
+    /// the Unix epoch), oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When a log cannot be read.
+    pub async fn back_to(&self, at: i64) -> Result<Vec<Self>, Error> {
+        let mut found = vec![self.clone()];
+        let before = store_log::logs_before(&mut self.db.read().await?, &self.log).await?;
+        for log in before {
+            let older = Self::of(self.db.clone(), self.index.clone(), log).await?;
+            if older.spans((at, i64::MAX)).await?.is_empty() {
+                break;
+            }
+            found.push(older);
+        }
+        found.reverse();
+        Ok(found)
+    }
+
     /// The signed head.
     ///
     /// # Errors

@@ -85,6 +85,20 @@ pub async fn logs_after(tx: &mut Tx, log: &Log) -> Result<Vec<Log>, Error> {
     Ok(found.into_iter().map(log_from).collect())
 }
 
+/// The logs of the same gateway instance that were begun before a log, newest first.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub async fn logs_before(tx: &mut Tx, log: &Log) -> Result<Vec<Log>, Error> {
+    let found: Vec<(i64, String, String)> = on!(tx, |db| sqlx::query_as(LOGS_BEFORE)
+        .bind(log.id)
+        .fetch_all(db)
+        .await)
+    .map_err(store::Error::from)?;
+    Ok(found.into_iter().map(log_from).collect())
+}
+
 /// A log by its name.
 ///
 /// # Errors
@@ -275,5 +289,8 @@ const LOGS_OF: &str =
 const LOGS_AFTER: &str = "SELECT a.id, a.origin, a.vkey FROM log a JOIN log b \
      ON a.instance = b.instance AND a.created >= b.created AND a.id <> b.id \
      WHERE b.id = $1 ORDER BY a.created, a.origin";
+const LOGS_BEFORE: &str = "SELECT a.id, a.origin, a.vkey FROM log a JOIN log b ON a.instance = b.instance \
+     AND (a.created < b.created OR a.created = b.created AND a.origin < b.origin) \
+     WHERE b.id = $1 ORDER BY a.created DESC, a.origin DESC";
 const LOG_OF: &str = "SELECT id, origin, vkey FROM log WHERE instance = $1 ORDER BY created DESC, origin DESC LIMIT 1";
 const SEAL_KEY: &str = "SELECT sealed FROM seal_key WHERE id = $1";

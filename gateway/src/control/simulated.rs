@@ -51,36 +51,54 @@ pub async fn answer(
         }
         Err(error) => return Err(error.to_problem()),
     };
-    let reading = gate.register.reading();
-    let first = match asked.from_index {
-        0 => by_time::since(&reading, asked.from_unix_s.saturating_mul(SECOND)).await,
-        index => Ok(index),
-    };
-    let first = first.map_err(|error| error.to_problem())?;
+    let from = asked.from_unix_s.saturating_mul(SECOND);
+    let logs = gate.register.reading().back_to(from).await;
+    let logs = logs.map_err(|error| error.to_problem())?;
+    // The first stretch begins in the first log; a later one where the one before said to go on.
+    let mut rest = logs.iter();
+    if !asked.from_origin.is_empty() {
+        let earlier = logs
+            .iter()
+            .take_while(|it| it.log.origin != asked.from_origin);
+        rest = rest
+            .as_slice()
+            .get(earlier.count()..)
+            .unwrap_or_default()
+            .iter();
+    }
     let now = gate.clock.now().as_microsecond();
-    decided(&reading, &supposed, (first, now)).await
+    decided(rest.as_slice(), &supposed, (asked.from_index, from, now)).await
 }
 
 /// As many records as fit into the time of a call.
 async fn decided(
-    reading: &Reading,
+    logs: &[Reading],
     supposed: &Supposed,
-    (first, until): (u64, i64),
+    (first, from, until): (u64, i64, i64),
 ) -> Result<SimulatePolicyResponse, Problem> {
-    let (mut tally, began) = (Tally::default(), Instant::now());
-    let mut end = stretch::End {
-        next: Some(first),
-        reached: 0,
-    };
-    let mut left = MOST;
-    while let Some(next) = end.next {
-        if left == 0 || began.elapsed() > LONG {
+    let (mut tally, mut left) = (Tally::default(), Left::new());
+    let (mut next_index, mut next_origin, mut reached) = (0, String::new(), 0);
+    let mut first = first;
+    for reading in logs {
+        if first == 0 {
+            let since = by_time::since(reading, from).await;
+            first = since.map_err(|error| error.to_problem())?;
+        }
+        let mut next = Some(first);
+        while let Some(index) = next.filter(|_| left.take()) {
+            let bounds = (until, STRETCH);
+            let read = stretch::read(reading, index, bounds, |_, told| {
+                tally.take(&told, supposed)
+            });
+            let end = read.await.map_err(|error| error.to_problem())?;
+            reached = end.reached.max(reached);
+            next = end.next;
+        }
+        if let Some(index) = next {
+            (next_index, next_origin) = (index, reading.log.origin.clone());
             break;
         }
-        left -= 1;
-        let bounds = (until, STRETCH);
-        let read = stretch::read(reading, next, bounds, |_, told| tally.take(&told, supposed));
-        end = read.await.map_err(|error| error.to_problem())?;
+        first = 0;
     }
     Ok(SimulatePolicyResponse {
         epoch: supposed.current.epoch,
@@ -89,10 +107,30 @@ async fn decided(
         newly_denied: calls(&tally.newly_denied),
         changed_since: tally.changed_since,
         not_redecidable: tally.not_redecidable,
-        next_index: end.next.unwrap_or_default(),
-        reached_unix_s: end.reached / SECOND,
+        next_index,
+        next_origin,
+        reached_unix_s: reached / SECOND,
         problems: Vec::new(),
     })
+}
+
+/// What is left of an answer: so many stretches, and so much time.
+struct Left {
+    stretches: u32,
+    began: Instant,
+}
+
+impl Left {
+    fn new() -> Self {
+        let (stretches, began) = (MOST, Instant::now());
+        Self { stretches, began }
+    }
+
+    fn take(&mut self) -> bool {
+        let is_left = self.stretches > 0 && self.began.elapsed() <= LONG;
+        self.stretches = self.stretches.saturating_sub(1);
+        is_left
+    }
 }
 
 fn calls(rows: &BTreeMap<Row, u64>) -> Vec<SimulatedCalls> {

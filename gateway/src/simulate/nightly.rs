@@ -89,10 +89,10 @@ pub async fn run(
     registry: &Registry,
     (day, audit_id): (Date, Uuid),
 ) -> Result<Checked, Error> {
-    let reading = register.reading();
+    let newest = register.reading();
     let end = day.checked_add(1.day()).unwrap_or(day);
     let (from, until) = (midnight(day), midnight(end));
-    let checked = check(&reading, registry, (from, until)).await?;
+    let checked = check(&newest, registry, (from, until)).await?;
     let (differences, decisions) = (checked.different.len(), checked.decisions);
     if differences > 0 {
         let day = day.to_string();
@@ -118,33 +118,40 @@ pub async fn run(
 ///
 /// When register or registry cannot be read.
 pub async fn check(
-    reading: &Reading,
+    newest: &Reading,
     registry: &Registry,
     (from, until): (Timestamp, Timestamp),
 ) -> Result<Checked, Error> {
     let mut past = Past::of(registry);
     let mut checked = Checked::default();
-    let mut next = Some(by_time::since(reading, from.as_microsecond()).await?);
-    while let Some(index) = next {
-        let mut page = Vec::new();
-        let bounds = (until.as_microsecond(), PAGE);
-        let end = stretch::read(reading, index, bounds, |_, told| page.push(told)).await?;
-        next = end.next;
-        for told in page {
-            match told {
-                Told::Decision(recorded) => {
-                    let then = past.at(recorded.epoch).await?;
-                    checked.take(&recorded, &then);
-                }
-                Told::NotRedecidable => checked.not_redecidable += 1,
-                Told::Nothing => {}
-            }
+    let (from, until) = (from.as_microsecond(), until.as_microsecond());
+    for reading in newest.back_to(from).await? {
+        let mut next = Some(by_time::since(&reading, from).await?);
+        while let Some(index) = next {
+            let mut page = Vec::new();
+            let read = stretch::read(&reading, index, (until, PAGE), |_, told| page.push(told));
+            next = read.await?.next;
+            checked.take_all(page, &mut past).await?;
         }
     }
     Ok(checked)
 }
 
 impl Checked {
+    async fn take_all(&mut self, page: Vec<Told>, past: &mut Past) -> Result<(), Error> {
+        for told in page {
+            match told {
+                Told::Decision(recorded) => {
+                    let then = past.at(recorded.epoch).await?;
+                    self.take(&recorded, &then);
+                }
+                Told::NotRedecidable => self.not_redecidable += 1,
+                Told::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
     fn take(&mut self, recorded: &Recorded, then: &Snapshot) {
         self.decisions += 1;
         // The decision may have been made in the second after the arrival.

@@ -6,10 +6,9 @@
 use std::time::Duration;
 
 use tonic::{Code, Request, Status};
-use tonic_types::StatusExt;
 use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
 use varco_proto::documenti::v1::{GetImprontaRequest, GetImprontaResponse};
-use varco_runtime::client::{Gateway, retrying};
+use varco_runtime::client::{Gateway, retrying, why};
 use varco_runtime::grant::Grant;
 
 use crate::documento::Documento;
@@ -84,11 +83,11 @@ fn judge(
         }
         // The gateway withholds what the purpose does not cover.
         Ok(_) => Err(Error::DocumentiRefused("HASH_WITHHELD".to_owned())),
-        Err(status) if upstream_reason(&status) == "DOCUMENT_UNKNOWN" => {
+        Err(status) if why(&status) == "DOCUMENT_UNKNOWN" => {
             Err(Error::DocumentUnknown { field, nome })
         }
-        Err(status) if is_final(&status) => Err(Error::DocumentiRefused(upstream_reason(&status))),
-        Err(status) => Err(Error::DocumentiUnavailable(upstream_reason(&status))),
+        Err(status) if is_final(&status) => Err(Error::DocumentiRefused(why(&status))),
+        Err(status) => Err(Error::DocumentiUnavailable(why(&status))),
     }
 }
 
@@ -101,18 +100,8 @@ fn is_final(status: &Status) -> bool {
         | Code::NotFound
         | Code::InvalidArgument
         | Code::FailedPrecondition => true,
-        Code::ResourceExhausted => upstream_reason(status) == "QUOTA_DAILY",
+        Code::ResourceExhausted => why(status) == "QUOTA_DAILY",
         _ => false,
-    }
-}
-
-/// The reason that a refusal carries, or else the number of its code, such as `GRPC_14`.
-///
-/// Why the token endpoint gave no voucher says more than that it gave none.
-fn upstream_reason(status: &Status) -> String {
-    match status.get_details_error_info() {
-        Some(mut info) => info.metadata.remove("token_reason").unwrap_or(info.reason),
-        None => format!("GRPC_{}", i32::from(status.code())),
     }
 }
 

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tonic::body::Body;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use tower::{Service, ServiceExt as _};
 
 use crate::clock::{self, Clock};
@@ -365,6 +366,18 @@ where
         }
     }
     call().await
+}
+
+/// Why a call through the gateway came to nothing: the reason that the refusal carries, or else the number of its
+/// code, such as `GRPC_14`.
+///
+/// Why the token endpoint gave no voucher says more than that it gave none.
+#[must_use]
+pub fn why(status: &Status) -> String {
+    match status.get_details_error_info() {
+        Some(mut info) => info.metadata.remove("token_reason").unwrap_or(info.reason),
+        None => format!("GRPC_{}", i32::from(status.code())),
+    }
 }
 
 /// Whether a refusal says that nothing was processed, or that a new voucher helps.

@@ -12,6 +12,7 @@ use crate::cli::{Common, Output};
 use crate::failure::Failure;
 use crate::output::{self, Table};
 
+mod beyond;
 mod credentials;
 mod databases;
 mod dpo;
@@ -60,6 +61,7 @@ pub async fn run(_args: Args, common: &Common) -> Result<(), Failure> {
     findings.extend(dpo::check(&config, now));
     findings.extend(databases::check(&config).await);
     findings.extend(registry::check(&config, &Clock::system()).await);
+    findings.extend(beyond::check(&config, now).await);
     findings.push(revocation(&config));
     findings.extend(network::ports(&config).await);
     findings.extend(network::upstreams(common).await);

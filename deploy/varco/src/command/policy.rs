@@ -77,6 +77,7 @@ async fn simulate(args: &SimulateArgs, reading: &Reading, common: &Common) -> Re
         prune: args.prune,
         from_unix_s: Clock::system().unix() - i64::from(args.days) * DAY,
         from_index: 0,
+        from_origin: String::new(),
     };
     let mut sum = Sum::default();
     loop {
@@ -89,10 +90,11 @@ async fn simulate(args: &SimulateArgs, reading: &Reading, common: &Common) -> Re
             return Err(problems::refusal(&args.file, &problems, common));
         }
         sum.add(&answer)?;
-        if answer.next_index == 0 {
+        if answer.next_origin.is_empty() {
             return Ok(sum);
         }
         request.from_index = answer.next_index;
+        request.from_origin.clone_from(&answer.next_origin);
         report(&answer);
     }
 }

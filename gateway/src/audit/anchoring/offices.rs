@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use prost::bytes::Bytes;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 use varco_proto::albo::v1::albo_service_client::AlboServiceClient;
 use varco_proto::albo::v1::{PublishAttoRequest, RiferimentoProtocollo};
 use varco_proto::documenti::v1::documenti_service_client::DocumentiServiceClient;
@@ -15,10 +15,9 @@ use varco_proto::documenti::v1::upload_documento_request::Parte;
 use varco_proto::documenti::v1::{Intestazione, ModalitaFormazione, UploadDocumentoRequest};
 use varco_proto::protocollo::v1::protocollo_service_client::ProtocolloServiceClient;
 use varco_proto::protocollo::v1::{DocumentoRegistrato, RegisterInternoRequest};
-use varco_runtime::client::{self, Gateway, retrying};
+use varco_runtime::client::{self, Gateway, retrying, why};
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config};
-use varco_runtime::problem::reason;
 
 use super::begun::Registrazione;
 use super::{Error, Paper};
@@ -196,14 +195,9 @@ where
 {
     let answer = tokio::time::timeout(PATIENCE, retrying(call)).await;
     let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
-    answer.map(Response::into_inner).map_err(|status| {
-        let why = reason(&status).unwrap_or_else(|| word(status.code()));
-        refused(office, &why)
-    })
-}
-
-fn word(code: Code) -> String {
-    format!("{code:?}")
+    answer
+        .map(Response::into_inner)
+        .map_err(|status| refused(office, &why(&status)))
 }
 
 fn refused(office: &'static str, reason: &str) -> Error {

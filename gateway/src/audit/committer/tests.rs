@@ -282,6 +282,36 @@ async fn queue_is_bounded_by_bytes() {
 }
 
 #[tokio::test]
+async fn call_waits_a_moment_for_room_and_goes_when_there_is_none() {
+    let place = each_place().await.remove(0);
+    let register = place.open().await.unwrap();
+    let held = place.db().begin().await.unwrap();
+    let large = Record {
+        detail: "x".repeat(1 << 20),
+        ..outcome(1)
+    };
+    assert!(register.has_room().await);
+    // The writer takes one and cannot write it; what comes after stays.
+    register.leave(outcome(2));
+    while register.shared.waiting.0.load(Ordering::Relaxed) > 0 {
+        tokio::task::yield_now().await;
+    }
+
+    (0..13).for_each(|_| register.leave(large.clone()));
+    let full = register.has_room().await;
+    let (waited, ()) = tokio::join!(register.has_room(), async { drop(held) });
+
+    assert!(!full);
+    // Whether it came within the moment is for the disk to say; that it comes is not.
+    let room = async {
+        while !register.has_room().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(waited || tokio::time::timeout(DEADLINE * 5, room).await.is_ok());
+}
+
+#[tokio::test]
 async fn damage_is_found_where_it_is() {
     for place in each_place().await {
         let register = place.open().await.unwrap();

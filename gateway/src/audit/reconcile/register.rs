@@ -17,26 +17,39 @@ use crate::audit::reading::Reading;
 ///
 /// When the log cannot be read.
 pub(super) async fn calls(
-    reading: &Reading,
+    newest: &Reading,
     window: Window,
     methods: &HashSet<String>,
 ) -> Result<HashMap<Uuid, Call>, Error> {
     let mut found = HashMap::new();
+    // An hour may lie on both sides of New Year.
+    for reading in newest.back_to(window.from).await? {
+        each(&reading, window, |record| {
+            if methods.contains(&record.method) {
+                take(&mut found, record);
+            }
+        })
+        .await?;
+    }
+    Ok(found)
+}
+
+/// The records of a log from the beginning of a window until after its end.
+async fn each(
+    reading: &Reading,
+    window: Window,
+    mut take: impl FnMut(&Record),
+) -> Result<(), Error> {
     let mut next = since(reading, window.from).await?;
     loop {
         let page = reading.records(next, PAGE).await?;
         let Some((last, newest)) = page.last() else {
-            return Ok(found);
+            return Ok(());
         };
         next = last + 1;
-        let is_over = micros(newest) > window.until;
-        for (_, record) in &page {
-            if methods.contains(&record.method) {
-                take(&mut found, record);
-            }
-        }
-        if is_over {
-            return Ok(found);
+        page.iter().for_each(|(_, record)| take(record));
+        if micros(newest) > window.until {
+            return Ok(());
         }
     }
 }
