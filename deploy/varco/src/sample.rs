@@ -55,7 +55,7 @@ impl Member {
 }
 
 /// Everyone in the sample but the gateway.
-pub const MEMBERS: [Member; 10] = [
+pub const MEMBERS: [Member; 11] = [
     Member {
         name: "sportello",
         kind: MemberKind::Client,
@@ -76,6 +76,11 @@ pub const MEMBERS: [Member; 10] = [
         name: "legacy",
         kind: MemberKind::Client,
         key: KeyKind::Rsa2048,
+    },
+    Member {
+        name: "dpo",
+        kind: MemberKind::Client,
+        key: KeyKind::EcP256,
     },
     Member {
         name: "amministratore",
