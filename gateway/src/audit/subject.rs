@@ -53,12 +53,6 @@ impl Identifier {
         })
     }
 
-    /// Which kind of identifier it is.
-    #[must_use]
-    pub fn kind(&self) -> SubjectKind {
-        self.kind
-    }
-
     /// The text in the form in which it is hashed.
     #[must_use]
     pub fn text(&self) -> &str {
