@@ -318,7 +318,7 @@ async fn lists_are_filtered_and_show_names() {
     assert_eq!(names(&newest).first(), Some(&"legacy"));
     let legacy = clients.lines().find(|line| line.starts_with("legacy "));
     assert!(legacy.unwrap().contains("tributi"), "{clients}");
-    assert_eq!(keys.lines().count(), 1 + 8, "{keys}");
+    assert_eq!(keys.lines().count(), 1 + 10, "{keys}");
     assert!(keys.contains("segreteria"), "{keys}");
     comune.stop().await;
 }

@@ -22,6 +22,7 @@ pub mod interop;
 pub mod personal;
 pub mod phoenix;
 pub mod possession;
+pub mod pratiche;
 pub mod process;
 pub mod program;
 pub mod records;

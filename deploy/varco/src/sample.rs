@@ -65,7 +65,7 @@ impl Member {
 }
 
 /// Everyone in the sample but the gateway.
-pub const MEMBERS: [Member; 11] = [
+pub const MEMBERS: [Member; 12] = [
     Member {
         name: "sportello",
         kind: MemberKind::Client,
@@ -90,6 +90,11 @@ pub const MEMBERS: [Member; 11] = [
     // The gateway itself, where it anchors the register of accesses.
     Member {
         name: "registro-accessi",
+        kind: MemberKind::Client,
+        key: KeyKind::EcP256,
+    },
+    Member {
+        name: "dpo",
         kind: MemberKind::Client,
         key: KeyKind::EcP256,
     },

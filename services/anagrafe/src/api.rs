@@ -11,11 +11,13 @@ use tonic::{Request, Response, Status};
 use varco_proto::anagrafe::v1::anagrafe_service_server::AnagrafeService;
 use varco_proto::anagrafe::v1::{
     GetFamigliaRequest, GetFamigliaResponse, GetResidenzaRequest, GetResidenzaResponse,
-    VerifyResidenzaRequest, VerifyResidenzaResponse,
+    ResolveIdentificativiRequest, ResolveIdentificativiResponse, VerifyResidenzaRequest,
+    VerifyResidenzaResponse,
 };
 use varco_runtime::clock::Clock;
 use varco_runtime::store::Db;
 
+use crate::api::request::Identificativo;
 use crate::error::Error;
 use crate::posizione::{self, Assenza};
 use crate::residenza::{self, Esito};
@@ -55,6 +57,14 @@ impl AnagrafeService for Api {
         request: Request<GetFamigliaRequest>,
     ) -> Result<Response<GetFamigliaResponse>, Status> {
         let answer = self.famiglia(request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn resolve_identificativi(
+        &self,
+        request: Request<ResolveIdentificativiRequest>,
+    ) -> Result<Response<ResolveIdentificativiResponse>, Status> {
+        let answer = self.identificativi(request.get_ref()).await?;
         Ok(Response::new(answer))
     }
 }
@@ -103,6 +113,24 @@ impl Api {
             return Err(Assenza::NotResident.into());
         }
         Ok(answer::famiglia(membri, view))
+    }
+
+    async fn identificativi(
+        &self,
+        message: &ResolveIdentificativiRequest,
+    ) -> Result<ResolveIdentificativiResponse, Error> {
+        let asked = request::identificativo(message)?;
+        let now = self.clock.now();
+        let mut tx = self.db.read().await?;
+        let id = match asked {
+            Identificativo::Codice(codice) => {
+                store::identificativi::named_by(&mut tx, &codice, now).await?
+            }
+            Identificativo::Id(id) => Some(id),
+        };
+        let id = id.ok_or(Error::PersonUnknown)?;
+        let found = store::identificativi::of(&mut tx, id, now).await?;
+        Ok(answer::identificativi(&found.ok_or(Error::PersonUnknown)?))
     }
 
     /// The day that a request asks about: of the register, and not to come.

@@ -5,6 +5,7 @@
 //! asked for, so that an answer given in the past can be given again.
 
 pub mod famiglia;
+pub mod identificativi;
 pub mod inserimento;
 pub mod persona;
 pub mod residenza;

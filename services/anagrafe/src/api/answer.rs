@@ -5,6 +5,7 @@ use varco_proto::anagrafe::v1 as proto;
 use crate::api::request::View;
 use crate::residenza::{Esito, Indirizzo, Residenza, StatoResidenza};
 use crate::store::famiglia::Membro;
+use crate::store::identificativi::{Attribuito, Identificativi};
 
 /// The outcome of a verification.
 pub fn esito(esito: Esito) -> proto::VerifyResidenzaResponse {
@@ -47,6 +48,19 @@ pub fn famiglia(mut membri: Vec<Membro>, view: View) -> proto::GetFamigliaRespon
     proto::GetFamigliaResponse {
         numero_componenti,
         componenti,
+    }
+}
+
+/// All identifiers of a person.
+pub fn identificativi(found: &Identificativi) -> proto::ResolveIdentificativiResponse {
+    let codice = |it: &Attribuito| proto::CodiceAttribuito {
+        codice_fiscale: Some(it.codice.as_str().to_owned()),
+        attuale: Some(it.attuale),
+    };
+    proto::ResolveIdentificativiResponse {
+        id_anpr: Some(found.id.as_str().to_owned()),
+        codici: found.codici.iter().map(codice).collect(),
+        codici_omessi: u32::try_from(found.omessi).ok(),
     }
 }
 

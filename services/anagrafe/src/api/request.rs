@@ -2,10 +2,11 @@
 
 use jiff::civil::Date;
 use varco_proto::anagrafe::v1 as proto;
-use varco_proto::anagrafe::v1::GetFamigliaRequest;
+use varco_proto::anagrafe::v1::{GetFamigliaRequest, ResolveIdentificativiRequest};
 
 use crate::codice_fiscale::CodiceFiscale;
 use crate::error::Error;
+use crate::persona::{IdAnpr, InvalidIdAnpr};
 use crate::residenza::{Cap, CodiceToponimo, Indirizzo, InvalidCap};
 
 /// How much of a famiglia is asked for.
@@ -17,6 +18,29 @@ pub enum View {
     Count,
     /// Also what they are to the intestatario.
     WithKinship,
+}
+
+/// What a person is asked for by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identificativo {
+    /// A code that the person has or had.
+    Codice(CodiceFiscale),
+    /// The national identifier.
+    Id(IdAnpr),
+}
+
+/// Reads the one identifier by which a person is asked for.
+pub fn identificativo(message: &ResolveIdentificativiRequest) -> Result<Identificativo, Error> {
+    let Some(id) = message.id_anpr.as_deref() else {
+        let codice = codice_fiscale(message.codice_fiscale.as_deref())?;
+        return Ok(Identificativo::Codice(codice));
+    };
+    if message.codice_fiscale.is_some() {
+        return Err(field("id_anpr", "must be absent beside codice_fiscale"));
+    }
+    let id: Result<IdAnpr, InvalidIdAnpr> = id.parse();
+    id.map(Identificativo::Id)
+        .map_err(|error| field("id_anpr", format!("is malformed: {error}")))
 }
 
 /// Reads a codice fiscale.

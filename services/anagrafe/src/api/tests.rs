@@ -1,5 +1,7 @@
 //! The methods of the registry of residents, from request to status.
 
+mod identificativi;
+
 use jiff::civil::date;
 use tonic::Code;
 use varco_proto::anagrafe::v1 as proto;

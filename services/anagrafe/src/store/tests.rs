@@ -1,5 +1,6 @@
 //! Residents on both databases: what was true when, and what was believed when.
 
+mod identificativi;
 mod intervalli;
 
 use jiff::ToSpan;

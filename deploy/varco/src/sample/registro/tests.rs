@@ -82,7 +82,7 @@ fn it_is_a_registry_file_with_a_key_for_every_client() {
 
     let document = registry_file::read(&folder.path().join(FILE)).unwrap();
 
-    assert_eq!((document.clients.len(), document.operators.len()), (9, 2));
+    assert_eq!((document.clients.len(), document.operators.len()), (10, 2));
     assert!(document.clients.iter().all(|client| client.keys.len() == 1));
 }
 

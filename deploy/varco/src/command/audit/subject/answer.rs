@@ -9,7 +9,8 @@ use varco_runtime::secret;
 
 use super::access::Access;
 use super::gather::Head;
-use super::person::Person;
+use super::resolution::Resolution;
+use super::searched::Searched;
 use super::{report, spreadsheet};
 use crate::failure::Failure;
 use crate::output::Table;
@@ -30,6 +31,10 @@ pub struct Answer {
     /// Last day that was asked for.
     #[serde(serialize_with = "day")]
     pub until: Option<Date>,
+    /// What was searched.
+    pub identifiers: Vec<Searched>,
+    /// What came of asking anagrafe.
+    pub anagrafe: Resolution,
     /// The accesses, oldest first.
     pub accesses: Vec<Access>,
     /// The heads of the logs that were searched.
@@ -44,7 +49,7 @@ impl Answer {
     /// # Errors
     ///
     /// When the folder cannot be made or written to.
-    pub fn write(&self, person: &Person, folder: &Path) -> Result<(), Failure> {
+    pub fn write(&self, folder: &Path) -> Result<(), Failure> {
         std::fs::create_dir_all(folder).map_err(|error| {
             Failure::new(folder.display(), error, "name another folder with --to")
         })?;
@@ -52,13 +57,18 @@ impl Answer {
             &folder.join("accessi.csv"),
             &spreadsheet::csv(&self.accesses)?,
         )?;
-        let pdf = report::pdf(self, &person.texts());
+        let pdf = report::pdf(self);
         Ok(secret::write(&folder.join("accessi.pdf"), &pdf)?)
     }
 
-    /// The accesses as a table, or that there is none.
+    /// The accesses as a table, or that there is none, and what was searched.
     #[must_use]
     pub fn text(&self) -> String {
+        let sentences = self.anagrafe.sentences().join("\n");
+        format!("{}\n\n{sentences}", self.table())
+    }
+
+    fn table(&self) -> String {
         if self.accesses.is_empty() {
             return NOBODY.to_owned();
         }
@@ -121,11 +131,24 @@ fn rfc3339<S: Serializer>(made: &Zoned, to: S) -> Result<S::Ok, S::Error> {
 #[cfg(test)]
 mod tests {
     use super::super::report::tests::answer;
-    use super::*;
+    use super::super::resolution::Outcome;
 
     #[test]
     fn answer_without_accesses_says_so() {
         assert!(answer(0).text().starts_with("Nessun accesso"));
+    }
+
+    #[test]
+    fn whoever_reads_the_table_is_told_what_anagrafe_said() {
+        let mut answer = answer(0);
+
+        answer.anagrafe.outcome = Outcome::NotAsked;
+        let without = answer.text();
+        answer.anagrafe.outcome = Outcome::Resolved;
+        let with = answer.text();
+
+        assert!(without.contains("L'anagrafe non è stata interrogata"));
+        assert!(with.contains("con cui l'anagrafe conosce"));
     }
 
     #[test]
@@ -136,7 +159,7 @@ mod tests {
         answer.accesses[1].operator = Some("matricola-1".to_owned());
         let with = answer.text();
 
-        assert!(!without.contains("OPERATORE") && without.ends_with("2 accessi"));
+        assert!(!without.contains("OPERATORE") && without.contains("\n2 accessi\n"));
         assert!(with.contains("OPERATORE") && with.contains("matricola-1"));
     }
 
@@ -144,10 +167,9 @@ mod tests {
     fn only_the_owner_may_read_the_files() {
         use std::os::unix::fs::PermissionsExt as _;
         let place = tempfile::tempdir().unwrap();
-        let person = Person::of("RSSMRA80A01H501U", &[]).unwrap();
         let folder = place.path().join("istanza-7");
 
-        answer(2).write(&person, &folder).unwrap();
+        answer(2).write(&folder).unwrap();
 
         for name in ["accessi.pdf", "accessi.csv"] {
             let file = std::fs::metadata(folder.join(name)).unwrap();

@@ -1,7 +1,7 @@
 //! Who is asked about, and the references under which records know them, year by year.
 //!
-//! The identifiers stay in this process; only references leave it. Neither `Debug` nor an error
-//! shows an identifier.
+//! Only references leave this process towards the register. Neither `Debug` nor an error shows an
+//! identifier. Anagrafe is asked in `resolution`.
 
 use std::collections::BTreeMap;
 use std::io::BufRead as _;
@@ -16,6 +16,7 @@ use varco_runtime::config::Config;
 use varco_runtime::secret::dpo::DpoKey;
 
 use super::Args;
+use super::searched::{Kind, Searched, Source};
 use crate::data_folder::dpo;
 use crate::failure::Failure;
 use crate::output;
@@ -23,7 +24,7 @@ use crate::output;
 /// A person, by every identifier that is known here.
 #[derive(Debug)]
 pub struct Person {
-    identifiers: Vec<Identifier>,
+    identifiers: Vec<Searched>,
 }
 
 /// The references of a person in each year of which there is a key.
@@ -66,24 +67,75 @@ impl Person {
     ///
     /// When one is blank, or there are more than 50.
     pub fn of(cf: &str, ids_anpr: &[String]) -> Result<Self, Failure> {
-        if ids_anpr.len() >= MOST {
-            let why = format!("they are more than {}", MOST - 1);
+        if ids_anpr.len() > GIVEN {
+            let why = format!("they are more than {GIVEN}");
             return Err(Failure::new("--id-anpr", why, "search in several steps"));
         }
-        let blank = |option: &str| Failure::new(option, "it is blank", "give an identifier");
-        let cf = Identifier::of(SubjectKind::CodiceFiscale, "", cf);
-        let mut identifiers = vec![cf.ok_or_else(|| blank("--cf"))?];
+        let given = |option: &str, (subject, kind), text: &str| {
+            let identifier = Identifier::of(subject, "", text);
+            let blank = || Failure::new(option, "it is blank", "give an identifier");
+            Ok::<_, Failure>(Searched {
+                identifier: identifier.ok_or_else(blank)?,
+                kind,
+                source: Source::Given,
+            })
+        };
+        let code = (SubjectKind::CodiceFiscale, Kind::CodiceFiscale);
+        let mut identifiers = vec![given("--cf", code, cf)?];
         for id in ids_anpr {
-            let id = Identifier::of(SubjectKind::IdAnpr, "", id);
-            identifiers.push(id.ok_or_else(|| blank("--id-anpr"))?);
+            let national = (SubjectKind::IdAnpr, Kind::IdAnpr);
+            identifiers.push(given("--id-anpr", national, id)?);
         }
         Ok(Self { identifiers })
     }
 
-    /// The codice fiscale and the other identifiers, for the report that goes to the person alone.
+    /// Adds an identifier that anagrafe tells; one that is there already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When it is blank, or they become more than one search may name.
+    pub fn add(&mut self, subject: SubjectKind, text: &str, kind: Kind) -> Result<(), Failure> {
+        let told = Identifier::of(subject, "", text).ok_or_else(|| {
+            Failure::new(
+                "an identifier is blank",
+                "anagrafe tells it so",
+                "ask its office",
+            )
+        })?;
+        if self.identifiers.iter().any(|it| it.identifier == told) {
+            return Ok(());
+        }
+        if self.identifiers.len() >= MOST {
+            let what = format!("they are more than {MOST} identifiers");
+            let remedy = "give fewer in --id-anpr";
+            return Err(Failure::new(what, "a search names no more", remedy));
+        }
+        self.identifiers.push(Searched {
+            identifier: told,
+            kind,
+            source: Source::Anagrafe,
+        });
+        Ok(())
+    }
+
+    /// Checks that no other id ANPR was given than the one under which anagrafe knows the person.
+    ///
+    /// # Errors
+    ///
+    /// When one was: the answer would tell of somebody else.
+    pub fn require_id(&self, id: &str) -> Result<(), Failure> {
+        let mut ids = self.identifiers.iter().filter(|it| it.kind == Kind::IdAnpr);
+        if ids.all(|it| it.identifier.text() == id) {
+            return Ok(());
+        }
+        let why = "anagrafe knows the person of this codice fiscale by another id";
+        Err(Failure::new("--id-anpr", why, "leave it out"))
+    }
+
+    /// All identifiers, those that were given first.
     #[must_use]
-    pub fn texts(&self) -> Vec<&str> {
-        self.identifiers.iter().map(Identifier::text).collect()
+    pub fn searched(&self) -> &[Searched] {
+        &self.identifiers
     }
 
     /// The references from the year of a key to another one, both included.
@@ -96,7 +148,7 @@ impl Person {
         let mut key = key.clone();
         while key.year() <= last {
             let hashes = key.hashes()?;
-            let of = |it: &Identifier| Bytes::copy_from_slice(&hashes.subject(it).0);
+            let of = |it: &Searched| Bytes::copy_from_slice(&hashes.subject(&it.identifier).0);
             by_year.insert(key.year(), self.identifiers.iter().map(of).collect());
             match key.at(key.year() + 1)? {
                 Some(next) => key = next,
@@ -214,8 +266,10 @@ fn line_of(from: impl std::io::BufRead) -> Result<String, Failure> {
     Ok(line)
 }
 
+/// Most ids ANPR that may be given.
+const GIVEN: usize = 50;
 /// Most identifiers; of three years they are within the 200 that a search may name.
-const MOST: usize = 51;
+const MOST: usize = 66;
 /// Longest line of standard input in bytes.
 const LINE: u64 = 256;
 
@@ -259,6 +313,24 @@ mod tests {
         assert!(Person::of(" ", &[]).is_err());
         assert!(Person::of("RSSMRA80A01H501U", &[String::new()]).is_err());
         assert!(Person::of("RSSMRA80A01H501U", &vec!["1".to_owned(); 51]).is_err());
+    }
+
+    #[test]
+    fn identifiers_that_anagrafe_adds_are_each_once_and_bounded() {
+        let mut person = Person::of("rssmra80a01h501u", &[]).unwrap();
+        let cf = SubjectKind::CodiceFiscale;
+
+        let again = person.add(cf, "RSSMRA80A01H501U", Kind::CodiceFiscalePrecedente);
+        let count = person.searched().len();
+        let added: Vec<_> = (0..66)
+            .map(|n| person.add(cf, &format!("X{n}"), Kind::CodiceFiscalePrecedente))
+            .collect();
+
+        assert!(again.is_ok() && count == 1);
+        assert!(added[..65].iter().all(Result::is_ok) && added[65].is_err());
+        let references = person.references(&key(), 2028).unwrap();
+        let named = references.for_log("c_z999.audit/gw1/2027").unwrap();
+        assert!(named.len() <= 200, "{}", named.len());
     }
 
     #[test]

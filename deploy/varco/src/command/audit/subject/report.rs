@@ -3,11 +3,12 @@
 use super::access::Access;
 use super::answer::{Answer, NOBODY};
 use super::document::{Block, Style, document};
+use super::searched::{Searched, Source};
 
-/// Lays out the answer about a person of these identifiers.
+/// Lays out the answer about a person.
 #[must_use]
-pub fn pdf(answer: &Answer, person: &[&str]) -> Vec<u8> {
-    let mut blocks = vec![opening(answer, person), statement()];
+pub fn pdf(answer: &Answer) -> Vec<u8> {
+    let mut blocks = vec![opening(answer), statement(answer)];
     if answer.accesses.is_empty() {
         blocks.push(paragraph(NOBODY));
     }
@@ -21,7 +22,7 @@ pub fn pdf(answer: &Answer, person: &[&str]) -> Vec<u8> {
     document(TITLE, &foot, &blocks)
 }
 
-fn opening(answer: &Answer, person: &[&str]) -> Block {
+fn opening(answer: &Answer) -> Block {
     let mut block = Block::default();
     block.push(Style::Title, TITLE);
     let day = |day: Option<jiff::civil::Date>, open: &str| {
@@ -33,7 +34,11 @@ fn opening(answer: &Answer, person: &[&str]) -> Block {
     for (label, value) in [
         ("Ente", answer.ipa.clone()),
         ("Richiesta", answer.request.clone().unwrap_or_default()),
-        ("Interessato", person.join(", ")),
+        ("Interessato", identifiers(answer, Source::Given)),
+        (
+            "Altri identificativi, secondo l'anagrafe",
+            identifiers(answer, Source::Anagrafe),
+        ),
         ("Periodo", format!("da {since} a {until}")),
         ("Prodotto il", format!("{made} (ora italiana)")),
         ("Accessi trovati", answer.accesses.len().to_string()),
@@ -43,11 +48,20 @@ fn opening(answer: &Answer, person: &[&str]) -> Block {
     block
 }
 
-fn statement() -> Block {
+fn identifiers(answer: &Answer, source: Source) -> String {
+    let from = answer.identifiers.iter().filter(|it| it.source == source);
+    let words: Vec<String> = from.map(Searched::words).collect();
+    words.join(", ")
+}
+
+fn statement(answer: &Answer) -> Block {
     let mut block = Block::default();
     block.push(Style::Head, "Che cosa è questo documento");
     for text in STATEMENT {
         block.push(Style::Text, text);
+    }
+    for text in answer.anagrafe.sentences() {
+        block.push(Style::Text, &text);
     }
     block
 }
@@ -127,8 +141,26 @@ const TITLE: &str = "Accessi ai dati personali";
 
 #[cfg(test)]
 pub(super) mod tests {
+    use varco_gateway::audit::subject::Identifier;
+    use varco_proto::options::v1::SubjectKind;
+
     use super::super::gather::Head;
+    use super::super::resolution::{Outcome, Resolution};
+    use super::super::searched::Kind;
     use super::*;
+
+    fn searched(kind: Kind, text: &str) -> Searched {
+        let (subject, source) = match kind {
+            Kind::IdAnpr => (SubjectKind::IdAnpr, Source::Anagrafe),
+            Kind::CodiceFiscale => (SubjectKind::CodiceFiscale, Source::Given),
+            Kind::CodiceFiscalePrecedente => (SubjectKind::CodiceFiscale, Source::Anagrafe),
+        };
+        Searched {
+            identifier: Identifier::of(subject, "", text).unwrap(),
+            kind,
+            source,
+        }
+    }
 
     /// An answer with so many accesses.
     pub(in super::super) fn answer(count: u64) -> Answer {
@@ -148,6 +180,15 @@ pub(super) mod tests {
             made: "2026-11-29T12:00:00+01:00[Europe/Rome]".parse().unwrap(),
             since: None,
             until: None,
+            identifiers: vec![
+                searched(Kind::CodiceFiscale, "RSSMRA80A01H501U"),
+                searched(Kind::IdAnpr, "AA00001AA"),
+            ],
+            anagrafe: Resolution {
+                outcome: Outcome::Resolved,
+                codes_omitted: 0,
+                lookups: vec!["0197-7".to_owned()],
+            },
             accesses: (0..count).map(access).collect(),
             checkpoints: vec![Head {
                 origin: "c_z999.audit/gw1/2026".to_owned(),
@@ -168,7 +209,7 @@ pub(super) mod tests {
 
     #[test]
     fn report_of_a_thousand_accesses_has_each_of_them_and_numbered_pages() {
-        let bytes = pdf(&answer(1000), &["RSSMRA80A01H501U"]);
+        let bytes = pdf(&answer(1000));
 
         assert!(bytes.starts_with(b"%PDF-1.7\n"));
         assert_eq!(times(&bytes, "Registrazione: n. "), 1000);
@@ -180,10 +221,12 @@ pub(super) mod tests {
 
     #[test]
     fn report_says_what_it_is_of_whom_and_under_which_head() {
-        let bytes = pdf(&answer(1), &["RSSMRA80A01H501U", "AB1"]);
+        let bytes = pdf(&answer(1));
 
         for words in [
-            "Interessato: RSSMRA80A01H501U, AB1",
+            "Interessato: RSSMRA80A01H501U (codice fiscale)",
+            "secondo l'anagrafe: AA00001AA (id ANPR)",
+            "0197-7.",
             "Richiesta: 2026/7",
             "99 registrazioni, radice cm9vdA==",
             "alla chiave usata: c_z999.audit/gw1/2020",
@@ -199,11 +242,11 @@ pub(super) mod tests {
         let mut answer = answer(1);
         answer.accesses[0].operator = Some("matricola-4711".to_owned());
 
-        assert_eq!(times(&pdf(&answer, &[]), "Operatore: matricola-4711"), 1);
+        assert_eq!(times(&pdf(&answer), "Operatore: matricola-4711"), 1);
     }
 
     #[test]
     fn report_without_accesses_says_so() {
-        assert_eq!(times(&pdf(&answer(0), &[]), "Nessun accesso ai dati"), 1);
+        assert_eq!(times(&pdf(&answer(0)), "Nessun accesso ai dati"), 1);
     }
 }

@@ -40,7 +40,7 @@ pub fn outcome(last: &Record) -> String {
     }
 }
 
-const METHODS: [(&str, &str); 13] = [
+const METHODS: [(&str, &str); 14] = [
     (
         "anagrafe.v1.AnagrafeService/VerifyResidenza",
         "verifica della residenza dichiarata",
@@ -52,6 +52,10 @@ const METHODS: [(&str, &str); 13] = [
     (
         "anagrafe.v1.AnagrafeService/GetFamiglia",
         "consultazione della famiglia anagrafica",
+    ),
+    (
+        "anagrafe.v1.AnagrafeService/ResolveIdentificativi",
+        "consultazione degli identificativi",
     ),
     (
         "protocollo.v1.ProtocolloService/RegisterInEntrata",
