@@ -102,9 +102,11 @@ pub fn destroyed(id: Uuid, what: Retention) -> Record {
 /// A checkpoint stands elsewhere too.
 #[must_use]
 pub fn anchor(id: Uuid, anchor: Anchor) -> Record {
+    let detail = format!("{}: {}", anchor.place, anchor.reference);
     Record {
+        outcome: "OK".to_owned(),
         anchor: Some(anchor),
-        ..own(RecordKind::Anchor, id, 0, String::new())
+        ..own(RecordKind::Anchor, id, 0, detail)
     }
 }
 
