@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
+use varco_runtime::clock::standing::Standing;
 use varco_runtime::secret::dpo::Recipients;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) tail: ArcSwap<RwLock<Tail>>,
     /// Whether the last attempt to make records durable succeeded.
     pub(super) writes: AtomicBool,
+    /// How the clock stood when the guard last asked.
+    pub(super) standing: ArcSwap<Standing>,
     /// Why nothing is taken.
     closed: guard::Closed,
     /// What witnesses say against the log.
@@ -200,6 +203,11 @@ impl Register {
         self.shared.closed.store(trouble.map(Arc::new));
     }
 
+    /// Notes how the clock stands: records say so until it is noted again.
+    pub(super) fn note_standing(&self, standing: Standing) {
+        self.shared.standing.store(Arc::new(standing));
+    }
+
     /// Notes what witnesses say against the log; the guard closes the register for it.
     pub(super) fn believe_witness(&self, trouble: Option<Trouble>) {
         self.shared.witness.store(trouble.map(Arc::new));
@@ -247,8 +255,9 @@ impl Register {
 }
 
 impl Shared {
-    pub(super) fn new(db: Db, index: Db, (log, tail): (Log, Tail)) -> Self {
+    pub(super) fn new(db: Db, index: Db, (log, tail): (Log, Tail), clock: &Clock) -> Self {
         Self {
+            standing: ArcSwap::from_pointee(clock.standing()),
             db,
             index,
             log: ArcSwap::from_pointee(log),

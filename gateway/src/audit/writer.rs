@@ -65,7 +65,12 @@ pub(super) async fn start(
     let tail = tail::load(&db, &index, &current.log, write).await?;
     opening::check_clock(&db, &current.log, tail.size(), &run.clock).await?;
     let tiles = tail.tiles().clone();
-    let shared = Arc::new(Shared::new(db, index, (current.log.clone(), tail)));
+    let shared = Arc::new(Shared::new(
+        db,
+        index,
+        (current.log.clone(), tail),
+        &run.clock,
+    ));
     if let Some(mark) = &run.mark {
         mark::compare(mark, &shared.reading()).await?;
     }
@@ -173,6 +178,7 @@ impl Writer {
                 self.hold.forget();
             }
         }
+        self.maker.know_clock(**self.shared.standing.load());
         let made = self.maker.make(deposits);
         points::pass(Point::LeavesMade);
         self.make_durable(made).await
