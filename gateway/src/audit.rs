@@ -9,6 +9,7 @@ use varco_runtime::store::Migrations;
 pub mod batch;
 pub mod by_time;
 pub mod committer;
+pub mod dangling;
 pub mod deposit;
 mod edge;
 pub mod export;

@@ -5,14 +5,13 @@
 //! task here that gives them out: one wake for a commit, not one for each call.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
-use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
 use varco_runtime::clock::standing::Standing;
 use varco_runtime::secret::dpo::Recipients;
@@ -300,41 +299,6 @@ impl Shared {
         self.waiting.0.fetch_sub(records, Ordering::Relaxed);
         self.waiting.1.fetch_sub(bytes, Ordering::Relaxed);
     }
-
-    /// Indices of the INTENTs that no OUTCOME has followed.
-    fn open(&self) -> Vec<u64> {
-        let tail = self.tail.load();
-        let tail = tail.read().unwrap_or_else(PoisonError::into_inner);
-        tail.open()
-    }
-}
-
-/// Closes the calls that the process before this one left open.
-///
-/// # Errors
-///
-/// When the log cannot be read or written.
-pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
-    let reading = register.reading();
-    let mut closed = 0;
-    for index in register.shared.open() {
-        let intent = reading.record(index).await?;
-        register
-            .commit(Record {
-                kind: RecordKind::Outcome.into(),
-                ref_audit_id: intent.audit_id.clone(),
-                outcome: "UNKNOWN".to_owned(),
-                detail: "the gateway stopped before the call ended".to_owned(),
-                grpc_status: 2,
-                // Its details stand with the INTENT.
-                sealed_sha256: prost::bytes::Bytes::new(),
-                sealed_len: 0,
-                ..intent
-            })
-            .await?;
-        closed += 1;
-    }
-    Ok(closed)
 }
 
 const DEADLINE: Duration = Duration::from_secs(2);
