@@ -144,7 +144,9 @@ impl Maker {
     pub(super) async fn take_key(&mut self, hold: &mut Hold) -> Result<(), Error> {
         let clock = &self.run.clock;
         let (sealer, key) = Sealer::fresh(&self.run.recipients)?;
+        points::pass(Point::KeyBefore);
         hold.keep_key(&key, clock.now().as_microsecond()).await?;
+        points::pass(Point::KeyStored);
         self.sealer = Some(sealer);
         Ok(())
     }

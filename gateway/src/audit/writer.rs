@@ -298,8 +298,10 @@ impl Writer {
         let Some(next) = self.current.next(&self.run) else {
             return;
         };
+        points::pass(Point::YearBefore);
         let id = self.run.clock.uuid();
         self.write_own(record::continued_by(id, &next)).await;
+        points::pass(Point::YearClosed);
         let previous = self.link();
         loop {
             let begun = opening::begin_log(&self.shared.db, &self.run, &self.signers, &next).await;
@@ -309,9 +311,11 @@ impl Writer {
             }
             tokio::time::sleep(PAUSE).await;
         }
+        points::pass(Point::YearBegun);
         let id = self.run.clock.uuid();
         self.write_own(record::continues(id, previous, String::new()))
             .await;
+        points::pass(Point::YearLinked);
     }
 
     fn link(&self) -> LogLink {
