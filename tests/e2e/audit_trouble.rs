@@ -201,8 +201,8 @@ async fn clock_that_nobody_keeps_right_is_told_by_every_record_and_once_by_its_o
     let clock = |it: &Value| (it["clock"].clone(), it["clock_error_ms"].clone());
     let calls = records(&town, "OUTCOME").await;
     assert_eq!(clock(&calls[0]), ("sync".into(), 2.into()));
-    let last = calls.last().unwrap();
-    assert_eq!(clock(last), ("unsync".into(), Value::Null));
+    let newest = calls.last().unwrap();
+    assert_eq!(clock(newest), ("unsync".into(), Value::Null));
     let start = &records(&town, "START").await[0];
     assert_eq!(clock(start), ("sync".into(), 2.into()));
     assert_eq!(town.terminate(), Some(0));
