@@ -60,6 +60,7 @@ pub mod voucher;
 
 use audit::anchoring::{self, Anchoring};
 use audit::committer::{self, Register, Run};
+use audit::dangling;
 use audit::guard::{self, Guard};
 use audit::mark::Mark;
 use audit::retaining::Retaining;
@@ -234,7 +235,7 @@ impl Gateway {
         writer.spawn_until_stop(Arc::clone(&upstreams).keep_small());
         writer.spawn_until_stop(limit::keeping::keep(Arc::clone(&limiter), register.clone()));
         watch_over(&register, config, &clock, &writer).await?;
-        committer::close_dangling(&register).await?;
+        dangling::close(&register, &gateway.instance).await?;
         let epoch = registry.snapshot().epoch;
         register
             .commit(audit::record::start(clock.uuid(), epoch))

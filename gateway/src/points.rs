@@ -1,4 +1,4 @@
-//! The points of a call at which a test may have the process die, and what a test may spoil.
+//! The points at which a test may have the process die, and what a test may spoil.
 //!
 //! This is the whole list; the code says `points::pass` where each one stands. They live only in a
 //! build for development with the feature `failpoints`, which the tests ask for and the product does
@@ -9,7 +9,8 @@ mod armed;
 #[cfg(all(feature = "failpoints", debug_assertions))]
 pub(crate) use armed::{is_spoiled, pass};
 
-/// A point of the way from a request to its answer, in the order in which a call comes by.
+/// A point of the way from a request to its answer, in the order in which a call comes by; and then
+/// those of what the register does by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// A call was read, and nothing is decided.
@@ -80,9 +81,27 @@ pub enum Point {
     MarkBefore,
     /// The mark is set.
     MarkAfter,
+    /// A key for details is made, and stands nowhere.
+    KeyBefore,
+    /// It is durable, and nothing is sealed with it.
+    KeyStored,
+    /// The year is over, and its log is not closed.
+    YearBefore,
+    /// The last record of its log is durable.
+    YearClosed,
+    /// The next year's log is begun, and holds nothing.
+    YearBegun,
+    /// The first record of the next year's log is durable, and no other.
+    YearLinked,
+    /// A full segment of the index is about to be written.
+    SegmentBefore,
+    /// Its tiles are written, and nothing is committed.
+    SegmentHalf,
+    /// It is durable, and memory still holds it.
+    SegmentAfter,
 }
 
-/// Every point.
+/// Every point that calls come by.
 pub const ALL: [Point; 34] = [
     Point::CallBegun,
     Point::IntentBefore,
@@ -118,6 +137,19 @@ pub const ALL: [Point; 34] = [
     Point::RefusalAfter,
     Point::MarkBefore,
     Point::MarkAfter,
+];
+
+/// Every point that only the register comes by, when a key, a year or a segment is used up.
+pub const OWN: [Point; 9] = [
+    Point::KeyBefore,
+    Point::KeyStored,
+    Point::YearBefore,
+    Point::YearClosed,
+    Point::YearBegun,
+    Point::YearLinked,
+    Point::SegmentBefore,
+    Point::SegmentHalf,
+    Point::SegmentAfter,
 ];
 
 /// A fault that a test asks for, to see that it would be noticed.

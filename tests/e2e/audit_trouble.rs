@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tonic::{Code, Status};
 use varco_runtime::client::Gateway;
 use varco_tests::calls::{reason, verify};
@@ -170,6 +171,54 @@ async fn clock_that_goes_back_closes_the_gateway_until_it_is_right() {
     assert_eq!(town.terminate(), Some(0));
     let verified = town.program().json(&["audit", "verify"]).await;
     assert_eq!(verified["verified"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clock_that_nobody_keeps_right_is_told_by_every_record_and_once_by_its_own() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let standing = folder.path().join("clock-standing");
+    let stands = |told: &str| {
+        let aside = standing.with_extension("aside");
+        fs::write(&aside, told).unwrap();
+        fs::rename(aside, &standing).unwrap();
+    };
+    stands("0 1500");
+    let mut town = town()
+        .with("LD_PRELOAD", shim(folder.path()).to_str().unwrap())
+        .with("VARCO_TEST_CLOCK_STANDING", standing.to_str().unwrap());
+    town.start();
+    let client = town.client("tributi");
+    call(&client).await.unwrap();
+
+    stands("64 16000000");
+    let lost = standings(&town, 1).await;
+    call(&client).await.unwrap();
+    stands("0 800");
+    let found = standings(&town, 2).await;
+
+    assert!(lost[0].contains("is not synchronised"), "{lost:?}");
+    assert_eq!(found[1], "the clock is synchronised, to within 1 ms");
+    let clock = |it: &Value| (it["clock"].clone(), it["clock_error_ms"].clone());
+    let calls = records(&town, "OUTCOME").await;
+    assert_eq!(clock(&calls[0]), ("sync".into(), 2.into()));
+    let newest = calls.last().unwrap();
+    assert_eq!(clock(newest), ("unsync".into(), Value::Null));
+    let start = &records(&town, "START").await[0];
+    assert_eq!(clock(start), ("sync".into(), 2.into()));
+    assert_eq!(town.terminate(), Some(0));
+    let log = fs::read_to_string(town.log()).unwrap();
+    assert_eq!(log.matches("is not synchronised").count(), 1, "{log}");
+}
+
+/// What the records of degraded times say, once there are so many.
+async fn standings(town: &Process, count: usize) -> Vec<String> {
+    wait::until("records of the clock", async || {
+        let noted = records(town, "DEGRADED").await.into_iter();
+        let said = noted.map(|it| it["detail"].as_str().unwrap().to_owned());
+        let said: Vec<String> = said.collect();
+        (said.len() == count).then_some(said)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

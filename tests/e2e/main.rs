@@ -32,6 +32,7 @@ mod own;
 mod points;
 mod postgres;
 mod privacy;
+mod privacy_scan;
 mod reconcile;
 mod refusals;
 mod registry;

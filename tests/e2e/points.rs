@@ -12,6 +12,7 @@ use calls::{KINDS, Kind, Seen};
 use invariants::violations;
 use lane::Lane;
 
+mod alone;
 mod calls;
 mod invariants;
 mod lane;

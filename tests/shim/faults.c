@@ -2,6 +2,8 @@
 //
 // VARCO_TEST_FSYNC_FAILS names a file: while it exists, flushing any file whose path holds its content fails
 // with EIO. VARCO_TEST_CLOCK_OFFSET names a file: the wall clock is off by the seconds that stand in it.
+// VARCO_TEST_CLOCK_STANDING names a file: its two numbers are what the kernel says of the clock, the flags
+// and the maximum error in microseconds.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,5 +53,13 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
     char offset[32];
     if (done == 0 && clock == CLOCK_REALTIME && read_file("VARCO_TEST_CLOCK_OFFSET", offset, sizeof offset))
         time->tv_sec += atol(offset);
+    return done;
+}
+
+int ntp_adjtime(struct timex *told) {
+    int done = syscall(SYS_adjtimex, told);
+    char standing[64];
+    if (done >= 0 && read_file("VARCO_TEST_CLOCK_STANDING", standing, sizeof standing))
+        sscanf(standing, "%d %ld", &told->status, &told->maxerror);
     return done;
 }

@@ -103,6 +103,16 @@ impl Collector {
         self.seen().into_iter().map(|it| it.span).collect()
     }
 
+    /// What came so far, as it came.
+    ///
+    /// # Panics
+    ///
+    /// When a test thread panicked while it held it.
+    #[must_use]
+    pub fn requests(&self) -> Vec<ExportTraceServiceRequest> {
+        self.kept.requests.lock().expect("spans").clone()
+    }
+
     /// The spans that came so far, each with its role.
     ///
     /// # Panics

@@ -1,5 +1,8 @@
 //! Personal data where none may be: what looks like a codice fiscale in a text.
 
+pub mod people;
+pub mod texts;
+
 /// Everything in a text that has the form of a codice fiscale (DM 23/12/1976), omocodia included.
 #[must_use]
 pub fn codici_fiscali(text: &str) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! A whole comune in a process of its own, which a test may kill.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -12,7 +12,8 @@ use varco_runtime::clock::Clock;
 
 use crate::program::Program;
 
-/// A process of the program that runs until it is told to stop, with its log in a file.
+/// A process of the program that runs until it is told to stop, with its log in a file and its output in
+/// another beside it.
 #[derive(Debug)]
 pub struct Running {
     child: Option<Child>,
@@ -38,9 +39,15 @@ impl Running {
         let stdout = child.stdout.take().expect("its output");
         let running = Self { child: Some(child) };
         let (tell, told) = mpsc::channel();
+        let said = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log.with_extension("out"));
+        let mut said = said.expect("a file for its output");
         let ready = ready.to_owned();
         std::thread::spawn(move || {
-            let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            let mut lines = lines.inspect(|line| drop(writeln!(said, "{line}")));
             let found = lines.any(|line| line == ready);
             let _ = tell.send(found);
             // The rest is read so that the process never waits for us.
@@ -157,6 +164,12 @@ impl Process {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.folder.path().join("log")
+    }
+
+    /// Where its output goes.
+    #[must_use]
+    pub fn output(&self) -> PathBuf {
+        self.log().with_extension("out")
     }
 
     /// The program on its folder, in its environment.

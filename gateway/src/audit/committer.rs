@@ -5,15 +5,15 @@
 //! task here that gives them out: one wake for a commit, not one for each call.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use prost::Message as _;
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
-use varco_proto::audit::v1::{Record, RecordKind};
 use varco_runtime::clock::Clock;
+use varco_runtime::clock::standing::Standing;
 use varco_runtime::secret::dpo::Recipients;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) tail: ArcSwap<RwLock<Tail>>,
     /// Whether the last attempt to make records durable succeeded.
     pub(super) writes: AtomicBool,
+    /// How the clock stood when the guard last asked.
+    pub(super) standing: ArcSwap<Standing>,
     /// Why nothing is taken.
     closed: guard::Closed,
     /// What witnesses say against the log.
@@ -221,6 +223,11 @@ impl Register {
         self.shared.closed.store(trouble.map(Arc::new));
     }
 
+    /// Notes how the clock stands: records say so until it is noted again.
+    pub(super) fn note_standing(&self, standing: Standing) {
+        self.shared.standing.store(Arc::new(standing));
+    }
+
     /// Notes what witnesses say against the log; the guard closes the register for it.
     pub(super) fn believe_witness(&self, trouble: Option<Trouble>) {
         self.shared.witness.store(trouble.map(Arc::new));
@@ -268,8 +275,9 @@ impl Register {
 }
 
 impl Shared {
-    pub(super) fn new(db: Db, index: Db, (log, tail): (Log, Tail)) -> Self {
+    pub(super) fn new(db: Db, index: Db, (log, tail): (Log, Tail), clock: &Clock) -> Self {
         Self {
+            standing: ArcSwap::from_pointee(clock.standing()),
             db,
             index,
             log: ArcSwap::from_pointee(log),
@@ -321,41 +329,6 @@ impl Shared {
         self.waiting.0.fetch_sub(records, Ordering::Relaxed);
         self.waiting.1.fetch_sub(bytes, Ordering::Relaxed);
     }
-
-    /// Indices of the INTENTs that no OUTCOME has followed.
-    fn open(&self) -> Vec<u64> {
-        let tail = self.tail.load();
-        let tail = tail.read().unwrap_or_else(PoisonError::into_inner);
-        tail.open()
-    }
-}
-
-/// Closes the calls that the process before this one left open.
-///
-/// # Errors
-///
-/// When the log cannot be read or written.
-pub async fn close_dangling(register: &Register) -> Result<u64, crate::Error> {
-    let reading = register.reading();
-    let mut closed = 0;
-    for index in register.shared.open() {
-        let intent = reading.record(index).await?;
-        register
-            .commit(Record {
-                kind: RecordKind::Outcome.into(),
-                ref_audit_id: intent.audit_id.clone(),
-                outcome: "UNKNOWN".to_owned(),
-                detail: "the gateway stopped before the call ended".to_owned(),
-                grpc_status: 2,
-                // Its details stand with the INTENT.
-                sealed_sha256: prost::bytes::Bytes::new(),
-                sealed_len: 0,
-                ..intent
-            })
-            .await?;
-        closed += 1;
-    }
-    Ok(closed)
 }
 
 const DEADLINE: Duration = Duration::from_secs(2);

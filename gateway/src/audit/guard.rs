@@ -2,7 +2,8 @@
 //!
 //! It looks at the files of the log (somebody may have deleted or replaced them while they were open,
 //! and what is written then is lost), at the disk, and at the clock. What it finds closes the register:
-//! calls are refused with the reason until it is over. It looks at paths only: opening a file of SQLite's a
+//! calls are refused with the reason until it is over. Whether a time service keeps the clock right closes
+//! nothing: each record says it. It looks at paths only: opening a file of SQLite's a
 //! second time and closing it would drop the locks of the first.
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use varco_proto::audit::v1::Record;
 use varco_runtime::clock::Clock;
+use varco_runtime::clock::standing::Standing;
 use varco_runtime::problem::chain;
 
 use super::committer::Register;
@@ -20,11 +22,13 @@ use crate::points::{self, Point};
 mod ballast;
 mod disk;
 mod files;
+mod standing;
 mod time;
 
 use ballast::Ballast;
 use disk::Room;
 use files::Files;
+use standing::Told;
 use time::Steady;
 
 /// Why the register is closed.
@@ -92,6 +96,7 @@ pub struct Guard {
     ballast: Ballast,
     files: Files,
     steady: Steady,
+    told: Told,
     folder: PathBuf,
     /// Since when there is trouble.
     since: Option<Instant>,
@@ -110,6 +115,7 @@ impl Guard {
             mark: Mark::of(&folder, instance),
             ballast: Ballast::of(&folder, instance),
             steady: Steady::new(clock),
+            told: Told::default(),
             register: register.clone(),
             clock: clock.clone(),
             folder,
@@ -133,6 +139,8 @@ impl Guard {
 
     /// Looks at everything, and closes or opens the register as it finds it.
     pub async fn look(&mut self) {
+        let standing = self.clock.standing();
+        self.register.note_standing(standing);
         let room = disk::room(&self.folder);
         let found = self.trouble(room);
         let before = self.register.trouble();
@@ -149,6 +157,7 @@ impl Guard {
             self.warn(room).await;
             self.ballast.keep(room);
             self.note_clock().await;
+            self.note_standing(standing).await;
             self.set_mark().await;
         }
     }
@@ -224,6 +233,19 @@ impl Guard {
             self.leave(record::degraded(self.clock.uuid(), said)).await;
         }
         self.ahead = ahead.is_some();
+    }
+
+    /// Says once that a time service keeps the clock right, or that none does any more.
+    async fn note_standing(&mut self, standing: Standing) {
+        let is_first = !self.told.is_begun();
+        let Some(said) = self.told.change(standing) else {
+            return;
+        };
+        tracing::warn!("{said}");
+        // How the clock stood at the start, the record of the start says.
+        if !is_first {
+            self.leave(record::degraded(self.clock.uuid(), said)).await;
+        }
     }
 
     async fn set_mark(&mut self) {

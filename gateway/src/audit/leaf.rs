@@ -2,7 +2,8 @@
 //! its bytes are fixed.
 
 use prost::Message as _;
-use varco_proto::audit::v1::{Details, Record, RetentionClass};
+use varco_proto::audit::v1::{ClockState, Details, Record, RetentionClass};
+use varco_runtime::clock::standing::Standing;
 use varco_runtime::problem::chain;
 use varco_tlog::hash::Hash;
 
@@ -29,6 +30,8 @@ pub(super) struct Group {
 pub(super) struct Maker {
     run: Run,
     boot_seq: u64,
+    /// How the clock stands.
+    standing: Standing,
     sealer: Option<Sealer>,
     /// Records of the writer's own, which go with the next group.
     owed: Vec<Record>,
@@ -39,9 +42,15 @@ impl Maker {
         Self {
             run,
             boot_seq: 0,
+            standing: Standing::Unknown,
             sealer: None,
             owed: Vec::new(),
         }
+    }
+
+    /// Learns how the clock stands, for the records that follow.
+    pub(super) fn know_clock(&mut self, standing: Standing) {
+        self.standing = standing;
     }
 
     /// Has a record of the writer's own go with the next group, behind its records.
@@ -85,10 +94,13 @@ impl Maker {
             Some((end, _)) => record.detail.get(..end).unwrap_or_default().to_owned(),
             None => record.detail.clone(),
         };
+        let (clock_state, clock_error_ms) = of_the_clock(self.standing);
         let mut record = Record {
             schema: 1,
             ts_unix_ns: i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX),
             mono_ns: i64::try_from(self.run.started.elapsed().as_nanos()).unwrap_or(i64::MAX),
+            clock_state: clock_state.into(),
+            clock_error_ms,
             boot_id: self.run.boot_id.as_bytes().to_vec().into(),
             instance: self.run.instance.clone(),
             boot_seq: self.boot_seq,
@@ -133,9 +145,20 @@ impl Maker {
     pub(super) async fn take_key(&mut self, hold: &mut Hold) -> Result<(), Error> {
         let clock = &self.run.clock;
         let (sealer, key) = Sealer::fresh(&self.run.recipients)?;
+        points::pass(Point::KeyBefore);
         hold.keep_key(&key, clock.now().as_microsecond()).await?;
+        points::pass(Point::KeyStored);
         self.sealer = Some(sealer);
         Ok(())
+    }
+}
+
+/// What a record says of the clock.
+fn of_the_clock(standing: Standing) -> (ClockState, u32) {
+    match standing {
+        Standing::Unknown => (ClockState::Unspecified, 0),
+        Standing::Synchronised(milliseconds) => (ClockState::Sync, milliseconds),
+        Standing::Unsynchronised => (ClockState::Unsync, 0),
     }
 }
 

@@ -317,6 +317,11 @@ impl Reading {
         Ok(key.map(|key| (sealed.to_vec(), key)))
     }
 
+    /// Asks the end of the log.
+    pub(super) fn over_tail<T>(&self, ask: impl FnOnce(&Tail) -> T) -> T {
+        ask(&self.tail())
+    }
+
     fn tail(&self) -> RwLockReadGuard<'_, Tail> {
         self.tail.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -65,7 +65,12 @@ pub(super) async fn start(
     let tail = tail::load(&db, &index, &current.log, write).await?;
     opening::check_clock(&db, &current.log, tail.size(), &run.clock).await?;
     let tiles = tail.tiles().clone();
-    let shared = Arc::new(Shared::new(db, index, (current.log.clone(), tail)));
+    let shared = Arc::new(Shared::new(
+        db,
+        index,
+        (current.log.clone(), tail),
+        &run.clock,
+    ));
     if let Some(mark) = &run.mark {
         mark::compare(mark, &shared.reading()).await?;
     }
@@ -173,6 +178,7 @@ impl Writer {
                 self.hold.forget();
             }
         }
+        self.maker.know_clock(**self.shared.standing.load());
         let made = self.maker.make(deposits);
         points::pass(Point::LeavesMade);
         self.make_durable(made).await
@@ -292,8 +298,10 @@ impl Writer {
         let Some(next) = self.current.next(&self.run) else {
             return;
         };
+        points::pass(Point::YearBefore);
         let id = self.run.clock.uuid();
         self.write_own(record::continued_by(id, &next)).await;
+        points::pass(Point::YearClosed);
         let previous = self.link();
         loop {
             let begun = opening::begin_log(&self.shared.db, &self.run, &self.signers, &next).await;
@@ -303,9 +311,11 @@ impl Writer {
             }
             tokio::time::sleep(PAUSE).await;
         }
+        points::pass(Point::YearBegun);
         let id = self.run.clock.uuid();
         self.write_own(record::continues(id, previous, String::new()))
             .await;
+        points::pass(Point::YearLinked);
     }
 
     fn link(&self) -> LogLink {

@@ -11,6 +11,10 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use uuid::Uuid;
 
+pub mod standing;
+
+use standing::Standing;
+
 /// The source of the current time and of time-ordered identifiers.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
@@ -58,6 +62,16 @@ impl Clock {
                 .unwrap_or(Timestamp::UNIX_EPOCH),
             None => Timestamp::now(),
         }
+    }
+
+    /// Whether a time service keeps it right, as the kernel knows; a system call.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        if self.is_held() {
+            // Whoever holds it says what time it is, not the kernel.
+            return Standing::Unknown;
+        }
+        Standing::ask()
     }
 
     /// Seconds since the Unix epoch, as JWT writes them (RFC 7519 §2).

@@ -53,6 +53,7 @@ pub async fn run(_args: Args, common: &Common) -> Result<(), Failure> {
     let config = common.load_config()?;
     let now = Clock::system().now();
     let mut findings = vec![machine::clock(&config, now)];
+    findings.push(machine::standing(Clock::system().standing()));
     findings.push(machine::space(&config));
     findings.push(machine::sync_time(&config));
     findings.extend(credentials::certificates(&config, now));

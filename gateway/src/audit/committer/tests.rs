@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use varco_proto::audit::v1::{Details, RetentionClass};
+use varco_proto::audit::v1::{Details, Record, RetentionClass};
 use varco_runtime::on;
 use varco_runtime::secret::dpo::DpoKey;
 use varco_tlog::checkpoint::Checkpoint;
@@ -66,31 +66,6 @@ async fn receipt_is_provable_under_its_checkpoint() {
             &signed.root,
         )
         .unwrap();
-    }
-}
-
-#[tokio::test]
-async fn open_calls_of_a_dead_process_are_closed_once() {
-    for place in each_place().await {
-        let register = place.open().await.unwrap();
-        for n in [5, 6] {
-            let record = Record {
-                kind: RecordKind::Intent.into(),
-                ..outcome(n)
-            };
-            let details = Some(Details::default());
-            register.commit(Deposit { record, details }).await.unwrap();
-        }
-        register.commit(outcome(6)).await.unwrap();
-        drop(register);
-        let next = place.open().await.unwrap();
-
-        assert_eq!(close_dangling(&next).await.unwrap(), 1);
-        assert_eq!(close_dangling(&next).await.unwrap(), 0);
-        let closed = next.reading().record(3).await.unwrap();
-        assert_eq!(closed.audit_id, outcome(5).audit_id);
-        assert_eq!(closed.outcome, "UNKNOWN");
-        assert_eq!(place.verify(&next).await.unwrap().size, 4);
     }
 }
 

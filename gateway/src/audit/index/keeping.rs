@@ -12,6 +12,7 @@ use super::store_index;
 use super::tail::Tail;
 use crate::audit::Error;
 use crate::audit::store_log::Log;
+use crate::points::{self, Point};
 
 /// Writes what is full whenever it is told to, until the process stops.
 ///
@@ -45,9 +46,12 @@ pub async fn write_all(index: &Db, log: &Log, tail: &mut Tail) -> Result<(), Err
 }
 
 async fn write(index: &Db, log: &Log, closed: &Closed) -> Result<(), Error> {
+    points::pass(Point::SegmentBefore);
     let mut tx = index.begin().await?;
     store_index::keep(&mut tx, log, closed).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    points::pass(Point::SegmentAfter);
+    Ok(())
 }
 
 fn next(tail: &RwLock<Tail>) -> Option<Arc<Closed>> {

@@ -9,6 +9,7 @@ use super::SEGMENT;
 use super::segment::{self, Closed};
 use crate::audit::Error;
 use crate::audit::store_log::Log;
+use crate::points::{self, Point};
 
 /// How many segments are written.
 ///
@@ -60,6 +61,7 @@ pub(super) async fn keep(tx: &mut Tx, log: &Log, closed: &Closed) -> Result<(), 
             .map(|done| done.rows_affected()))
         .map_err(store::Error::from)?;
     }
+    points::pass(Point::SegmentHalf);
     for (page, data) in segment::pages(closed.postings.clone()) {
         on!(tx, |db| sqlx::query(KEEP_POSTING)
             .bind(log.id)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use prost::Message as _;
 use serde::Serialize;
 use uuid::Uuid;
-use varco_proto::audit::v1::{Entry, Record, RecordKind};
+use varco_proto::audit::v1::{ClockState, Entry, Record, RecordKind};
 
 use super::names::Names;
 use crate::failure::Failure;
@@ -16,6 +16,10 @@ pub struct Row {
     pub index: u64,
     /// When, RFC 3339.
     pub time: String,
+    /// Whether a time service kept the clock right: `sync`, `unsync` or `unknown`.
+    pub clock: &'static str,
+    /// The most by which the clock was off, in milliseconds, where it was synchronised.
+    pub clock_error_ms: Option<u32>,
     /// What it is evidence of, such as `OUTCOME`.
     pub kind: &'static str,
     /// Id of the call.
@@ -60,6 +64,9 @@ impl Row {
         Ok(Self {
             index: entry.index,
             time: time(record.ts_unix_ns),
+            clock: clock(record.clock_state()),
+            clock_error_ms: (record.clock_state() == ClockState::Sync)
+                .then_some(record.clock_error_ms),
             kind: kind(record.kind()),
             audit_id: id(&record.audit_id).unwrap_or_default(),
             parent_audit_id: id(&record.parent_audit_id),
@@ -86,6 +93,14 @@ fn time(nanoseconds: i64) -> String {
     time.map(|time| format!("{time:.3}")).unwrap_or_default()
 }
 
+fn clock(state: ClockState) -> &'static str {
+    match state {
+        ClockState::Unspecified => "unknown",
+        ClockState::Sync => "sync",
+        ClockState::Unsync => "unsync",
+    }
+}
+
 /// The name of a kind without its prefix.
 fn kind(kind: RecordKind) -> &'static str {
     let name = kind.as_str_name();
@@ -106,6 +121,8 @@ mod tests {
             purpose_id: "id-2".into(),
             outcome: "DENIED".into(),
             deny_reason: "PURPOSE_SUSPENDED".into(),
+            clock_state: ClockState::Sync.into(),
+            clock_error_ms: 12,
             ts_unix_ns: 1_700_000_000_000_000_000,
             audit_id: Uuid::nil().as_bytes().to_vec().into(),
             ..Record::default()
@@ -129,6 +146,7 @@ mod tests {
         );
         assert_eq!(row.outcome, "PURPOSE_SUSPENDED");
         assert_eq!(row.time, "2023-11-14T22:13:20.000Z");
+        assert_eq!((row.clock, row.clock_error_ms), ("sync", Some(12)));
         assert_eq!(row.parent_audit_id, None);
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use varco_runtime::clock;
+use varco_runtime::clock::standing::Standing;
 use varco_runtime::config::Config;
 
 use super::Finding;
@@ -22,6 +23,17 @@ pub fn clock(config: &Config, now: Timestamp) -> Finding {
             Finding::ok("clock", shown)
         }
         Err(failure) => Finding::fail("clock", failure.to_string(), "see `timedatectl`"),
+    }
+}
+
+/// Whether a time service keeps the clock right: every record says it.
+pub fn standing(standing: Standing) -> Finding {
+    let check = "clock synchronised";
+    let remedy = "see that the machine's time service (NTP) runs, `timedatectl` tells";
+    match standing {
+        Standing::Synchronised(error) => Finding::ok(check, format!("to within {error} ms")),
+        Standing::Unsynchronised => Finding::warn(check, "the clock is not synchronised", remedy),
+        Standing::Unknown => Finding::warn(check, "the system does not say", remedy),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use varco_runtime::clock::standing::Standing;
+
 use super::*;
 use crate::configuration;
 
@@ -27,6 +29,15 @@ fn a_key_that_others_may_read_fails_with_what_to_do() {
         (Level::Fail, "mode 644")
     );
     assert!(found.remedy.contains("chmod 600"));
+}
+
+#[test]
+fn clock_that_nobody_keeps_right_is_worth_a_warning() {
+    let level = |standing| machine::standing(standing).level;
+
+    assert_eq!(level(Standing::Synchronised(3)), Level::Ok);
+    assert_eq!(level(Standing::Unsynchronised), Level::Warn);
+    assert_eq!(level(Standing::Unknown), Level::Warn);
 }
 
 #[tokio::test]
