@@ -81,7 +81,10 @@ impl<'a> Glance<'a> {
 
     fn note(&mut self, field: usize, value: &'a [u8]) -> Option<()> {
         // What `admits` let through as text is UTF-8.
-        let text = |to: &mut &'a str| Some(*to = std::str::from_utf8(value).ok()?);
+        let text = |to: &mut &'a str| {
+            *to = std::str::from_utf8(value).ok()?;
+            Some(())
+        };
         match field {
             3 => self.audit_id = value,
             11 => self.trace_id = value,

@@ -88,7 +88,7 @@ async fn decided(
         while let Some(index) = next.filter(|_| left.take()) {
             let bounds = (until, STRETCH);
             let read = stretch::read(reading, index, bounds, |_, told| {
-                tally.take(&told, supposed)
+                tally.take(&told, supposed);
             });
             let end = read.await.map_err(|error| error.to_problem())?;
             reached = end.reached.max(reached);

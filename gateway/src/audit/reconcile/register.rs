@@ -47,7 +47,9 @@ async fn each(
             return Ok(());
         };
         next = last + 1;
-        page.iter().for_each(|(_, record)| take(record));
+        for (_, record) in &page {
+            take(record);
+        }
         if micros(newest) > window.until {
             return Ok(());
         }

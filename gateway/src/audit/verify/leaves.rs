@@ -67,13 +67,12 @@ impl Leaves {
                 return Err(damaged(index, "the record is not the one that was hashed"));
             }
             let record;
-            let seen = match Glance::read(leaf) {
-                Some(seen) => seen,
-                None => {
-                    record = canonical(index, leaf)?;
-                    self.note_own(&record);
-                    Glance::from(&record)
-                }
+            let seen = if let Some(seen) = Glance::read(leaf) {
+                seen
+            } else {
+                record = canonical(index, leaf)?;
+                self.note_own(&record);
+                Glance::from(&record)
             };
             if seen.schema != SCHEMA {
                 return Err(damaged(
