@@ -18,7 +18,9 @@ use super::index::{self, SEGMENT};
 use super::reading;
 use super::store_log::{self, Head, Log};
 
+pub mod kept;
 mod leaves;
+pub mod pack;
 mod said;
 pub mod tree;
 
