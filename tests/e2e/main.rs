@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit_pack;
 mod audit_proof;
 mod audit_subject;
 mod audit_trouble;

@@ -4,20 +4,15 @@
 //! would mislead whoever reads it. Every proof is checked before it is written. What a pack looks like is
 //! `crate::audit::pack`'s.
 
-use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use jiff::civil::Date;
 use varco_runtime::config::Config;
-use varco_tlog::checkpoint::Checkpoint;
 use varco_tlog::cosignature::CosignerKey;
-use varco_tlog::error::LoadError;
-use varco_tlog::hash::Hash;
-use varco_tlog::proof::{prove_inclusion, verify_inclusion};
-use varco_tlog::proof_file::ProofFile;
-use varco_tlog::tile::{TileId, encode_entries};
+use varco_tlog::tile::encode_entries;
 
 use super::{Placed, ndjson};
 use crate::audit::Error as Audit;
@@ -26,9 +21,11 @@ use crate::audit::pack::{self, Part};
 use crate::audit::reading::{self, Reading};
 use crate::audit::store_log::Head;
 use archive::Archive;
+use prover::Prover;
 
 mod archive;
 pub(in crate::audit) mod choice;
+mod prover;
 #[cfg(test)]
 mod tests;
 
@@ -72,6 +69,9 @@ pub struct Packed {
 /// Ways that a pack is not made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The folders of two logs would have one name.
+    #[error("the names of two logs differ in their signs alone: name one of them with --origin")]
+    Alike,
     /// The register cannot be read.
     #[error(transparent)]
     Audit(#[from] Audit),
@@ -160,6 +160,10 @@ pub(in crate::audit) async fn pack<W: Write>(
     archive.put(pack::READ_ME, read_me(asked, chosen).as_bytes())?;
     let mut packed = Vec::new();
     for chosen in chosen {
+        let alike = |it: &Packed| pack::folder(&it.origin) == pack::folder(chosen.origin());
+        if packed.iter().any(alike) {
+            return Err(Error::Alike);
+        }
         packed.push(put_log(&mut archive, chosen, witnesses).await?);
     }
     Ok((archive.finish()?, packed))
@@ -171,39 +175,23 @@ async fn put_log<W: Write>(
     witnesses: &[CosignerKey],
 ) -> Result<Packed, Error> {
     let (head, note, policy) = choice::head(chosen, witnesses)?;
-    let folder = pack::folder(chosen.origin());
-    let mut put =
-        |part: Part, content: &[u8]| archive.put(&format!("{folder}/{}", part.name()), content);
+    let mut put = |part, content: &[u8]| archive.put_part(chosen.origin(), part, content);
     put(Part::Checkpoint, note.as_bytes())?;
-    put(
-        Part::Vkey,
-        format!("{}\n", chosen.reading.log.vkey).as_bytes(),
-    )?;
+    let vkey = format!("{}\n", chosen.reading.log.vkey);
+    put(Part::Vkey, vkey.as_bytes())?;
     put(Part::Policy, policy.to_string().as_bytes())?;
     put(Part::Lines, lines(&chosen.records).as_bytes())?;
     put(Part::Leaves, &leaves(&chosen.records)?)?;
-    let mut prover = Prover::new(&chosen.reading, head.clone(), note.clone());
+    let trusted = policy.check(&note).map_err(Audit::from)?;
+    let mut prover = Prover::new(&chosen.reading, head.clone(), note);
     for placed in &chosen.records {
         let proof = prover.prove(placed).await?;
         put(Part::Proof(placed.index), proof.as_bytes())?;
     }
     // An anchor that was set after the head of the proofs cannot be proven under it.
-    let anchors: Vec<&Placed> = chosen
-        .anchors
-        .iter()
-        .filter(|it| it.index < head.size)
-        .collect();
-    if !anchors.is_empty() {
-        put(Part::AnchorLines, lines(anchors.iter().copied()).as_bytes())?;
-    }
-    for placed in &anchors {
-        let proof = prover.prove(placed).await?;
-        put(Part::AnchorProof(placed.index), proof.as_bytes())?;
-        if let Some((part, evidence)) = pack::evidence(placed.index, &placed.record) {
-            put(part, evidence)?;
-        }
-    }
-    let trusted = policy.check(&note).map_err(Audit::from)?;
+    let anchors = chosen.anchors.iter().filter(|it| it.index < head.size);
+    let anchors: Vec<&Placed> = anchors.collect();
+    put_anchors(archive, &anchors, &mut prover).await?;
     Ok(Packed {
         origin: head.origin,
         records: chosen.records.len(),
@@ -211,6 +199,26 @@ async fn put_log<W: Write>(
         size: head.size,
         witnesses: trusted.cosigned.into_iter().map(|(name, _)| name).collect(),
     })
+}
+
+async fn put_anchors<W: Write>(
+    archive: &mut Archive<W>,
+    anchors: &[&Placed],
+    prover: &mut Prover<'_>,
+) -> Result<(), Error> {
+    let origin = &prover.reading.log.origin;
+    let mut put = |part, content: &[u8]| archive.put_part(origin, part, content);
+    if !anchors.is_empty() {
+        put(Part::AnchorLines, lines(anchors.iter().copied()).as_bytes())?;
+    }
+    for placed in anchors {
+        let proof = prover.prove(placed).await?;
+        put(Part::AnchorProof(placed.index), proof.as_bytes())?;
+        if let Some((part, evidence)) = pack::evidence(placed.index, &placed.record) {
+            put(part, evidence)?;
+        }
+    }
+    Ok(())
 }
 
 fn lines<'a>(records: impl IntoIterator<Item = &'a Placed>) -> String {
@@ -227,82 +235,27 @@ fn leaves(records: &[Placed]) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Makes proof files under one head.
-struct Prover<'a> {
-    reading: &'a Reading,
-    head: Checkpoint,
-    note: String,
-    /// Tiles that were read; neighbours share them.
-    held: HashMap<TileId, Vec<Hash>>,
-}
-
-impl<'a> Prover<'a> {
-    fn new(reading: &'a Reading, head: Checkpoint, note: String) -> Self {
-        Self {
-            reading,
-            head,
-            note,
-            held: HashMap::new(),
-        }
-    }
-
-    /// The proof file of a record; it holds.
-    async fn prove(&mut self, placed: &Placed) -> Result<String, Error> {
-        let (index, size) = (placed.index, self.head.size);
-        let leaf = choice::leaf(placed);
-        let inclusion = loop {
-            let read = |tile: TileId| self.held.get(&tile).cloned().ok_or(tile);
-            match prove_inclusion(index, size, read) {
-                Ok(proof) => break proof,
-                Err(LoadError::Malformed(error)) => return Err(Audit::from(error).into()),
-                Err(LoadError::Read(missing)) => {
-                    let hashes = self.reading.tile(missing).await?;
-                    if self.held.len() >= MOST_TILES {
-                        self.held.clear();
-                    }
-                    self.held.insert(missing, hashes);
-                }
-            }
-        };
-        let hash = Hash::leaf(&leaf);
-        let holds = verify_inclusion(&hash, index, size, &inclusion, &self.head.root);
-        holds.map_err(|_| Audit::Damaged {
-            index,
-            what: "its proof does not lead to the root that was signed",
-        })?;
-        let proof = ProofFile {
-            extra: Some(leaf),
-            index,
-            inclusion,
-            checkpoint: self.note.clone(),
-        };
-        Ok(proof.to_string())
-    }
-}
-
 /// What a person reads first: what was asked for, and what to do with it.
 fn read_me(asked: &str, chosen: &[Chosen]) -> String {
     let mut text = format!("PACCHETTO DI PROVA\n\nContenuto: {asked}.\n\n");
     for it in chosen {
-        let (first, last) = (it.records.first(), it.records.last());
         let index = |placed: Option<&Placed>| placed.map_or(0, |it| it.index);
-        text += &format!(
-            "  cartella {}: {} registrazioni del registro {}, dalla n. {} alla n. {}\n",
+        let _ = writeln!(
+            text,
+            "  cartella {}: {} registrazioni del registro {}, dalla n. {} alla n. {}",
             pack::folder(it.origin()),
             it.records.len(),
             it.origin(),
-            index(first),
-            index(last)
+            index(it.records.first()),
+            index(it.records.last())
         );
         if it.head.pruned > 0 {
-            text += &format!(
-                "    (le registrazioni prima della n. {} erano già state distrutte a fine conservazione)\n",
+            let _ = writeln!(
+                text,
+                "    (le registrazioni prima della n. {} erano già state distrutte a fine conservazione)",
                 it.head.pruned
             );
         }
     }
     text + "\n" + include_str!("pack/LEGGIMI.txt")
 }
-
-/// Tiles that are held at once, 8 KiB each.
-const MOST_TILES: usize = 1024;

@@ -16,9 +16,10 @@ use varco_tlog::note::{Note, Verifier};
 use varco_tlog::proof::{prove_consistency, verify_consistency};
 
 use super::{Report, tree, verify_log};
+use crate::audit::Error as Audit;
 use crate::audit::index;
 use crate::audit::reading::{self, Reading};
-use crate::audit::{Error as Audit, store_log};
+use crate::audit::store_log::{self, Log};
 
 /// A checkpoint that somebody has kept, whose log goes on from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,35 +105,36 @@ async fn verify_in(
     vkey: Option<&str>,
 ) -> Result<Reached, Error> {
     let note = text(kept).ok_or(Error::NoCheckpoint)?;
-    let told = told(&note)?;
+    let origin = told(&note)?.origin;
     let mut tx = db.read().await.map_err(Audit::from)?;
-    let log = store_log::log(&mut tx, &told.origin).await?;
+    let log = store_log::log(&mut tx, &origin).await?;
     let stored = match &log {
         Some(log) => store_log::head(&mut tx, log).await?,
         None => None,
     };
+    // Who only reads has one connection.
     drop(tx);
-    let key = vkey
-        .map(str::trim)
-        .or(log.as_ref().map(|log| log.vkey.as_str()));
-    let Some(key) = key else {
-        return Err(Error::Unknown(told.origin));
-    };
-    let head = signed(&note, key, &told.origin)?;
-    let (Some(log), Some(_)) = (&log, stored) else {
-        return Err(Error::Gone {
-            origin: head.origin,
-            kept: head.size,
-        });
+    let own = log.as_ref().map(|log| log.vkey.clone());
+    let key = vkey.map(|vkey| vkey.trim().to_owned()).or(own);
+    let key = key.ok_or_else(|| Error::Unknown(origin.clone()))?;
+    let head = signed(&note, &key, &origin)?;
+    let Some(log) = log.filter(|_| stored.is_some()) else {
+        let kept = head.size;
+        return Err(Error::Gone { origin, kept });
     };
     if log.vkey != key {
-        return Err(Error::Stranger(head.origin));
+        return Err(Error::Stranger(origin));
     }
-    let report = verify_log(&db, &index, log).await?;
+    goes_on(db, index, log, head).await
+}
+
+/// Verifies a log, and that it goes on from a head that its key has signed.
+async fn goes_on(db: Db, index: Db, log: Log, head: Checkpoint) -> Result<Reached, Error> {
+    let report = verify_log(&db, &index, &log).await?;
     if report.size < head.size {
         return Err(cut_off(&report, head));
     }
-    let reading = Reading::of(db, index, log.clone()).await?;
+    let reading = Reading::of(db, index, log).await?;
     let proof = reading
         .over_tiles(|read| prove_consistency(head.size, report.size, read))
         .await?;

@@ -75,19 +75,23 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
         ));
     }
     let day = Day::of(&args);
-    let (file, records) = match args.format {
+    let (file, count) = match args.format {
         Format::Tiles => return export_tiles(&args, &config, common).await,
         Format::Pack => return pack::run(&args, &config, common).await,
         Format::PdndTracing => export_tracing(&args.to, &day, &config).await?,
         Format::Ndjson => export_lines(&args.to, &day, &config).await?,
         Format::Otlp => export_spans(&args.to, &day, &config).await?,
     };
+    let noun = match args.format {
+        Format::Otlp => "spans",
+        _ => "records",
+    };
     match common.output {
         Output::Json => output::json(&json!({
             "file": file,
             "date": day.day.to_string(),
             "partial": day.is_partial,
-            "records": records,
+            (noun): count,
         })),
         Output::Text => {
             let partial = if day.is_partial {
@@ -97,7 +101,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
             };
             let file = file.display();
             output::line(format!(
-                "exported: {records} of {} to {file}{partial}",
+                "exported: {count} {noun} of {} to {file}{partial}",
                 day.day
             ))
         }

@@ -1,5 +1,6 @@
 //! A ZIP file that is written front to back, with the digest of every file in its last one.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -8,7 +9,7 @@ use flate2::write::DeflateEncoder;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
 use super::Error;
-use crate::audit::pack::{MOST_BYTES, MOST_PACKED, SUMS};
+use crate::audit::pack::{self, MOST_BYTES, MOST_PACKED, Part, SUMS};
 
 /// A pack that is being written.
 pub(super) struct Archive<W> {
@@ -34,8 +35,23 @@ impl<W: Write> Archive<W> {
     /// `TooLarge` when the pack would be longer than packs may be.
     pub(super) fn put(&mut self, name: &str, content: &[u8]) -> Result<(), Error> {
         let digest = digest(&SHA256, content);
-        self.sums += &format!("{}  {name}\n", hex::encode(digest));
+        let _ = writeln!(self.sums, "{}  {name}", hex::encode(digest));
         self.add(name, content)
+    }
+
+    /// Adds a file to the folder of a log.
+    ///
+    /// # Errors
+    ///
+    /// As `put`.
+    pub(super) fn put_part(
+        &mut self,
+        origin: &str,
+        part: Part,
+        content: &[u8],
+    ) -> Result<(), Error> {
+        let folder = pack::folder(origin);
+        self.put(&format!("{folder}/{}", part.name()), content)
     }
 
     /// Adds the digests and ends the file.

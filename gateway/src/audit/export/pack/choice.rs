@@ -33,25 +33,36 @@ pub(in crate::audit) async fn choose(
     let (mut chosen, mut room) = (Vec::new(), MOST_RECORDS);
     for log in logs {
         let reading = Reading::of(db.clone(), behind.clone(), log).await?;
-        let records = records(&reading, wanted).await?;
-        room = room.checked_sub(records.len()).ok_or(Error::TooMany)?;
-        let Some(first) = records.first().map(|it| it.index) else {
-            continue;
-        };
-        let head = reading.head().await?.ok_or(Error::Nothing)?;
-        chosen.push(Chosen {
-            anchors: anchors(&reading, first).await?,
-            cosigned: Vec::new(),
-            reading,
-            head,
-            records,
-        });
+        let found = choose_of(reading, wanted).await?;
+        let Some(found) = found else { continue };
+        room = room
+            .checked_sub(found.records.len())
+            .ok_or(Error::TooMany)?;
+        chosen.push(found);
     }
     match chosen.len() {
         0 => Err(Error::Nothing),
         1..=MOST_LOGS => Ok(chosen),
         _ => Err(Error::TooMany),
     }
+}
+
+/// What is wanted of one log; none where it holds nothing of it.
+async fn choose_of(reading: Reading, wanted: &Wanted) -> Result<Option<Chosen>, Error> {
+    let records = records(&reading, wanted).await?;
+    let Some(first) = records.first() else {
+        return Ok(None);
+    };
+    let anchors = anchors(&reading, first.index).await?;
+    // Read last, the head covers all that was found.
+    let head = reading.head().await?.ok_or(Error::Nothing)?;
+    Ok(Some(Chosen {
+        cosigned: Vec::new(),
+        reading,
+        head,
+        records,
+        anchors,
+    }))
 }
 
 async fn records(reading: &Reading, wanted: &Wanted) -> Result<Vec<Placed>, Error> {

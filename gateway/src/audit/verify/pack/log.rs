@@ -58,42 +58,27 @@ pub(super) fn check(
         what,
         good: 0,
     })?;
-    let wrong = |index, what, good| Wrong {
+    let parts = archive.parts(folder);
+    let indices: Vec<u64> = parts
+        .iter()
+        .filter_map(|part| match part {
+            Part::Proof(index) => Some(*index),
+            _ => None,
+        })
+        .collect();
+    let (good, checked) = log.records(&indices);
+    let checked = checked.and_then(|()| log.anchors(&parts));
+    let wrong = |(index, what)| Wrong {
         of: log.trusted.checkpoint.origin.clone(),
         index,
         what,
         good,
     };
-    let (mut indices, mut anchors) = (Vec::new(), Vec::new());
-    for part in archive.parts(folder) {
-        match part {
-            Part::Proof(index) => indices.push(index),
-            Part::AnchorProof(index) => anchors.push(index),
-            _ => {}
-        }
-    }
-    let (good, bad) = log.records(&indices);
-    if let Some((index, what)) = bad {
-        return Err(wrong(index, what, good));
-    }
-    log.anchors(&anchors)
-        .map_err(|(index, what)| wrong(index, what, good))?;
+    let anchors = checked.map_err(wrong)?;
     let (Some(first), Some(last)) = (indices.first(), indices.last()) else {
-        return Err(wrong(None, "it holds no record", 0));
+        return Err(wrong((None, "it holds no record")));
     };
-    let head = log.trusted.checkpoint;
-    Ok(Held {
-        absent: last - first + 1 - u64::try_from(indices.len()).unwrap_or_default(),
-        first: *first,
-        last: *last,
-        records: indices.len(),
-        anchors: anchors.len(),
-        witnesses: log.trusted.cosigned.into_iter().map(|it| it.0).collect(),
-        origin: head.origin,
-        size: head.size,
-        root: hex::encode(head.root.as_bytes()),
-        vkey: log.vkey,
-    })
+    Ok(log.held((*first, *last), indices.len(), anchors))
 }
 
 impl<'a> Log<'a> {
@@ -110,16 +95,17 @@ impl<'a> Log<'a> {
         let key: Verifier = vkey.parse().map_err(|_| "its key is none")?;
         let own = text(Part::Policy).ok_or("its policy is missing")?;
         let own: Policy = own.parse().map_err(|_| "its policy is none")?;
-        let head = Checkpoint::open(&note, &key);
-        let head = head.map_err(|_| "its head is not signed by the key that stands beside it")?;
-        if pack::folder(&head.origin) != folder {
+        let signed = Checkpoint::open(&note, &key);
+        let signed =
+            signed.map_err(|_| "its head is not signed by the key that stands beside it")?;
+        if pack::folder(&signed.origin) != folder {
             return Err("its folder has the name of another log");
         }
-        let held = own.check(&note);
-        let mut held = held.map_err(|_| "its head is not signed as its own policy asks")?;
+        let agreed = own.check(&note);
+        let mut agreed = agreed.map_err(|_| "its head is not signed as its own policy asks")?;
         if let Some(trusted) = trusted {
             let outside = trusted.check(&note);
-            held = outside.map_err(
+            agreed = outside.map_err(
                 |_| "its head is not signed as you ask: by another key, or by too few witnesses",
             )?;
         }
@@ -128,19 +114,17 @@ impl<'a> Log<'a> {
             folder,
             vkey,
             note,
-            trusted: held,
+            trusted: agreed,
         })
     }
 
     /// How many records hold, and the first that does not.
-    fn records(&self, indices: &[u64]) -> (usize, Option<(Option<u64>, &'static str)>) {
+    fn records(&self, indices: &[u64]) -> (usize, Result<(), (Option<u64>, &'static str)>) {
         let lines = self.text(Part::Lines).unwrap_or_default();
-        let bytes = self
-            .archive
-            .part(self.folder, Part::Leaves)
-            .unwrap_or_default();
+        let bytes = self.archive.part(self.folder, Part::Leaves);
+        let bytes = bytes.unwrap_or_default();
         let (mut leaves, mut lines) = (Leaves(&bytes), lines.split_terminator('\n'));
-        let (mut good, mut bad, mut before) = (0, None, None);
+        let (mut good, mut all, mut before) = (0, Ok(()), None);
         for index in indices {
             let checked = match (leaves.next(), lines.next()) {
                 _ if before >= Some(*index) => Err("it stands behind a later one"),
@@ -149,24 +133,16 @@ impl<'a> Log<'a> {
                 (_, None) => Err("it is missing in records.ndjson"),
             };
             before = Some(*index);
-            match checked {
-                Ok(()) => good += 1,
-                Err(what) => bad = bad.or(Some((Some(*index), what))),
-            }
+            good += usize::from(checked.is_ok());
+            all = all.and(checked.map_err(|what| (Some(*index), what)));
         }
-        if leaves.next().is_some() || !leaves.0.is_empty() {
-            bad = bad.or(Some((
-                None,
-                "records.bin holds more than the records that are proven",
-            )));
+        if !leaves.0.is_empty() {
+            all = all.and(Err((None, "records.bin holds more than is proven")));
         }
         if lines.next().is_some() {
-            bad = bad.or(Some((
-                None,
-                "records.ndjson holds more than the records that are proven",
-            )));
+            all = all.and(Err((None, "records.ndjson holds more than is proven")));
         }
-        (good, bad)
+        (good, all)
     }
 
     fn record(&self, index: u64, leaf: &[u8], line: &str) -> Result<(), &'static str> {
@@ -205,39 +181,61 @@ impl<'a> Log<'a> {
         Ok(placed)
     }
 
-    fn anchors(&self, indices: &[u64]) -> Result<(), (Option<u64>, &'static str)> {
-        let text = match self.text(Part::AnchorLines) {
-            Some(text) => text,
-            None if indices.is_empty() => return Ok(()),
-            None => return Err((None, "anchors.ndjson is missing")),
-        };
+    /// How many anchors there are; each is proven, and no evidence stands there that none of them holds.
+    fn anchors(&self, parts: &[Part]) -> Result<usize, (Option<u64>, &'static str)> {
+        let text = self.text(Part::AnchorLines).unwrap_or_default();
         let mut lines = text.split_terminator('\n');
-        for index in indices {
-            let line = lines.next().unwrap_or_default();
-            self.anchor(*index, line)
-                .map_err(|what| (Some(*index), what))?;
+        let (mut count, mut held) = (0, Vec::new());
+        for part in parts {
+            if let Part::AnchorProof(index) = part {
+                let line = lines.next().unwrap_or_default();
+                let evidence = self.anchor(*index, line);
+                held.extend(evidence.map_err(|what| (Some(*index), what))?);
+                count += 1;
+            }
         }
-        match lines.next() {
-            Some(_) => Err((
-                None,
-                "anchors.ndjson holds more than the anchors that are proven",
-            )),
-            None => Ok(()),
+        if lines.next().is_some() {
+            return Err((None, "anchors.ndjson holds more than is proven"));
+        }
+        let is_alien = |part: &&Part| {
+            matches!(part, Part::Token(_) | Part::Evidence(_)) && !held.contains(part)
+        };
+        match parts.iter().find(is_alien) {
+            None => Ok(count),
+            Some(_) => Err((None, "evidence stands there that no anchor holds")),
         }
     }
 
-    fn anchor(&self, index: u64, line: &str) -> Result<(), &'static str> {
+    /// The file of an anchor's evidence, once the anchor is proven and the file holds what it says.
+    fn anchor(&self, index: u64, line: &str) -> Result<Option<Part>, &'static str> {
         let leaf = self.proven(Part::AnchorProof(index), index)?;
         let placed = self.placed(index, &leaf, line)?;
         if placed.record.kind() != RecordKind::Anchor {
             return Err("it is no anchor");
         }
         let Some((part, evidence)) = pack::evidence(index, &placed.record) else {
-            return Ok(());
+            return Ok(None);
         };
         match self.archive.part(self.folder, part) {
-            Some(stored) if stored == evidence => Ok(()),
+            Some(stored) if stored == evidence => Ok(Some(part)),
             _ => Err("its evidence is not the one that the record holds"),
+        }
+    }
+
+    /// What is told of a log that holds.
+    fn held(self, (first, last): (u64, u64), records: usize, anchors: usize) -> Held {
+        let head = self.trusted.checkpoint;
+        Held {
+            absent: (last - first + 1).saturating_sub(u64::try_from(records).unwrap_or_default()),
+            first,
+            last,
+            records,
+            anchors,
+            witnesses: self.trusted.cosigned.into_iter().map(|it| it.0).collect(),
+            origin: head.origin,
+            size: head.size,
+            root: hex::encode(head.root.as_bytes()),
+            vkey: self.vkey,
         }
     }
 

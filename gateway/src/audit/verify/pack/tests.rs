@@ -1,5 +1,6 @@
 //! A pack of which anything was altered is refused, and says what still holds.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -56,7 +57,7 @@ fn forged(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut sums = String::new();
     for (name, content) in files {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content);
-        sums += &format!("{}  {name}\n", hex::encode(digest));
+        let _ = writeln!(sums, "{}  {name}", hex::encode(digest));
     }
     let mut files = files.to_vec();
     files.push((SUMS.to_owned(), sums.into_bytes()));
@@ -222,6 +223,15 @@ async fn archives_that_no_exporter_writes_are_refused() {
         (with("a/b/checkpoint"), "a name that no pack has"),
         (with(READ_ME), "stands twice"),
         (with("altro/checkpoint"), "altro"),
+        (with(&format!("{FOLDER}/anchors/3.tsr")), "no anchor holds"),
+        (
+            with(&format!("{FOLDER}/proofs/3.tlog-proof")),
+            "stands twice",
+        ),
+        (
+            with(&format!("{FOLDER}/proofs/10.tlog-proof")),
+            "record 10 of",
+        ),
         (longer, "pack"),
         (prefixed, "pack"),
         (bytes[..bytes.len() / 2].to_vec(), "no ZIP file"),
