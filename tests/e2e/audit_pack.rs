@@ -139,9 +139,10 @@ fn step(folder: &Path, number: u32) -> Result<String, String> {
         .output()
         .unwrap();
     let said = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    match ended.status.success() {
-        true => Ok(said(ended.stdout)),
-        false => Err(said(ended.stderr)),
+    if ended.status.success() {
+        Ok(said(ended.stdout))
+    } else {
+        Err(said(ended.stderr))
     }
 }
 

@@ -60,28 +60,22 @@ pub async fn run(args: &Args, config: &Config, common: &Common) -> Result<(), Fa
 }
 
 fn asked(args: &Args) -> Result<Asked, Failure> {
-    let named = |stem: String| match args.to.is_dir() {
-        true => args.to.join(format!("{stem}.zip")),
-        false => args.to.clone(),
-    };
     if let Some(call) = &args.call {
         let id = sixteen(&call_id(call)?);
-        let id_text = Uuid::from_bytes(id).to_string();
+        let name = Uuid::from_bytes(id).to_string();
         return Ok(Asked {
             wanted: Wanted::Call(id),
-            told: format!("le registrazioni della chiamata {id_text}"),
-            file: named(format!("evidence-{id_text}")),
+            told: format!("le registrazioni della chiamata {name}"),
+            file: file(args, &name),
         });
     }
     if let Some(trace) = &args.trace {
         let id = sixteen(&trace_id(trace)?);
+        let name = hex::encode(id);
         return Ok(Asked {
             wanted: Wanted::Trace(id),
-            told: format!(
-                "le registrazioni del percorso (trace id) {}",
-                hex::encode(id)
-            ),
-            file: named(format!("evidence-{}", hex::encode(id))),
+            told: format!("le registrazioni del percorso (trace id) {name}"),
+            file: file(args, &name),
         });
     }
     let day = Day::of(args);
@@ -95,6 +89,15 @@ fn asked(args: &Args) -> Result<Asked, Failure> {
         told: format!("le registrazioni del {}, ora italiana{partial}", day.day),
         file: day.file(&args.to, "evidence", "zip"),
     })
+}
+
+/// The file itself, or one of a speaking name in a folder.
+fn file(args: &Args, name: &str) -> PathBuf {
+    if args.to.is_dir() {
+        args.to.join(format!("evidence-{name}.zip"))
+    } else {
+        args.to.clone()
+    }
 }
 
 fn sixteen(id: &[u8]) -> [u8; 16] {
