@@ -67,7 +67,7 @@ async fn pack_is_verified_by_the_command_and_by_the_steps_that_it_tells() {
     altered[middle] ^= 1;
     fs::write(file, altered).unwrap();
     let refused = stranger.refused(&check).await;
-    assert!(refused.contains("is not as it was packed"), "{refused}");
+    assert!(refused.contains("does not hold"), "{refused}");
     comune.stop().await;
 }
 

@@ -100,6 +100,19 @@ impl Chosen {
     pub fn origin(&self) -> &str {
         &self.reading.log.origin
     }
+
+    /// The same records, in the log as it stands now.
+    async fn renewed(&self) -> Result<Self, Error> {
+        let Reading { db, index, log, .. } = &self.reading;
+        // The head first: what is read after it reaches it.
+        let head = self.reading.head().await?.ok_or(Error::Nothing)?;
+        let reading = Reading::of(db.clone(), index.clone(), log.clone()).await?;
+        Ok(Self {
+            reading,
+            head,
+            ..self.clone()
+        })
+    }
 }
 
 /// Finds what is wanted in one log, or in all.
@@ -164,7 +177,9 @@ pub(in crate::audit) async fn pack<W: Write>(
         if packed.iter().any(alike) {
             return Err(Error::Alike);
         }
-        packed.push(put_log(&mut archive, chosen, witnesses).await?);
+        // Meanwhile the log has grown, and cosigned heads may be of what it is now.
+        let chosen = chosen.renewed().await?;
+        packed.push(put_log(&mut archive, &chosen, witnesses).await?);
     }
     Ok((archive.finish()?, packed))
 }

@@ -68,7 +68,10 @@ async fn pack_of_a_day_a_call_or_a_journey_holds_its_records_and_verifies() {
 async fn cosigned_head_is_taken_when_a_known_witness_signed_it_and_it_covers_all() {
     let place = each_place().await.remove(0);
     let register = place.open().await.unwrap();
-    let early = fill(&register, 3).await;
+    let early = fill(&register, 2).await;
+    fill(&register, 1).await;
+    let chosen = choose_in(&place, &day()).await;
+    // The log grows past what was chosen, and past what was read of it.
     let late = fill(&register, 3).await;
     let witness = Cosigner::from_seed("testimone", &[3; 32]).unwrap();
     let stranger = Cosigner::from_seed("estraneo", &[4; 32]).unwrap();
@@ -79,7 +82,7 @@ async fn cosigned_head_is_taken_when_a_known_witness_signed_it_and_it_covers_all
         with_lines(note, &line).unwrap()
     };
     let known = [witness.vkey().parse::<CosignerKey>().unwrap()];
-    let mut chosen = choose_in(&place, &day()).await.unwrap();
+    let mut chosen = chosen.unwrap();
     chosen[0].cosigned = vec![cosigned(&early, &witness), cosigned(&late, &stranger)];
 
     let (_, plain) = packed(&chosen, &known).await;

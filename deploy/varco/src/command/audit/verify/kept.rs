@@ -1,5 +1,7 @@
 //! `varco audit verify --checkpoint`: the log against a head that somebody has kept.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -16,15 +18,10 @@ use crate::output;
 ///
 /// When the log does not go on from it: says where it was cut off, or that it was rewritten.
 pub async fn run(file: &Path, args: &Args, common: &Common) -> Result<(), Failure> {
-    let read = std::fs::metadata(file).and_then(|it| match it.len() {
-        0..=MOST => std::fs::read_to_string(file),
-        _ => Err(std::io::Error::other("it is longer than a checkpoint")),
-    });
-    let named = |error| {
+    let note = read(file).map_err(|error| {
         let remedy = "name a file with a checkpoint, as an answer carried it";
         Failure::new(file.display(), error, remedy)
-    };
-    let note = read.map_err(named)?;
+    })?;
     let vkey = args.vkey.as_deref();
     let reached = match &args.tree {
         Some(folder) => kept::verify_tree(folder, &note, vkey)?,
@@ -40,6 +37,17 @@ pub async fn run(file: &Path, args: &Args, common: &Common) -> Result<(), Failur
             "root": reached.log.root,
         })),
         Output::Text => output::line(told(&reached)),
+    }
+}
+
+/// Reads a file that is no longer than a checkpoint may be.
+fn read(file: &Path) -> std::io::Result<String> {
+    let mut note = String::new();
+    let length = File::open(file)?.take(MOST + 1).read_to_string(&mut note)?;
+    if u64::try_from(length).is_ok_and(|it| it <= MOST) {
+        Ok(note)
+    } else {
+        Err(std::io::Error::other("it is longer than a checkpoint"))
     }
 }
 

@@ -26,11 +26,7 @@ pub fn run(file: &Path, trusted: Option<&Policy>, common: &Common) -> Result<(),
     let what = || format!("{} proves nothing", file.display());
     let bytes = read(file).map_err(|error| Failure::new(what(), error, remedy))?;
     let held = pack::verify(&bytes, trusted).map_err(|error| {
-        Failure::new(
-            format!("{} is not as it was packed", file.display()),
-            error,
-            remedy,
-        )
+        Failure::new(format!("{} does not hold", file.display()), error, remedy)
     })?;
     match common.output {
         Output::Json => output::json(&json!({
