@@ -21,6 +21,7 @@ pub mod index;
 mod leaf;
 pub mod mark;
 mod opening;
+pub mod pack;
 pub mod proofs;
 pub mod reading;
 pub mod reconcile;

@@ -24,6 +24,7 @@ use bound::Bound;
 use keeper::Keeper;
 
 pub mod bound;
+pub mod day;
 pub mod keeper;
 pub mod otlp_json;
 pub mod receiver;
@@ -175,23 +176,31 @@ impl Traces {
     /// When the database cannot be read or a batch is damaged.
     pub async fn window(
         &self,
-        (from, to): (i64, i64),
+        within: (i64, i64),
         after: Option<Uuid>,
         batches: u32,
     ) -> Result<(Vec<ResourceSpans>, Option<Uuid>), Error> {
-        let mut tx = self.db.read().await?;
-        let page = store_batches::Page { after, batches };
-        let bodies = store_batches::between(&mut tx, (from, to), page).await?;
-        let last = bodies.last().map(|(batch, _)| *batch);
-        let within =
-            |nanos: u64| i64::try_from(nanos / 1000).is_ok_and(|it| (from..=to).contains(&it));
-        let mut found = Vec::new();
-        for (batch, body) in bodies {
-            let spans = parse(batch, &body)?;
-            found.extend(only(spans, |span| within(span.start_time_unix_nano)));
-        }
-        Ok((found, last))
+        window(&self.db, within, store_batches::Page { after, batches }).await
     }
+}
+
+/// The spans of a page of batches that began in a time window, and the last of these batches.
+async fn window(
+    db: &Db,
+    (from, to): (i64, i64),
+    page: store_batches::Page,
+) -> Result<(Vec<ResourceSpans>, Option<Uuid>), Error> {
+    let mut tx = db.read().await?;
+    let bodies = store_batches::between(&mut tx, (from, to), page).await?;
+    drop(tx);
+    let last = bodies.last().map(|(batch, _)| *batch);
+    let within = |nanos: u64| i64::try_from(nanos / 1000).is_ok_and(|it| (from..=to).contains(&it));
+    let mut found = Vec::new();
+    for (batch, body) in bodies {
+        let spans = parse(batch, &body)?;
+        found.extend(only(spans, |span| within(span.start_time_unix_nano)));
+    }
+    Ok((found, last))
 }
 
 /// Reads a batch.

@@ -94,7 +94,7 @@ fn bundle(folder: &Path) -> std::path::PathBuf {
     partial.map(|it| it.unwrap().path()).next().unwrap()
 }
 
-async fn vkey(program: &Program) -> String {
+pub(crate) async fn vkey(program: &Program) -> String {
     let verified = program.json(&["audit", "verify"]).await;
     verified["logs"][0]["vkey"].as_str().unwrap().to_owned()
 }
@@ -159,6 +159,28 @@ async fn witness_cosigns_and_knows_an_older_copy_when_nothing_else_is_left() {
     ];
     let checked = town.program().json(&check).await;
     assert_eq!(checked["witnesses"][0], "testimone");
+    let pack = folder.join("pack.zip");
+    let to = pack.to_str().unwrap();
+    let export = ["audit", "export", "--format", "pack", "--call"];
+    let call = town
+        .program()
+        .json(&["audit", "search", "--from", "3"])
+        .await;
+    let call = call[0]["audit_id"].as_str().unwrap();
+    let export = [&export[..], &[call, "--to", to]].concat();
+    let packed = town.program().json(&export).await;
+    let witnesses = packed["logs"][0]["witnesses"].as_array().unwrap();
+    assert_eq!(witnesses.len(), 1, "{packed}");
+    let check = [
+        "audit",
+        "verify",
+        "--pack",
+        to,
+        "--policy",
+        policy.to_str().unwrap(),
+    ];
+    let checked = town.program().json(&check).await;
+    assert_eq!(checked["logs"][0]["witnesses"][0], "testimone");
 
     // Everything on the machine is put back to what it was, the gateway's own mark too.
     assert_eq!(town.terminate(), Some(0));
@@ -176,7 +198,7 @@ async fn witness_cosigns_and_knows_an_older_copy_when_nothing_else_is_left() {
     drop(running);
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -9,6 +9,7 @@
 )]
 
 mod anchors;
+mod audit_pack;
 mod audit_proof;
 mod audit_subject;
 mod audit_trouble;

@@ -12,6 +12,7 @@ use super::reading::{self, Reading, decode};
 use super::{Error, index, store_log};
 
 pub mod ndjson;
+pub mod pack;
 pub mod tiles;
 pub mod tracing;
 

@@ -19,7 +19,9 @@ use super::reading::{self, Reading};
 use super::store_log::{self, Head, Log};
 
 mod anchors;
+pub mod kept;
 mod leaves;
+pub mod pack;
 mod said;
 pub mod tree;
 

@@ -67,6 +67,17 @@ fn object(placed: &Placed) -> Map<String, Value> {
     put("bytesOut", json!(record.bytes_out));
     put("policyEpoch", json!(record.policy_epoch));
     put("detail", json!(record.detail));
+    if let Some(anchor) = &record.anchor {
+        put(
+            "anchor",
+            json!({
+                "size": anchor.size,
+                "checkpointSha256": hex::encode(&anchor.checkpoint_sha256),
+                "place": anchor.place,
+                "reference": anchor.reference,
+            }),
+        );
+    }
     line
 }
 

@@ -84,7 +84,7 @@ fn bundle(folder: &Path, tile: TileId) -> Result<Option<Vec<Hash>>, Error> {
 }
 
 /// Hashes of a tile as it is stored.
-fn stored(folder: &Path, tile: TileId) -> Result<Vec<Hash>, Error> {
+pub(super) fn stored(folder: &Path, tile: TileId) -> Result<Vec<Hash>, Error> {
     let first = (tile.index * TILE_WIDTH) << (8 * u32::from(tile.level));
     let bytes = fs::read(folder.join(tile.path()))
         .map_err(|_| damaged(first, "a tile of the tree is missing"))?;

@@ -8,12 +8,15 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 use serde_json::json;
 use varco_gateway::audit::export::{self, ndjson, tiles, tracing};
+use varco_gateway::traces;
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
 
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
 use crate::output;
+
+mod pack;
 
 /// What `varco audit export` is told.
 #[derive(Debug, clap::Args)]
@@ -24,12 +27,21 @@ pub struct Args {
     /// Day in Europe/Rome, for forms that are of a day; today when left out
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<Date>,
-    /// Log to export, by its origin, for tiles; that of this installation when left out
+    /// Call whose records are packed, by its id as in varco-audit-id, in place of a day
+    #[arg(long, value_name = "UUID", conflicts_with = "date")]
+    pub call: Option<String>,
+    /// Journey whose records are packed, by its W3C trace id, in place of a day
+    #[arg(long, value_name = "ID", conflicts_with_all = ["date", "call"])]
+    pub trace: Option<String>,
+    /// Log to export, by its origin, for tiles and pack; that of this installation when left out, and all for a pack
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Option<String>,
     /// File to write, or folder to write to
     #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
+    /// Auditor whose certificate is used to ask for the witnesses' word, for a pack
+    #[arg(long = "as", value_name = "NAME", default_value = "auditor")]
+    pub operator: String,
 }
 
 /// A form of export.
@@ -41,6 +53,10 @@ pub enum Format {
     PdndTracing,
     /// Records of a day as JSON lines, in PDND's field names
     Ndjson,
+    /// Spans of a day from the gateway's own store as OTLP/JSON, a document a line
+    Otlp,
+    /// Evidence pack of a day, a call or a journey: a ZIP file that is checked without the comune
+    Pack,
 }
 
 /// Exports.
@@ -50,24 +66,32 @@ pub enum Format {
 /// When the register cannot be read or the files cannot be written.
 pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     let config = common.load_config()?;
-    if args.format == Format::Tiles {
-        return export_tiles(&args, &config, common).await;
+    if args.format != Format::Pack && (args.call.is_some() || args.trace.is_some()) {
+        let remedy = "leave them out, or export a pack";
+        return Err(Failure::new(
+            "--call and --trace",
+            "only a pack is of a call or a trace",
+            remedy,
+        ));
     }
-    let today = Clock::system().today();
-    let day = Day {
-        day: args.date.unwrap_or(today),
-        is_partial: args.date.is_none_or(|day| day >= today),
-    };
-    let (file, records) = match args.format {
+    let day = Day::of(&args);
+    let (file, count) = match args.format {
+        Format::Tiles => return export_tiles(&args, &config, common).await,
+        Format::Pack => return pack::run(&args, &config, common).await,
         Format::PdndTracing => export_tracing(&args.to, &day, &config).await?,
-        _ => export_lines(&args.to, &day, &config).await?,
+        Format::Ndjson => export_lines(&args.to, &day, &config).await?,
+        Format::Otlp => export_spans(&args.to, &day, &config).await?,
+    };
+    let noun = match args.format {
+        Format::Otlp => "spans",
+        _ => "records",
     };
     match common.output {
         Output::Json => output::json(&json!({
             "file": file,
             "date": day.day.to_string(),
             "partial": day.is_partial,
-            "records": records,
+            (noun): count,
         })),
         Output::Text => {
             let partial = if day.is_partial {
@@ -77,7 +101,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
             };
             let file = file.display();
             output::line(format!(
-                "exported: {records} of {} to {file}{partial}",
+                "exported: {count} {noun} of {} to {file}{partial}",
                 day.day
             ))
         }
@@ -90,6 +114,15 @@ struct Day {
 }
 
 impl Day {
+    /// The day that is asked for; one that is not over is partial.
+    fn of(args: &Args) -> Self {
+        let today = Clock::system().today();
+        Self {
+            day: args.date.unwrap_or(today),
+            is_partial: args.date.is_none_or(|day| day >= today),
+        }
+    }
+
     /// The file itself, or one of a speaking name in a folder.
     fn file(&self, to: &Path, stem: &str, extension: &str) -> PathBuf {
         if !to.is_dir() {
@@ -126,21 +159,52 @@ async fn export_tracing(to: &Path, day: &Day, config: &Config) -> Result<(PathBu
 
 async fn export_lines(to: &Path, day: &Day, config: &Config) -> Result<(PathBuf, u64), Failure> {
     let file = day.file(to, "register", "ndjson");
-    let failed = |error: std::io::Error| unwritable(&file, &error);
-    let mut out = BufWriter::new(File::create(&file).map_err(failed)?);
+    let mut lines = Lines::create(&file)?;
     let mut count = 0;
-    let mut broken = None;
     export::each_of_day(config, day.day, |placed| {
         count += 1;
-        if broken.is_none() {
-            broken = writeln!(out, "{}", ndjson::line(&placed)).err();
-        }
+        lines.put(&ndjson::line(&placed));
         Ok(())
     })
     .await?;
-    match broken.map_or_else(|| out.flush(), Err) {
-        Ok(()) => Ok((file, count)),
-        Err(error) => Err(failed(error)),
+    lines.finish()?;
+    Ok((file, count))
+}
+
+async fn export_spans(to: &Path, day: &Day, config: &Config) -> Result<(PathBuf, u64), Failure> {
+    let file = day.file(to, "spans", "jsonl");
+    let mut lines = Lines::create(&file)?;
+    let count = traces::day::each_line(config, day.day, |line| lines.put(&line)).await?;
+    lines.finish()?;
+    Ok((file, count))
+}
+
+/// A file that is written line by line; what goes wrong is said at its end.
+struct Lines<'a> {
+    file: &'a Path,
+    out: BufWriter<File>,
+    written: std::io::Result<()>,
+}
+
+impl<'a> Lines<'a> {
+    fn create(file: &'a Path) -> Result<Self, Failure> {
+        let out = File::create(file).map_err(|error| unwritable(file, &error))?;
+        Ok(Self {
+            file,
+            out: BufWriter::new(out),
+            written: Ok(()),
+        })
+    }
+
+    fn put(&mut self, line: &str) {
+        if self.written.is_ok() {
+            self.written = writeln!(self.out, "{line}");
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        let done = self.written.and_then(|()| self.out.flush());
+        done.map_err(|error| unwritable(self.file, &error))
     }
 }
 

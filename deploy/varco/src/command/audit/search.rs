@@ -167,7 +167,12 @@ fn stamp(time: Timestamp) -> prost_types::Timestamp {
     }
 }
 
-fn trace_id(hex: &str) -> Result<prost::bytes::Bytes, Failure> {
+/// The id of a journey as records hold it.
+///
+/// # Errors
+///
+/// When it is no W3C trace id.
+pub fn trace_id(hex: &str) -> Result<prost::bytes::Bytes, Failure> {
     let parsed = TraceContext::parse(&format!("00-{hex}-0000000000000001-00"));
     let context = parsed.ok_or_else(|| {
         let why = "a W3C trace id has 32 hexadecimal digits";

@@ -1,7 +1,8 @@
 //! `varco audit verify`: hashes again what the register holds, or checks what was taken out of it.
 //!
-//! The register of an installation is read from its database. A tree (`varco audit export --format tiles`) and a proof
-//! (`varco audit prove`) need no installation: whoever has the log's key checks them anywhere.
+//! The register of an installation is read from its database. A tree and a pack (`varco audit export --format tiles`,
+//! `--format pack`) and a proof (`varco audit prove`) need no installation: whoever has the log's key checks them
+//! anywhere.
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,9 @@ use crate::cli::{Common, Output};
 use crate::failure::Failure;
 use crate::output;
 
+mod kept;
+mod pack;
+
 /// What `varco audit verify` is told.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -29,13 +33,24 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER", conflicts_with = "origin")]
     pub tree: Option<PathBuf>,
     /// Proof file to verify, in place of an installation
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["origin", "tree"])]
+    #[arg(long, value_name = "FILE", group = "taken_out", conflicts_with_all = ["origin", "tree"])]
     pub proof: Option<PathBuf>,
-    /// Key of the log as it was told by other means, for --tree and --proof
+    /// Evidence pack to verify, in place of an installation
+    #[arg(long, value_name = "FILE", group = "taken_out", conflicts_with_all = ["origin", "tree"])]
+    pub pack: Option<PathBuf>,
+    /// Checkpoint that was kept, as varco-audit-checkpoint-bin of an answer: whether the log, or --tree, goes on from it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["origin", "proof", "pack"])]
+    pub checkpoint: Option<PathBuf>,
+    /// Key of the log as it was told by other means, for --tree, --proof, --pack and --checkpoint
     #[arg(long, value_name = "VKEY", conflicts_with = "origin")]
     pub vkey: Option<String>,
-    /// File with a trust policy (C2SP tlog-policy), for --proof
-    #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "vkey")]
+    /// File with a trust policy (C2SP tlog-policy), for --proof and --pack
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "taken_out",
+        conflicts_with = "vkey"
+    )]
     pub policy: Option<PathBuf>,
 }
 
@@ -47,6 +62,16 @@ pub struct Args {
 pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     if let Some(proof) = &args.proof {
         return verify_proof(proof, &args, common);
+    }
+    if let Some(file) = &args.pack {
+        let trusted = policy(&args).map_err(|why| {
+            let remedy = "name the log's key with --vkey, or a file in the form of C2SP tlog-policy with --policy";
+            Failure::new("nothing is verified", why, remedy)
+        })?;
+        return pack::run(file, trusted.as_ref(), common);
+    }
+    if let Some(file) = &args.checkpoint {
+        return kept::run(file, &args, common).await;
     }
     let reports = match (&args.tree, &args.origin) {
         (Some(folder), _) => vec![tree::verify(folder, args.vkey.as_deref())?],
@@ -79,6 +104,9 @@ fn verify_proof(file: &Path, args: &Args, common: &Common) -> Result<(), Failure
     let proof: ProofFile = text.parse().map_err(|error| wrong(format!("{error}")))?;
     let leaf = proof.extra.clone().unwrap_or_default();
     let policy = policy(args).map_err(wrong)?;
+    let policy = policy.ok_or_else(|| {
+        wrong("nobody has said which key is the log's: name it with --vkey".to_owned())
+    })?;
     let trusted = proof.verify(&Hash::leaf(&leaf), &policy);
     let trusted = trusted.map_err(|error| wrong(error.to_string()))?;
     Record::decode(leaf.as_slice()).map_err(|_| wrong("it carries no record".to_owned()))?;
@@ -112,21 +140,21 @@ fn verify_proof(file: &Path, args: &Args, common: &Common) -> Result<(), Failure
     }
 }
 
-fn policy(args: &Args) -> Result<Policy, String> {
+/// Whom whoever asks believes; none where they do not say.
+fn policy(args: &Args) -> Result<Option<Policy>, String> {
     if let Some(file) = &args.policy {
         let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
-        return text.parse().map_err(|error| format!("{error}"));
+        return text.parse().map(Some).map_err(|error| format!("{error}"));
     }
-    let key = args
-        .vkey
-        .as_deref()
-        .ok_or("nobody has said which key is the log's: name it with --vkey")?;
+    let Some(key) = &args.vkey else {
+        return Ok(None);
+    };
     let mut policy = Policy::new();
     let key = key.trim().parse().map_err(|error| format!("{error}"))?;
     policy
         .add_log(key, None)
         .map_err(|error| format!("{error}"))?;
-    Ok(policy)
+    Ok(Some(policy))
 }
 
 fn described(report: &Report) -> serde_json::Value {
