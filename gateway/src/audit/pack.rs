@@ -4,7 +4,10 @@
 //! are public formats, so that nothing but public tools is needed. `export::pack` writes packs and `verify::pack`
 //! checks them; the names and the bounds that both keep to stand here.
 
-use varco_proto::audit::v1::Record;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use varco_proto::audit::v1::Anchor;
+use varco_tlog::hash::Hash;
 
 /// The format of a pack, as its file `format` says it.
 pub const FORMAT_1: &str = "varco-pack/1\n";
@@ -52,8 +55,10 @@ pub enum Part {
     AnchorProof(u64),
     /// The RFC 3161 token that the ANCHOR record at an index holds.
     Token(u64),
-    /// What else the ANCHOR record at an index holds as evidence.
-    Evidence(u64),
+    /// The checkpoint that the ANCHOR record at an index says to stand elsewhere.
+    Note(u64),
+    /// That the head goes on from that checkpoint (RFC 6962 §2.1.2): hashes in base64, one a line.
+    Consistency(u64),
 }
 
 impl Part {
@@ -70,7 +75,8 @@ impl Part {
             Self::AnchorLines => "anchors.ndjson".to_owned(),
             Self::AnchorProof(index) => format!("anchors/{index}.tlog-proof"),
             Self::Token(index) => format!("anchors/{index}.tsr"),
-            Self::Evidence(index) => format!("anchors/{index}.note"),
+            Self::Note(index) => format!("anchors/{index}.note"),
+            Self::Consistency(index) => format!("anchors/{index}.consistency"),
         }
     }
 
@@ -98,7 +104,8 @@ impl Part {
             ("proofs", "tlog-proof") => Self::Proof(index),
             ("anchors", "tlog-proof") => Self::AnchorProof(index),
             ("anchors", "tsr") => Self::Token(index),
-            ("anchors", "note") => Self::Evidence(index),
+            ("anchors", "note") => Self::Note(index),
+            ("anchors", "consistency") => Self::Consistency(index),
             _ => return None,
         })
     }
@@ -124,17 +131,35 @@ pub fn place(name: &str) -> Option<(&str, Part)> {
     (is_plain && is_short).then_some((folder_name, part))
 }
 
-/// The file that the evidence of an ANCHOR record is; none where it holds none.
+/// The files that an ANCHOR record itself is: the checkpoint, and the token where it holds one.
 #[must_use]
-pub fn evidence(index: u64, record: &Record) -> Option<(Part, &[u8])> {
-    let anchor = record.anchor.as_ref()?;
-    let part = match anchor.place.as_str() {
-        "tsa" => Part::Token(index),
-        _ => Part::Evidence(index),
-    };
-    (!anchor.evidence.is_empty()).then_some((part, &*anchor.evidence))
+pub fn anchored(index: u64, anchor: &Anchor) -> Vec<(Part, &[u8])> {
+    let files = [
+        (Part::Note(index), anchor.checkpoint.as_bytes()),
+        (Part::Token(index), &*anchor.evidence),
+    ];
+    let files = files.into_iter();
+    files.filter(|(_, content)| !content.is_empty()).collect()
 }
 
+/// Hashes as a file of the pack holds them.
+#[must_use]
+pub fn hashes(hashes: &[Hash]) -> String {
+    let line = |hash: &Hash| STANDARD.encode(hash.as_bytes()) + "\n";
+    hashes.iter().map(line).collect()
+}
+
+/// The hashes of a file, at most as many as a tree has levels; none where it is no such file.
+#[must_use]
+pub fn read_hashes(text: &str) -> Option<Vec<Hash>> {
+    let read = |line: &str| Hash::try_from(STANDARD.decode(line).ok()?.as_slice()).ok();
+    let lines = text.split_terminator('\n').take(MOST_HASHES + 1);
+    let found: Option<Vec<Hash>> = lines.map(read).collect();
+    found.filter(|found| hashes(found) == text)
+}
+
+/// Hashes of a proof at most (C2SP tlog-proof).
+const MOST_HASHES: usize = 64;
 /// Longest name of a folder.
 const MOST_NAME: usize = 200;
 
@@ -171,6 +196,18 @@ mod tests {
         assert_eq!(place("a/checkpoint"), Some(("a", Part::Checkpoint)));
     }
 
+    #[test]
+    fn hashes_are_read_as_they_are_written_and_in_no_other_way() {
+        let two = [Hash::leaf(b"a"), Hash::leaf(b"b")];
+        let text = hashes(&two);
+
+        assert_eq!(read_hashes(&text), Some(two.to_vec()));
+        assert_eq!(read_hashes(""), Some(Vec::new()));
+        assert_eq!(read_hashes(text.trim_end()), None);
+        assert_eq!(read_hashes(&text.replace('=', "")), None);
+        assert_eq!(read_hashes(&text.repeat(40)), None);
+    }
+
     proptest! {
         #[test]
         fn part_is_found_by_its_name(index in any::<u64>()) {
@@ -178,7 +215,8 @@ mod tests {
                 Part::Proof(index),
                 Part::AnchorProof(index),
                 Part::Token(index),
-                Part::Evidence(index),
+                Part::Note(index),
+                Part::Consistency(index),
                 Part::Leaves,
             ] {
                 let name = format!("f/{}", part.name());

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use uuid::Uuid;
-use varco_proto::audit::v1::{Record, RecordKind};
+use varco_proto::audit::v1::{Anchor, Record, RecordKind};
 use varco_runtime::clock::Clock;
 use varco_runtime::secret::dpo::DpoKey;
 use varco_runtime::store::Db;
@@ -11,10 +11,10 @@ use varco_runtime::store::testing::{Fresh, each_db};
 use varco_runtime::tasks::Tasks;
 use varco_tlog::note::Signer;
 
-use super::committer::{Register, Run, Signers};
+use super::committer::{Receipt, Register, Run, Signers};
 use super::reading::Reading;
 use super::verify::{Report, verify_log};
-use super::{Error, MIGRATIONS, index};
+use super::{Error, MIGRATIONS, index, record};
 
 /// Databases of a log and of its index.
 pub(crate) struct Place {
@@ -100,4 +100,24 @@ pub(crate) fn outcome(n: u128) -> Record {
         client_id: format!("client-{}", n % 7),
         ..Default::default()
     }
+}
+
+/// An ANCHOR of the checkpoint of a receipt.
+pub(crate) fn anchor(receipt: &Receipt, place: &str) -> Record {
+    let digest =
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, receipt.checkpoint.as_bytes());
+    let evidence = if place == "tsa" {
+        vec![7; 40]
+    } else {
+        Vec::new()
+    };
+    let anchor = Anchor {
+        size: receipt.index + 1,
+        checkpoint_sha256: digest.as_ref().to_vec().into(),
+        place: place.to_owned(),
+        reference: "1".to_owned(),
+        evidence: evidence.into(),
+        checkpoint: receipt.checkpoint.to_string(),
+    };
+    record::anchor(Uuid::from_u128(77), anchor)
 }

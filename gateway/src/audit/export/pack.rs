@@ -11,6 +11,7 @@ use std::path::Path;
 
 use jiff::civil::Date;
 use varco_runtime::config::Config;
+use varco_tlog::checkpoint::Checkpoint;
 use varco_tlog::cosignature::CosignerKey;
 use varco_tlog::tile::encode_entries;
 
@@ -229,8 +230,16 @@ async fn put_anchors<W: Write>(
     for placed in anchors {
         let proof = prover.prove(placed).await?;
         put(Part::AnchorProof(placed.index), proof.as_bytes())?;
-        if let Some((part, evidence)) = pack::evidence(placed.index, &placed.record) {
-            put(part, evidence)?;
+        let anchor = placed.record.anchor.clone().unwrap_or_default();
+        for (part, content) in pack::anchored(placed.index, &anchor) {
+            put(part, content)?;
+        }
+        // That of the last day of a year is a head of the log before.
+        if anchor.checkpoint.lines().next() == Some(origin) {
+            let key = prover.reading.log.vkey.parse().map_err(Audit::from)?;
+            let old = Checkpoint::open(&anchor.checkpoint, &key).map_err(Audit::from)?;
+            let hashes = pack::hashes(&prover.goes_on_from(&old).await?);
+            put(Part::Consistency(placed.index), hashes.as_bytes())?;
         }
     }
     Ok(())

@@ -7,9 +7,9 @@ use varco_runtime::on;
 use varco_runtime::store::Db;
 
 use super::*;
-use crate::audit::committer::Register;
+use crate::audit::committer::{Receipt, Register};
 use crate::audit::deposit::Deposit;
-use crate::audit::testing::{Place, each_place, outcome};
+use crate::audit::testing::{Place, anchor, each_place, outcome, signers};
 
 /// A column of bytes whose bits are flipped: where it is read and written by rowid, and whose leaves it is
 /// about.
@@ -280,5 +280,38 @@ async fn deleted_swapped_inserted_and_moved_rows_are_found() {
 
         let found = place.verify(&register).await;
         assert!(found.is_err(), "not found: {attack}");
+    }
+}
+
+#[tokio::test]
+async fn anchored_checkpoint_must_be_a_head_of_the_log() {
+    for place in each_place().await {
+        let register = place.open().await.unwrap();
+        let receipt = register.commit(outcome(1)).await.unwrap();
+        register
+            .commit(anchor(&receipt, "protocollo"))
+            .await
+            .unwrap();
+        let anchored = place.verify(&register).await.unwrap().anchors;
+
+        // What the log's key has signed beside this log.
+        let forked = Checkpoint {
+            origin: register.log().origin.clone(),
+            size: 2,
+            root: Hash::leaf(b"another history"),
+        };
+        let signer = signers(7)(&forked.origin).unwrap();
+        let other = Receipt {
+            index: 1,
+            checkpoint: forked.sign(&signer).unwrap().into(),
+        };
+        let told = register.commit(anchor(&other, "albo")).await.unwrap();
+        let found = place.verify(&register).await.unwrap_err();
+
+        assert_eq!(anchored, 1);
+        assert!(
+            matches!(found, Error::Damaged { index, .. } if index == told.index),
+            "{found}"
+        );
     }
 }

@@ -129,7 +129,7 @@ pub(super) fn head(
         .anchors
         .iter()
         .filter_map(|it| it.record.anchor.as_ref());
-    let anchored = anchored.filter_map(|it| std::str::from_utf8(&it.evidence).ok());
+    let anchored = anchored.map(|it| it.checkpoint.as_str());
     let notes = chosen.cosigned.iter().map(String::as_str).chain(anchored);
     let cosigned = policy(&key, witnesses, Quorum::Any)?;
     let plain = policy(&key, witnesses, Quorum::None)?;

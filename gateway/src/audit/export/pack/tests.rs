@@ -1,12 +1,12 @@
 //! What goes into a pack, and under which head.
 
-use varco_proto::audit::v1::{Anchor, Record, RecordKind};
+use varco_proto::audit::v1::Record;
 use varco_tlog::cosignature::Cosigner;
 use varco_tlog::note::{Note, with_lines};
 
 use super::*;
 use crate::audit::committer::Register;
-use crate::audit::testing::{Place, each_place, outcome};
+use crate::audit::testing::{Place, anchor, each_place, outcome};
 use crate::audit::verify;
 
 async fn choose_in(place: &Place, wanted: &Wanted) -> Result<Vec<Chosen>, Error> {
@@ -103,19 +103,9 @@ async fn anchors_of_the_chosen_records_come_with_their_evidence() {
     let place = each_place().await.remove(0);
     let register = place.open().await.unwrap();
     fill(&register, 4).await;
-    for (size, place) in [(4, "tsa"), (5, "protocollo")] {
-        let anchor = Anchor {
-            size,
-            place: place.to_owned(),
-            evidence: b"evidence".to_vec().into(),
-            ..Anchor::default()
-        };
-        let record = Record {
-            kind: RecordKind::Anchor.into(),
-            anchor: Some(anchor),
-            ..Record::default()
-        };
-        register.commit(record).await.unwrap();
+    for (n, place) in [(7, "tsa"), (8, "protocollo")] {
+        let receipt = register.commit(outcome(n)).await.unwrap();
+        register.commit(anchor(&receipt, place)).await.unwrap();
     }
     let first = Wanted::Call(*uuid::Uuid::from_u128(0).as_bytes());
     let chosen = choose_in(&place, &first).await.unwrap();

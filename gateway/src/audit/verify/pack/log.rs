@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use prost::Message as _;
-use varco_proto::audit::v1::{Record, RecordKind};
+use varco_proto::audit::v1::{Anchor, Record, RecordKind};
 use varco_tlog::checkpoint::Checkpoint;
 use varco_tlog::hash::Hash;
 use varco_tlog::note::Verifier;
 use varco_tlog::policy::{Policy, Trusted};
-use varco_tlog::proof::verify_inclusion;
+use varco_tlog::proof::{verify_consistency, verify_inclusion};
 use varco_tlog::proof_file::ProofFile;
 
 use super::Held;
@@ -198,7 +199,8 @@ impl<'a> Log<'a> {
             return Err((None, "anchors.ndjson holds more than is proven"));
         }
         let is_alien = |part: &&Part| {
-            matches!(part, Part::Token(_) | Part::Evidence(_)) && !held.contains(part)
+            let is_evidence = matches!(part, Part::Token(_) | Part::Note(_) | Part::Consistency(_));
+            is_evidence && !held.contains(part)
         };
         match parts.iter().find(is_alien) {
             None => Ok(count),
@@ -206,20 +208,44 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// The file of an anchor's evidence, once the anchor is proven and the file holds what it says.
-    fn anchor(&self, index: u64, line: &str) -> Result<Option<Part>, &'static str> {
+    /// The files of an anchor, once it is proven, they hold what it says, and the head goes on from its checkpoint.
+    fn anchor(&self, index: u64, line: &str) -> Result<Vec<Part>, &'static str> {
         let leaf = self.proven(Part::AnchorProof(index), index)?;
         let placed = self.placed(index, &leaf, line)?;
-        if placed.record.kind() != RecordKind::Anchor {
-            return Err("it is no anchor");
+        let is_anchor = placed.record.kind() == RecordKind::Anchor;
+        let anchor = placed.record.anchor.as_ref().filter(|_| is_anchor);
+        let anchor = anchor.ok_or("it is no anchor")?;
+        let mut held = Vec::new();
+        for (part, content) in pack::anchored(index, anchor) {
+            let stored = self.archive.part(self.folder, part);
+            if stored.is_none_or(|stored| stored != content) {
+                return Err("its evidence is not the one that the record holds");
+            }
+            held.push(part);
         }
-        let Some((part, evidence)) = pack::evidence(index, &placed.record) else {
+        held.extend(self.goes_on(index, anchor)?);
+        Ok(held)
+    }
+
+    /// The file that shows that the head goes on from an anchored checkpoint; none for that of another log.
+    fn goes_on(&self, index: u64, anchor: &Anchor) -> Result<Option<Part>, &'static str> {
+        let note = anchor.checkpoint.as_str();
+        if digest(&SHA256, note.as_bytes()).as_ref() != anchor.checkpoint_sha256 {
+            return Err("its checkpoint is not the one whose digest it names");
+        }
+        let head = &self.trusted.checkpoint;
+        if note.lines().next() != Some(&head.origin) {
             return Ok(None);
-        };
-        match self.archive.part(self.folder, part) {
-            Some(stored) if stored == evidence => Ok(Some(part)),
-            _ => Err("its evidence is not the one that the record holds"),
         }
+        let key: Verifier = self.vkey.parse().map_err(|_| "its key is none")?;
+        let old = Checkpoint::open(note, &key);
+        let old = old.map_err(|_| "its checkpoint is not signed by the log's key")?;
+        let part = Part::Consistency(index);
+        let proof = self.text(part).as_deref().and_then(pack::read_hashes);
+        let proof = proof.ok_or("the proof that the head goes on from it cannot be read")?;
+        verify_consistency(old.size, &old.root, head.size, &head.root, &proof)
+            .map_err(|_| "the head does not go on from its checkpoint")?;
+        Ok(Some(part))
     }
 
     /// What is told of a log that holds.

@@ -8,12 +8,11 @@ use flate2::write::DeflateEncoder;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
-use varco_proto::audit::v1::{Anchor, Record, RecordKind};
 
 use super::*;
 use crate::audit::export::pack::{Wanted, choice, pack};
 use crate::audit::pack::{READ_ME, SUMS};
-use crate::audit::testing::{each_place, outcome};
+use crate::audit::testing::{anchor, each_place, outcome};
 
 const FOLDER: &str = "c_z999.audit-gw1-2026";
 
@@ -21,21 +20,12 @@ const FOLDER: &str = "c_z999.audit-gw1-2026";
 async fn packed() -> (Vec<u8>, String) {
     let place = each_place().await.remove(0);
     let register = place.open().await.unwrap();
+    let mut last = None;
     for n in 0..9 {
-        register.commit(outcome(n)).await.unwrap();
+        last = Some(register.commit(outcome(n)).await.unwrap());
     }
-    let anchor = Anchor {
-        size: 9,
-        place: "tsa".to_owned(),
-        evidence: vec![7; 40].into(),
-        ..Anchor::default()
-    };
-    let record = Record {
-        kind: RecordKind::Anchor.into(),
-        anchor: Some(anchor),
-        ..Record::default()
-    };
-    register.commit(record).await.unwrap();
+    let anchor = anchor(&last.unwrap(), "tsa");
+    register.commit(anchor).await.unwrap();
     let wanted = Wanted::Day("2026-11-22".parse().unwrap());
     let chosen = choice::choose((place.db(), place.index()), &wanted, None);
     let chosen = chosen.await.unwrap();
