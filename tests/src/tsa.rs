@@ -79,7 +79,9 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = request.into_body().collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let reply = tokio::task::spawn_blocking(move || reply(folder.path(), &body)).await;
     let reply = reply.expect("a reply");
     let response = Response::builder().header("content-type", "application/timestamp-reply");

@@ -154,7 +154,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Up(args) => up::run(args, common).await,
         Command::Init(args) => init::run(args, common).await,
         Command::Demo(args) => demo::run(args, common).await,
-        Command::Serve(args) => serve::run(args, common).await,
+        Command::Serve(args) => Box::pin(serve::run(args, common)).await,
         Command::Apply(args) => apply::run(args, common).await,
         Command::Export(args) => export::run(args, common).await,
         Command::Schema => schema::run(),

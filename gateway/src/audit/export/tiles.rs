@@ -25,6 +25,9 @@ pub async fn write(config: &Config, origin: Option<&str>, to: &Path) -> Result<E
             what: "there is no signed head",
         });
     };
+    // A log that is written meanwhile has grown beyond what was read of its end before.
+    let Reading { db, index, log, .. } = reading;
+    let reading = Reading::of(db, index, log).await?;
     for tile in tiles_for(head.size) {
         let hashes = reading.tile(tile).await?;
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();

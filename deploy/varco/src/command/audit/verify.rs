@@ -22,6 +22,7 @@ use crate::output;
 
 mod kept;
 mod pack;
+mod short;
 
 /// What `varco audit verify` is told.
 #[derive(Debug, clap::Args)]
@@ -78,11 +79,15 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
         (None, Some(origin)) => vec![verify::verify(&common.load_config()?, Some(origin)).await?],
         (None, None) => verify::verify_all(&common.load_config()?).await?,
     };
+    // An installation holds its key itself; a folder that somebody hands over says what it likes.
+    let is_alone = args.tree.is_some() && args.vkey.is_none();
+    let nobody = if is_alone { NOBODY } else { "" };
     match common.output {
         Output::Json => {
             let newest = reports.last();
             output::json(&json!({
                 "verified": true,
+                "vouched": !is_alone,
                 "records": newest.map(|it| it.size),
                 "root": newest.map(|it| &it.root),
                 "origin": newest.map(|it| &it.origin),
@@ -91,7 +96,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
         }
         Output::Text => reports
             .iter()
-            .try_for_each(|report| output::line(told(report))),
+            .try_for_each(|report| output::line(told(report) + nobody)),
     }
 }
 
@@ -100,7 +105,7 @@ fn verify_proof(file: &Path, args: &Args, common: &Common) -> Result<(), Failure
         let remedy = "ask for the file again, and for the log's key by other means";
         Failure::new(format!("{} proves nothing", file.display()), why, remedy)
     };
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let text = short::read(file).map_err(|error| wrong(error.to_string()))?;
     let proof: ProofFile = text.parse().map_err(|error| wrong(format!("{error}")))?;
     let leaf = proof.extra.clone().unwrap_or_default();
     let policy = policy(args).map_err(wrong)?;
@@ -143,7 +148,7 @@ fn verify_proof(file: &Path, args: &Args, common: &Common) -> Result<(), Failure
 /// Whom whoever asks believes; none where they do not say.
 fn policy(args: &Args) -> Result<Option<Policy>, String> {
     if let Some(file) = &args.policy {
-        let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+        let text = short::read(file).map_err(|error| error.to_string())?;
         return text.parse().map(Some).map_err(|error| format!("{error}"));
     }
     let Some(key) = &args.vkey else {
@@ -156,6 +161,9 @@ fn policy(args: &Args) -> Result<Option<Policy>, String> {
         .map_err(|error| format!("{error}"))?;
     Ok(Some(policy))
 }
+
+/// What is said of a tree under the key that it brings itself.
+const NOBODY: &str = "; the key is the tree's own, nobody has vouched for it: name it with --vkey";
 
 fn described(report: &Report) -> serde_json::Value {
     json!({

@@ -106,7 +106,7 @@ fn anchors(config: &Config, now: Timestamp) -> Finding {
 fn last_day(file: &Path) -> Option<jiff::civil::Date> {
     let text = std::fs::read(file).ok()?;
     let begun: Value = serde_json::from_slice(&text).ok()?;
-    begun["day"].as_str()?.parse().ok()
+    begun.get("day")?.as_str()?.parse().ok()
 }
 
 #[cfg(test)]

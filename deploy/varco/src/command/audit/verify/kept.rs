@@ -1,13 +1,11 @@
 //! `varco audit verify --checkpoint`: the log against a head that somebody has kept.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::json;
 use varco_gateway::audit::verify::kept::{self, Reached};
 
-use super::Args;
+use super::{Args, short};
 use crate::cli::{Common, Output};
 use crate::failure::Failure;
 use crate::output;
@@ -18,7 +16,7 @@ use crate::output;
 ///
 /// When the log does not go on from it: says where it was cut off, or that it was rewritten.
 pub async fn run(file: &Path, args: &Args, common: &Common) -> Result<(), Failure> {
-    let note = read(file).map_err(|error| {
+    let note = short::read(file).map_err(|error| {
         let remedy = "name a file with a checkpoint, as an answer carried it";
         Failure::new(file.display(), error, remedy)
     })?;
@@ -40,17 +38,6 @@ pub async fn run(file: &Path, args: &Args, common: &Common) -> Result<(), Failur
     }
 }
 
-/// Reads a file that is no longer than a checkpoint may be.
-fn read(file: &Path) -> std::io::Result<String> {
-    let mut note = String::new();
-    let length = File::open(file)?.take(MOST + 1).read_to_string(&mut note)?;
-    if u64::try_from(length).is_ok_and(|it| it <= MOST) {
-        Ok(note)
-    } else {
-        Err(std::io::Error::other("it is longer than a checkpoint"))
-    }
-}
-
 fn told(reached: &Reached) -> String {
     format!(
         "verified: {} holds the {} records of the checkpoint as they were, and {} after them",
@@ -59,6 +46,3 @@ fn told(reached: &Reached) -> String {
         reached.log.size - reached.size
     )
 }
-
-/// Bytes of a file with a checkpoint, at most.
-const MOST: u64 = 1 << 20;
