@@ -126,10 +126,10 @@ fn begun(comune: &Comune) -> Value {
 async fn last_anchor(comune: &Comune) -> Anchor {
     let reading = Reading::open(comune.config(), None).await.unwrap();
     let leaves = reading.leaves(0, 1000).await.unwrap();
-    let anchors = leaves
+    let mut anchors = leaves
         .iter()
         .filter_map(|(_, leaf)| Record::decode(leaf.as_slice()).unwrap().anchor);
-    anchors.last().unwrap()
+    anchors.next_back().unwrap()
 }
 
 /// The document of the one act on the board, as anybody downloads it.
