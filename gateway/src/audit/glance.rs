@@ -87,7 +87,7 @@ impl<'a> Glance<'a> {
         };
         match field {
             3 => self.audit_id = value,
-            11 => self.trace_id = value,
+            12 => self.trace_id = value,
             14 => self.parent_audit_id = value,
             16 => text(&mut self.client_id)?,
             19 => text(&mut self.office_code)?,
