@@ -199,24 +199,17 @@ pub async fn check_segment(
     if known != Some((computed.oldest, computed.newest, computed.open.clone())) {
         return Ok(false);
     }
-    let mut expected = segment::pages(computed.postings.clone());
-    for page in 0..=u8::MAX {
-        let found: Option<(Vec<u8>,)> = on!(tx, |db| sqlx::query_as(POSTING)
-            .bind(log.id)
-            .bind(i64::from(page))
-            .bind(computed.number.cast_signed())
-            .fetch_optional(db)
-            .await)
-        .map_err(store::Error::from)?;
-        let wanted = expected.first().filter(|(it, _)| *it == page);
-        if found.map(|(data,)| data) != wanted.map(|(_, data)| data.clone()) {
-            return Ok(false);
-        }
-        if wanted.is_some() {
-            expected.remove(0);
-        }
-    }
-    Ok(true)
+    let found: Vec<(i64, Vec<u8>)> = on!(tx, |db| sqlx::query_as(PAGES)
+        .bind(log.id)
+        .bind(computed.number.cast_signed())
+        .fetch_all(db)
+        .await)
+    .map_err(store::Error::from)?;
+    let expected = segment::pages(computed.postings.clone());
+    let expected = expected
+        .into_iter()
+        .map(|(page, data)| (i64::from(page), data));
+    Ok(expected.eq(found))
 }
 
 fn indices(numbers: &[u8]) -> Vec<u64> {
@@ -236,7 +229,11 @@ const KEEP_SEGMENT: &str = "INSERT INTO segment (log, idx, oldest, newest, open)
 const KEEP_TILE: &str = "INSERT INTO tile (log, level, idx, data) VALUES ($1, $2, $3, $4) \
      ON CONFLICT (log, level, idx) DO UPDATE SET data = excluded.data";
 const OPEN: &str = "SELECT open FROM segment WHERE log = $1 AND idx = $2";
-const POSTING: &str = "SELECT data FROM posting WHERE log = $1 AND page = $2 AND segment = $3";
+/// One question for all pages of a segment: the key of a page begins with its number.
+const PAGES: &str = "WITH RECURSIVE pages(page) AS \
+     (SELECT 0 UNION ALL SELECT page + 1 FROM pages WHERE page < 255) \
+     SELECT posting.page, posting.data FROM pages JOIN posting \
+     ON posting.log = $1 AND posting.page = pages.page AND posting.segment = $2 ORDER BY posting.page";
 const POSTINGS: &str = "SELECT segment, data FROM posting WHERE log = $1 AND page = $2 \
      AND segment >= $3 AND segment < $4 ORDER BY segment";
 const SEGMENT_AT: &str = "SELECT oldest, newest, open FROM segment WHERE log = $1 AND idx = $2";
