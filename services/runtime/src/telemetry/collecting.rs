@@ -72,7 +72,7 @@ pub struct Count {
 
 impl Collecting {
     /// Spans go into these queues. Of calls that went well so large a share is kept; of those that
-    /// were refused or failed, every span that says so.
+    /// were refused, failed or took a second, every span that says so.
     #[must_use]
     pub fn into(queues: Vec<Queue>, ratio: f64, process: Process) -> Self {
         if queues.is_empty() {
@@ -219,14 +219,19 @@ impl SpanProcessor for Sorting {
 }
 
 /// Whether a span is kept: by its trace, so that the spans of a call are kept or not together, and
-/// always when it failed.
+/// always when it failed or took long.
 fn keeps(ratio: f64, span: &SpanData) -> bool {
-    if ratio >= 1.0 || matches!(span.status, Status::Error { .. }) {
+    let lasted = span.end_time.duration_since(span.start_time);
+    let is_slow = lasted.is_ok_and(|lasted| lasted >= SLOW);
+    if ratio >= 1.0 || is_slow || matches!(span.status, Status::Error { .. }) {
         return true;
     }
     let [.., a, b, c, d] = span.span_context.trace_id().to_bytes();
     f64::from(u32::from_be_bytes([a, b, c, d])) < ratio * (f64::from(u32::MAX) + 1.0)
 }
+
+/// A unary call that takes so long is worth a look, and so is each statement in it.
+const SLOW: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -264,6 +269,22 @@ mod tests {
         }
 
         assert_eq!(feed.take(10).len(), 1);
+    }
+
+    #[test]
+    fn slow_call_is_kept_whatever_share_is() {
+        let (queue, mut feed) = queue("test", 1);
+        let collecting = Collecting::into(vec![queue], 1.0, Process::default());
+        let spans = collecting.role("gateway");
+        spans.server(Before::Nothing, &server()).end(Code::Ok);
+        let Finished { span, .. } = feed.take(1).remove(0);
+        let lasting = |lasted: Duration| SpanData {
+            end_time: span.start_time + lasted,
+            ..span.clone()
+        };
+
+        assert!(keeps(0.0, &lasting(SLOW)));
+        assert!(!keeps(0.0, &lasting(SLOW / 2)));
     }
 
     #[test]
