@@ -241,11 +241,13 @@ impl Guard {
         let Some(said) = self.told.change(standing) else {
             return;
         };
-        tracing::warn!("{said}");
-        // How the clock stood at the start, the record of the start says.
-        if !is_first {
-            self.leave(record::degraded(self.clock.uuid(), said)).await;
+        if is_first {
+            // The record of the start says so, and so does `varco doctor`: on many a machine it is always so.
+            tracing::info!("{said}");
+            return;
         }
+        tracing::warn!("{said}");
+        self.leave(record::degraded(self.clock.uuid(), said)).await;
     }
 
     async fn set_mark(&mut self) {
