@@ -92,7 +92,7 @@ reasons! {
         "the call was forwarded but its outcome could not be recorded: ask again with the same idempotency-key"
         "la chiamata è stata inoltrata ma l'esito non è stato registrato: ripetere con la stessa chiave di idempotenza"
     Overloaded "OVERLOADED" ResourceExhausted
-        "the gateway holds too many answers at once" "il varco è sovraccarico"
+        "the gateway is overloaded" "il varco è sovraccarico"
     ProofInvalid "PROOF_INVALID" Unauthenticated
         "the proof of possession does not hold for this voucher, this method and this time"
         "la prova di possesso non vale per questo voucher, questo metodo e questo momento"
