@@ -114,6 +114,7 @@ impl Maker {
             record.on_behalf_of.clear();
             record.evidence_sha256.clear();
             record.flags |= DEGRADED;
+            give_up_what_others_said(&mut record);
         }
         if let (Some(details), Some(sealer)) = (details, &mut self.sealer) {
             let class = match record.retention_class() {
@@ -159,6 +160,17 @@ fn of_the_clock(standing: Standing) -> (ClockState, u32) {
         Standing::Unknown => (ClockState::Unspecified, 0),
         Standing::Synchronised(milliseconds) => (ClockState::Sync, milliseconds),
         Standing::Unsynchronised => (ClockState::Unsync, 0),
+    }
+}
+
+/// What came from elsewhere has its bounds there; should one fail, the log must not.
+fn give_up_what_others_said(record: &mut Record) {
+    if record.encoded_len() <= MAX_LEAF {
+        return;
+    }
+    record.anchor = None;
+    if let Some(previous) = &mut record.previous {
+        previous.lost_checkpoint.clear();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use varco_proto::audit::v1::{Details, Record, RetentionClass};
+use varco_proto::audit::v1::{Anchor, Details, LogLink, Record, RetentionClass};
 use varco_runtime::on;
 use varco_runtime::secret::dpo::DpoKey;
 use varco_tlog::checkpoint::Checkpoint;
@@ -230,6 +230,37 @@ async fn key_of_another_log_is_refused() {
         let refused = place.open_with(run(), signers(8)).await;
 
         assert!(refused.unwrap_err().to_string().contains("audit.key"));
+    }
+}
+
+#[tokio::test]
+async fn record_that_is_too_long_for_a_leaf_is_kept_without_what_others_said() {
+    for place in each_place().await {
+        let register = place.open().await.unwrap();
+        let long = "x".repeat(70_000);
+        let anchor = Anchor {
+            reference: long.clone(),
+            ..Anchor::default()
+        };
+        let previous = LogLink {
+            lost_checkpoint: long,
+            ..LogLink::default()
+        };
+        let anchored = Record {
+            anchor: Some(anchor),
+            ..outcome(1)
+        };
+        let linked = Record {
+            previous: Some(previous),
+            ..outcome(2)
+        };
+
+        let first = register.commit(anchored).await.unwrap();
+        register.commit(linked).await.unwrap();
+
+        assert_eq!(place.verify(&register).await.unwrap().size, 2);
+        let kept = register.reading().record(first.index).await.unwrap();
+        assert_eq!((kept.anchor, kept.flags), (None, 1));
     }
 }
 
