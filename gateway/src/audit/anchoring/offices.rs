@@ -21,6 +21,7 @@ use varco_runtime::config::{self, Config};
 
 use super::begun::Registrazione;
 use super::{Error, Paper};
+use crate::audit::record::names_a_person;
 
 /// The way to the offices.
 pub(super) struct Offices {
@@ -58,7 +59,7 @@ impl Offices {
         if stored.sha256() != paper.sha256 {
             return Err(refused(office, "it has stored something else"));
         }
-        let named = stored.documento;
+        let named = stored.documento.as_deref().and_then(plain);
         named.ok_or_else(|| refused(office, "its answer names no document"))
     }
 
@@ -82,12 +83,13 @@ impl Offices {
         if id.numero() == 0 {
             return Err(refused(office, "its answer has no number"));
         }
+        let plain = |text| plain(text).ok_or_else(|| refused(office, "its answer is malformed"));
         Ok(Registrazione {
-            aoo: id.aoo().to_owned(),
-            registro: id.registro().to_owned(),
+            aoo: plain(id.aoo())?,
+            registro: plain(id.registro())?,
             anno: id.anno(),
             numero: id.numero(),
-            segnatura: made.segnatura().to_owned(),
+            segnatura: plain(made.segnatura())?,
         })
     }
 
@@ -195,9 +197,21 @@ where
 {
     let answer = tokio::time::timeout(PATIENCE, retrying(call)).await;
     let answer = answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
-    answer
-        .map(Response::into_inner)
-        .map_err(|status| refused(office, &why(&status)))
+    answer.map(Response::into_inner).map_err(|status| {
+        let why = plain(&why(&status));
+        refused(
+            office,
+            why.as_deref().unwrap_or("for a reason that is none"),
+        )
+    })
+}
+
+/// What an office said, where it may stand in a record and in a log line: short, and of nobody.
+fn plain(text: &str) -> Option<String> {
+    let is_plain = (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !names_a_person(text);
+    is_plain.then(|| text.to_owned())
 }
 
 fn refused(office: &'static str, reason: &str) -> Error {
@@ -212,3 +226,19 @@ const SISTEMA_INFORMATIVO: &str = "I/7";
 /// Kind of act of the AgID vocabulary: "Avviso/Manifesto".
 const AVVISO: &str = "D.01.02";
 const PATIENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_short_and_names_nobody_is_taken_from_an_office() {
+        let segnatura = "c_z999-AOO01-PG-2026-0000003-I";
+
+        assert_eq!(plain(segnatura).as_deref(), Some(segnatura));
+        for text in ["", "two words", "riga\n", "à", "per-RSSMRA80A01H501U"] {
+            assert_eq!(plain(text), None, "{text}");
+        }
+        assert_eq!(plain(&"x".repeat(101)), None);
+    }
+}
