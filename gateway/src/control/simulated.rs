@@ -57,6 +57,10 @@ pub async fn answer(
     // The first stretch begins in the first log; a later one where the one before said to go on.
     let mut rest = logs.iter();
     if !asked.from_origin.is_empty() {
+        if logs.iter().all(|it| it.log.origin != asked.from_origin) {
+            let what = "is no log of this time: take it from the answer before";
+            return Err(Problem::invalid("from_origin", what));
+        }
         let earlier = logs
             .iter()
             .take_while(|it| it.log.origin != asked.from_origin);
