@@ -59,6 +59,7 @@ async fn office_that_refused_takes_the_same_checkpoint_later() {
 
     let refused = program.refused(&["audit", "anchor"]).await;
     let begun = begun(&comune);
+    let doctor = program.json(&["doctor"]).await.to_string();
     program
         .done(&["unsuspend", "purpose", "segreteria/ancora-protocollo"])
         .await;
@@ -68,6 +69,7 @@ async fn office_that_refused_takes_the_same_checkpoint_later() {
         refused.contains("protocollo non ha preso il checkpoint: PURPOSE_SUSPENDED"),
         "{refused}"
     );
+    assert!(doctor.contains("stands in protocollo, albo"), "{doctor}");
     assert_eq!(anchored["checkpoint"], begun["note"]);
     let kept = self::begun(&comune);
     assert_eq!(kept["documento"], begun["documento"], "stored once");

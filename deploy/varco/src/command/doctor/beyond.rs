@@ -3,13 +3,12 @@
 //! A witness is asked for the last checkpoint that it has cosigned (C2SP tlog-witness, for monitors); nothing
 //! is submitted to it.
 
-use std::path::Path;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
-use serde_json::Value;
-use varco_gateway::audit::reading;
-use varco_runtime::clock;
+use varco_gateway::audit::reading::{self, Reading};
+use varco_gateway::audit::{self, search};
+use varco_proto::audit::v1::{RecordKind, SearchRecordsRequest};
+use varco_runtime::config::anchors::Anchors;
 use varco_runtime::config::{AtRest, Config, KnownWitness};
 use varco_runtime::https::Https;
 use varco_runtime::problem::chain;
@@ -33,7 +32,7 @@ pub async fn check(config: &Config, now: Timestamp) -> Vec<Finding> {
         findings.push(Finding::warn("witnesses", what, remedy));
     }
     if !config.gateway.anchors.is_empty() {
-        findings.push(anchors(config, now));
+        findings.push(anchors(config, now).await);
     }
     findings
 }
@@ -86,53 +85,64 @@ async fn last_cosigned(config: &Config, known: &KnownWitness) -> Result<Option<i
     Ok(i64::try_from(newest.time).ok())
 }
 
-fn anchors(config: &Config, now: Timestamp) -> Finding {
-    let file = config
-        .audit_folder()
-        .join(format!("{}.anchor.json", config.gateway.instance));
-    let Some(day) = last_day(&file) else {
-        let what = "nothing was anchored yet: it is done every night after one";
-        return Finding::ok("anchors", what);
+/// Whether the register says that every place took a checkpoint lately; what was begun is no anchor yet.
+async fn anchors(config: &Config, now: Timestamp) -> Finding {
+    let check = "anchors";
+    let anchored = match recent(config, now).await {
+        Ok(anchored) => anchored,
+        Err(error) => return Finding::fail(check, chain(&error), "check the database audit"),
     };
-    let found = format!("the checkpoint of {day} was anchored last");
-    let days = (clock::rome(now).date() - day).get_days();
-    if days > 1 {
-        let remedy = "run `varco audit anchor` and do what it says";
-        return Finding::warn("anchors", found, remedy);
+    let mut missing = places(config);
+    missing.retain(|place| !anchored.iter().any(|it| it == place));
+    if missing.is_empty() {
+        return Finding::ok(check, "a checkpoint of the last two days stands everywhere");
     }
-    Finding::ok("anchors", found)
-}
-
-fn last_day(file: &Path) -> Option<jiff::civil::Date> {
-    let text = std::fs::read(file).ok()?;
-    let begun: Value = serde_json::from_slice(&text).ok()?;
-    begun.get("day")?.as_str()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn anchor_of_the_day_before_yesterday_is_late() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(crate::configuration::FILE);
-        std::fs::write(
-            &file,
-            "[gateway.anchors.tsa]\naddress = \"http://tsa.example\"\n",
-        )
-        .unwrap();
-        let config = crate::configuration::load(&file).unwrap();
-        std::fs::create_dir(config.audit_folder()).unwrap();
-        let begun = config.audit_folder().join("gw1.anchor.json");
-        std::fs::write(begun, r#"{"day":"2026-11-27"}"#).unwrap();
-        let at = |text: &str| anchors(&config, text.parse().unwrap());
-
-        assert_eq!(at("2026-11-28T12:00:00Z").remedy, "");
-        assert!(
-            at("2026-11-29T12:00:00Z")
-                .remedy
-                .contains("varco audit anchor")
-        );
+    let begun = format!("{}.anchor.json", config.gateway.instance);
+    if anchored.is_empty() && !config.audit_folder().join(begun).exists() {
+        let what = "nothing was anchored yet: it is done every night after one";
+        return Finding::ok(check, what);
     }
+    let what = format!(
+        "no checkpoint of the last two days stands in {}",
+        missing.join(", ")
+    );
+    Finding::warn(check, what, "run `varco audit anchor` and do what it says")
 }
+
+/// Where checkpoints are to stand, by the names in records.
+fn places(config: &Config) -> Vec<&'static str> {
+    let Anchors { offices, tsa } = &config.gateway.anchors;
+    let albo = offices.as_ref().and_then(|it| it.albo.as_ref());
+    let places = [
+        offices.as_ref().map(|_| "protocollo"),
+        albo.map(|_| "albo"),
+        tsa.as_ref().map(|_| "tsa"),
+    ];
+    places.into_iter().flatten().collect()
+}
+
+/// The places of the ANCHOR records of the last two days.
+async fn recent(config: &Config, now: Timestamp) -> Result<Vec<String>, audit::Error> {
+    let from = now.as_second() - TWO_DAYS;
+    let asked = SearchRecordsRequest {
+        kinds: vec![RecordKind::Anchor.into()],
+        from_time: Some(prost_types::Timestamp {
+            seconds: from,
+            nanos: 0,
+        }),
+        page_size: 1000,
+        ..SearchRecordsRequest::default()
+    };
+    let newest = Reading::open(config, None).await?;
+    let mut places = Vec::new();
+    for reading in newest.back_to(from * 1_000_000).await? {
+        for entry in search::search(&reading, &asked).await?.entries {
+            let record = reading::decode(entry.index, &entry.leaf)?;
+            places.extend(record.anchor.map(|anchor| anchor.place));
+        }
+    }
+    Ok(places)
+}
+
+/// Two days and the hours of a night, in seconds.
+const TWO_DAYS: i64 = 54 * 3600;
