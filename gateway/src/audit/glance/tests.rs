@@ -1,3 +1,5 @@
+//! A glance beside prost: what it sees, and that nothing passes that prost would not have written.
+
 use proptest::prelude::*;
 use prost::Message as _;
 use prost_reflect::{Cardinality, DescriptorPool, Kind};
