@@ -52,7 +52,7 @@ pub(crate) async fn begin(tx: &mut Tx, new: &Cosigned<'_>) -> Result<bool, Error
     let hash = digest(&SHA256, new.origin.as_bytes());
     let done = on!(tx, |db| sqlx::query(
         "INSERT INTO head (origin, origin_hash, size, root, note, cosigned_at) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (origin) DO NOTHING"
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
     )
     .bind(new.origin)
     .bind(hash.as_ref())
