@@ -31,9 +31,11 @@ use crate::tls::{self, Peer};
 pub mod office;
 mod peers;
 mod prompt;
+mod rest;
 
 use peers::Peers;
 use prompt::Prompt;
+use rest::Rest;
 
 /// The connection that a request came over.
 #[derive(Clone, Debug)]
@@ -254,14 +256,19 @@ async fn answer(
     let Ok(_busy) = answering.requests.try_acquire() else {
         return Ok(overloaded(&request));
     };
+    let (request, rest) = Rest::of(request);
     let answer = answering.router.oneshot(request);
     let Some(limit) = answering.limits.answer else {
         return answer.await;
     };
     // A body that never ends must not hold a place for ever.
-    tokio::time::timeout(limit, answer)
-        .await
-        .unwrap_or_else(|_| Ok(unavailable()))
+    let Ok(answer) = tokio::time::timeout(limit, answer).await else {
+        return Ok(unavailable());
+    };
+    if let Some(rest) = rest {
+        rest.discard().await;
+    }
+    answer
 }
 
 /// The refusal of a request for which there is no place, in the terms of its protocol.

@@ -19,7 +19,8 @@ impl Running {
         let address = listener.address().unwrap();
         let router = Router::new()
             .route("/", get(async || "ciao"))
-            .route("/body", post(async |_: String| "letto"));
+            .route("/body", post(async |_: String| "letto"))
+            .route("/unread", post(async || "rifiutato"));
         let mut served = JoinSet::new();
         served.spawn(serve(listener, router, limits, CancellationToken::new()));
         Self {
@@ -129,4 +130,46 @@ async fn unfinished_body_does_not_hold_a_place() {
     let told = running.told(head).await;
 
     assert!(told.starts_with("HTTP/1.1 503"), "{told}");
+}
+
+#[tokio::test]
+async fn answer_waits_for_a_body_that_is_not_wanted() {
+    let running = Running::start(Limits::HTTP).await;
+    let body = vec![b'x'; 3 * 1024 * 1024];
+    let length = body.len();
+    let head = format!(
+        "POST /unread HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-length: {length}\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let early = tokio::time::timeout(SOON, stream.readable()).await;
+    stream.write_all(&body).await.unwrap();
+    let told = read_all(stream).await;
+
+    assert!(early.is_err(), "a writer would lose what comes now");
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+    assert!(told.ends_with("rifiutato"), "{told}");
+}
+
+#[tokio::test]
+async fn body_that_is_not_wanted_is_read_within_bounds() {
+    let running = Running::start(Limits::HTTP).await;
+    let head = "POST /unread HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999\r\n\r\n";
+
+    let told = running.told(head).await;
+
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+}
+
+#[tokio::test]
+async fn body_that_waits_to_be_asked_for_is_not_asked_for() {
+    let running = Running::start(Limits::HTTP).await;
+    let head = "POST /unread HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\
+                expect: 100-continue\r\n\r\n";
+
+    let told = running.told(head).await;
+
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
 }
