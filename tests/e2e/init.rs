@@ -9,20 +9,18 @@ use varco_runtime::pki::{KeyKind, generate_key};
 use varco_runtime::secret;
 use varco_runtime::secret::dpo::DpoKey;
 use varco_tests::program::Program;
+use varco_tests::real::{ADMIN, Client, PASSPHRASE, REGISTRY, Real, identity, text};
 use varco_tests::wait::until;
 
 use crate::PROGRAM;
 use crate::roles::serve;
 
-mod comune;
 mod dpo;
-
-use comune::{ADMIN, Client, Comune, PASSPHRASE, identity, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_folder_becomes_a_comune_that_gives_a_client_its_voucher() {
     let place = TempDir::new().unwrap();
-    let comune = Comune::make(place.path()).await;
+    let comune = Real::make(PROGRAM, place.path()).await;
     let aged = comune.age_the_gateways_certificate();
     let gateway = serve("gateway", &comune.data);
     let program = &comune.program;
@@ -38,7 +36,7 @@ async fn empty_folder_becomes_a_comune_that_gives_a_client_its_voucher() {
         let entries = program.json(&["get", kind, "--as", ADMIN]).await;
         assert_eq!(entries.as_array().unwrap().len(), 0, "{kind}");
     }
-    let client = comune.register_client().await;
+    let client = comune.register_client(REGISTRY).await;
     let issued = client.certify(&[]).await;
     let gateway_of_client = client.open();
     let first = gateway_of_client.voucher("collaudo").await.unwrap();
@@ -72,7 +70,7 @@ async fn empty_folder_becomes_a_comune_that_gives_a_client_its_voucher() {
 }
 
 /// What the authority does not certify, each with its reason.
-async fn refusals(comune: &Comune, client: &Client<'_>) {
+async fn refusals(comune: &Real, client: &Client<'_>) {
     let key = generate_key(KeyKind::EcP256).unwrap();
     let weak = include_str!("../../services/runtime/src/pki/testdata/rsa1024.csr");
     for (text, said) in [
@@ -110,7 +108,7 @@ async fn refusals(comune: &Comune, client: &Client<'_>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_of_a_real_comune_are_sealed_and_open_with_their_passphrase_alone() {
     let place = TempDir::new().unwrap();
-    let comune = Comune::make(place.path()).await;
+    let comune = Real::make(PROGRAM, place.path()).await;
     let config = comune.data.join("varco.toml");
     let start = ["serve", "gateway", "--config", text(&config)];
     let key = comune.data.join("keys/audit.key");
@@ -154,7 +152,7 @@ async fn keys_of_a_real_comune_are_sealed_and_open_with_their_passphrase_alone()
 #[tokio::test(flavor = "multi_thread")]
 async fn comune_is_made_only_in_an_empty_folder_and_with_good_names() {
     let place = TempDir::new().unwrap();
-    let comune = Comune::make(place.path()).await;
+    let comune = Real::make(PROGRAM, place.path()).await;
     let full = place.path().join("tesi");
     fs::create_dir(&full).unwrap();
     fs::write(full.join("tesi.odt"), "x").unwrap();

@@ -25,6 +25,7 @@ pub mod possession;
 pub mod pratiche;
 pub mod process;
 pub mod program;
+pub mod real;
 pub mod records;
 pub mod registration;
 pub mod registry;

@@ -9,14 +9,14 @@ use varco_gateway::keys::subjects;
 use varco_runtime::secret::dpo::{DpoKey, Recipients};
 use varco_runtime::secret::{self, Vault};
 use varco_tests::program::Program;
+use varco_tests::real::{Real, text};
 
-use super::comune::{Comune, text};
 use crate::PROGRAM;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dpo_alone_holds_the_private_key_and_the_first_key_of_the_register() {
     let place = TempDir::new().unwrap();
-    let comune = Comune::make(place.path()).await;
+    let comune = Real::make(PROGRAM, place.path()).await;
     let config = varco::configuration::load(&comune.data.join("varco.toml")).unwrap();
     let vault = Vault::open(&config).unwrap();
 
@@ -80,7 +80,7 @@ async fn ceremony_is_refused_where_the_key_would_be_lost_or_exposed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn gateway_without_a_dpo_or_a_subject_key_does_not_start_and_says_what_to_do() {
     let place = TempDir::new().unwrap();
-    let comune = Comune::make(place.path()).await;
+    let comune = Real::make(PROGRAM, place.path()).await;
     let config = comune.data.join("varco.toml");
     let start = ["serve", "gateway", "--config", text(&config)];
     let recipient = comune.data.join("dpo.recipient");

@@ -1,9 +1,17 @@
 //! A comune as `varco init` leaves it, and its first client.
 
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::program::Program;
+use crate::records;
 use toml::Table;
 use varco::data_folder::ports;
 use varco_runtime::client::{ClientFile, Gateway, PurposeEntry};
@@ -12,13 +20,9 @@ use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{Ca, Holder, KeyKind, csr, generate_key, public_key};
 use varco_runtime::secret::{self, Vault};
 use varco_runtime::tls::{self, Identity, pair};
-use varco_tests::program::Program;
-use varco_tests::records;
-
-use crate::PROGRAM;
 
 /// A comune that `varco init` has made, on ports of its own.
-pub struct Comune {
+pub struct Real {
     /// Its data folder.
     pub data: PathBuf,
     /// The file with its passphrase.
@@ -29,12 +33,16 @@ pub struct Comune {
     pub program: Program,
 }
 
-impl Comune {
-    /// Makes it within a folder.
-    pub async fn make(place: &Path) -> Self {
+impl Real {
+    /// Makes it within a folder, with the program at `path`.
+    ///
+    /// # Panics
+    ///
+    /// When the program refuses.
+    pub async fn make(path: &str, place: &Path) -> Self {
         let [data, passphrase, dpo] = ["comune", "frase", "dpo.key"].map(|it| place.join(it));
         fs::write(&passphrase, PASSPHRASE).unwrap();
-        let program = Program::new(PROGRAM, &data);
+        let program = Program::new(path, &data);
         let made = program
             .done(&[
                 "init",
@@ -84,15 +92,19 @@ impl Comune {
         fs::write(&file, toml::to_string(&table).unwrap()).unwrap();
     }
 
-    /// Declares a tenant with a service, and a client of it with a purpose.
-    pub async fn register_client(&self) -> Client<'_> {
+    /// Declares what a registry file says, with [`REGISTRY`]'s client in it.
+    ///
+    /// # Panics
+    ///
+    /// When the gateway refuses.
+    pub async fn register_client(&self, registry: &str) -> Client<'_> {
         let folder = self.data.join("clients/prova");
         fs::create_dir_all(&folder).unwrap();
         let key = generate_key(KeyKind::EcP256).unwrap();
         secret::write(&folder.join("assertion.key"), key.as_bytes()).unwrap();
         fs::write(folder.join("assertion.pub.pem"), public_key(&key).unwrap()).unwrap();
         let file = self.data.join("registro.toml");
-        fs::write(&file, REGISTRY).unwrap();
+        fs::write(&file, registry).unwrap();
         let applied = self
             .program
             .json(&["apply", "-f", text(&file), "--as", ADMIN])
@@ -122,7 +134,7 @@ impl Comune {
 
 /// A client of the comune, whose keys were made where it runs.
 pub struct Client<'a> {
-    comune: &'a Comune,
+    comune: &'a Real,
     /// Its folder.
     pub folder: PathBuf,
     /// Its id in the registry.
@@ -211,7 +223,8 @@ pub fn text(path: &Path) -> &str {
 pub const ADMIN: &str = "m.rossi";
 /// What opens the keys.
 pub const PASSPHRASE: &str = "corretto cavallo batteria graffetta\n";
-const REGISTRY: &str = r#"
+/// A tenant with a service, and a client of it with a purpose.
+pub const REGISTRY: &str = r#"
 [[tenant]]
 name = "demografici"
 title = "Ufficio servizi demografici"
