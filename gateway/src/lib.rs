@@ -74,7 +74,7 @@ use gate::Gate;
 use intent::intent;
 use keys::files::Files;
 use keys::keeper::{Keeper, Parts};
-use keys::lifecycle::{self, Policy};
+use keys::lifecycle::{self, Algorithms, Policy};
 use keys::subjects::Subjects;
 use limit::limit;
 use listeners::Listeners;
@@ -399,7 +399,10 @@ fn by_itself(gate: &Arc<Gate>, gateway: &config::Gateway) {
 fn policy(gateway: &config::Gateway) -> Policy {
     Policy {
         instance: gateway.instance.clone(),
-        algorithm: gateway.signing_algorithm,
+        algorithms: Algorithms {
+            voucher: gateway.signing_algorithm,
+            grant: gateway.grant_algorithm,
+        },
         rotation: i64::from(gateway.key_rotation_days) * DAY * lifecycle::SECOND,
     }
 }

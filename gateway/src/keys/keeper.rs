@@ -254,7 +254,7 @@ impl Keeper {
 
     /// Makes a key whose file is durable; an RSA key takes its time, so it is made aside.
     async fn make_file(&self, role: Role) -> Result<Arc<PrivateKey>, Error> {
-        let (files, algorithm) = (self.files.clone(), self.policy.algorithm);
+        let (files, algorithm) = (self.files.clone(), self.policy.algorithms.of(role));
         let made = tokio::task::spawn_blocking(move || files.make(role, algorithm)).await;
         made.map_err(|_| Error::Interrupted)?.map(Arc::new)
     }
@@ -264,7 +264,7 @@ impl Keeper {
             kid: private.public().kid().to_owned(),
             role,
             instance: self.policy.instance.clone(),
-            algorithm: self.policy.algorithm.name().to_owned(),
+            algorithm: self.policy.algorithms.of(role).name().to_owned(),
             jwk: private.public().jwk().clone(),
             published,
             active_from,

@@ -83,9 +83,29 @@ pub struct Policy {
     /// The gateway.
     pub instance: String,
     /// What new keys are.
-    pub algorithm: SigningAlgorithm,
+    pub algorithms: Algorithms,
     /// How long a key signs, in microseconds.
     pub rotation: i64,
+}
+
+/// What the keys of each role are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Algorithms {
+    /// Those that sign vouchers, which libraries of others verify.
+    pub voucher: SigningAlgorithm,
+    /// Those that sign grants: one for each call.
+    pub grant: SigningAlgorithm,
+}
+
+impl Algorithms {
+    /// That of a role.
+    #[must_use]
+    pub fn of(self, role: Role) -> SigningAlgorithm {
+        match role {
+            Role::Voucher => self.voucher,
+            Role::Grant => self.grant,
+        }
+    }
 }
 
 /// Something to be done, which does no harm when it is done twice.
@@ -253,7 +273,8 @@ impl Published {
             .filter(|key| key.retired_at.is_none() && held.contains(&key.kid))
             .max_by_key(|key| key.published)?;
         let soonest = published + CACHE;
-        let asked = newest.published < order.asked || newest.algorithm != policy.algorithm.name();
+        let algorithm = policy.algorithms.of(role).name();
+        let asked = newest.published < order.asked || newest.algorithm != algorithm;
         let scheduled = newest.active_from + policy.rotation;
         let due = scheduled - AHEAD.min(policy.rotation / 2) <= now;
         (asked || due).then_some(Step::Make {

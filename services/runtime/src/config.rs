@@ -116,8 +116,10 @@ pub struct Gateway {
     pub dpo: PathBuf,
     /// Whether who asks for access may not be who approves it.
     pub four_eyes: bool,
-    /// Algorithm of the keys that sign vouchers and grants.
+    /// Algorithm of the keys that sign vouchers.
     pub signing_algorithm: SigningAlgorithm,
+    /// Algorithm of the keys that sign grants.
+    pub grant_algorithm: SigningAlgorithm,
     /// Days after which another key signs.
     pub key_rotation_days: u32,
     /// Audience of client assertions in PDND's style, beside the issuer and the token address.

@@ -13,7 +13,7 @@ use varco_runtime::store::testing::{Fresh, each_db};
 use super::*;
 use crate::audit::committer::Run;
 use crate::audit::testing;
-use crate::keys::lifecycle::{CACHE, State};
+use crate::keys::lifecycle::{Algorithms, CACHE, State};
 use crate::registry::Rules;
 
 /// What the gateways of a test stand on; they come and go.
@@ -61,7 +61,10 @@ impl Ground {
             files: self.files(instance),
             policy: Policy {
                 instance: instance.to_owned(),
-                algorithm: SigningAlgorithm::Es256,
+                algorithms: Algorithms {
+                    voucher: SigningAlgorithm::Es256,
+                    grant: SigningAlgorithm::EdDsa,
+                },
                 rotation: 90 * 86_400_000_000,
             },
         })

@@ -48,7 +48,10 @@ impl World {
     fn new() -> Self {
         let policy = |instance: &str| Policy {
             instance: instance.to_owned(),
-            algorithm: SigningAlgorithm::Es256,
+            algorithms: Algorithms {
+                voucher: SigningAlgorithm::Es256,
+                grant: SigningAlgorithm::EdDsa,
+            },
             rotation: 90 * DAY,
         };
         let pem = generate_key(KeyKind::EcP256).unwrap();
@@ -85,7 +88,10 @@ impl World {
                 self.start(*gateway);
             }
             Event::Algorithm(gateway, algorithm) => {
-                self.policies[*gateway].algorithm = *algorithm;
+                self.policies[*gateway].algorithms = Algorithms {
+                    voucher: *algorithm,
+                    grant: *algorithm,
+                };
             }
             Event::Sleep(gateway) => self.asleep = Some(*gateway),
         }
@@ -149,7 +155,7 @@ impl World {
             kid,
             role,
             instance: self.policies[gateway].instance.clone(),
-            algorithm: self.policies[gateway].algorithm.name().to_owned(),
+            algorithm: self.policies[gateway].algorithms.of(role).name().to_owned(),
             jwk: self.jwk.clone(),
             published,
             active_from,

@@ -85,8 +85,15 @@ fn mistake_of_the_environment_is_told_by_its_variable() {
 fn signing_keys_are_configured_by_name() {
     let of = |line: &str| parse(&format!("[gateway]\n{line}\n"), &[]);
     let algorithm = |name: &str| {
-        let config = of(&format!("signing_algorithm = \"{name}\""));
-        config.map(|config| config.gateway.signing_algorithm)
+        let line = format!("signing_algorithm = \"{name}\"\ngrant_algorithm = \"{name}\"");
+        let config = of(&line);
+        config.map(|config| {
+            assert_eq!(
+                config.gateway.signing_algorithm,
+                config.gateway.grant_algorithm
+            );
+            config.gateway.signing_algorithm
+        })
     };
 
     for known in ["ES256", "EdDSA", "RS256"] {
