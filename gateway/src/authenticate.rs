@@ -16,6 +16,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::registry::snapshot::Snapshot;
 use crate::single_use;
 use crate::token::spender::Once;
+use crate::voucher::Verdict;
 
 /// Lets a call on only when its peer and its voucher are known and belong together.
 pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
@@ -38,14 +39,13 @@ async fn admit(
     call: &Call,
     (path, headers): (&str, &HeaderMap),
 ) -> Result<Voucher, Reason> {
-    catch_up(gate, headers).await?;
-    let (voucher, proof) = check(gate, call, (path, headers))?;
+    let verdict = catch_up(gate, headers).await?;
+    let (voucher, proof) = check(gate, call, (path, headers), verdict)?;
     if let Some(proof) = proof {
         let (once, now) = (vec![Once::proof(&proof)], gate.clock.unix());
-        let taken = gate
-            .single_use
-            .take(voucher.claims.client_id, once, now)
-            .await;
+        // Boxed here and below: what asks the database is rare, and its future is large.
+        let taken = gate.single_use.take(voucher.claims.client_id, once, now);
+        let taken = Box::pin(taken).await;
         taken.map_err(|refused| match refused {
             single_use::Refused::Full => Reason::RateClient,
             single_use::Refused::Unavailable => Reason::SnapshotStale,
@@ -55,23 +55,22 @@ async fn admit(
     Ok(voucher)
 }
 
-/// A voucher that was issued on a newer registry makes this gateway read it first.
-async fn catch_up(gate: &Gate, headers: &HeaderMap) -> Result<(), Reason> {
+/// A voucher that was issued on a newer registry makes this gateway read it first. Gives the verdict on
+/// the voucher, where it is good as things stood.
+async fn catch_up(gate: &Gate, headers: &HeaderMap) -> Result<Option<Verdict>, Reason> {
     let Ok((_, token)) = voucher(headers) else {
-        return Ok(());
+        return Ok(None);
     };
-    let Ok(claims) = gate.vouchers.judge(token, gate.clock.unix()) else {
+    let Ok(verdict) = gate.vouchers.verdict(token, gate.clock.unix()) else {
         // Another gateway may have published the key a moment ago.
-        gate.keys.look_for(token).await;
-        return Ok(());
+        Box::pin(gate.keys.look_for(token)).await;
+        return Ok(None);
     };
-    if claims.epoch <= gate.registry.snapshot().epoch {
-        return Ok(());
+    if verdict.claims.epoch > gate.registry.snapshot().epoch {
+        let caught_up = Box::pin(gate.registry.catch_up(verdict.claims.epoch)).await;
+        caught_up.map_err(|_| Reason::SnapshotStale)?;
     }
-    gate.registry
-        .catch_up(claims.epoch)
-        .await
-        .map_err(|_| Reason::SnapshotStale)
+    Ok(Some(verdict))
 }
 
 /// Whether a request is a gRPC call at all.
@@ -122,6 +121,7 @@ fn check(
     gate: &Gate,
     call: &Call,
     (path, headers): (&str, &HeaderMap),
+    verdict: Option<Verdict>,
 ) -> Result<(Voucher, Option<Proof>), Reason> {
     if metadata_size(headers) > MAX_METADATA {
         return Err(Reason::MetadataTooLarge);
@@ -131,7 +131,10 @@ fn check(
     let client = client_of(peer, &gate.trust_domain, &gate.registry.snapshot(), now)?;
     call.identify(client);
     let (scheme, token) = voucher(headers)?;
-    let verdict = gate.vouchers.verdict(token, now)?;
+    let verdict = match verdict {
+        Some(verdict) => verdict,
+        None => gate.vouchers.verdict(token, now)?,
+    };
     let claims = Arc::clone(&verdict.claims);
     let verified = Voucher {
         claims: verdict.claims,

@@ -188,8 +188,12 @@ async fn shown(gate: &Gate, call: &Call, headers: &HeaderMap) -> Result<Shown, R
         snapshot: &snapshot,
         now,
     })?;
+    if shown.once.is_empty() {
+        return Ok(shown);
+    }
     let (client, once) = (claims.client_id, shown.once.clone());
-    let taken = gate.single_use.take(client, once, now).await;
+    // Boxed: few calls use anything up, and the future of those is large.
+    let taken = Box::pin(gate.single_use.take(client, once, now)).await;
     match taken {
         Ok(()) => Ok(shown),
         Err(Refused::Full) => Err(Reason::RateClient.into()),

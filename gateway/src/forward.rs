@@ -84,17 +84,13 @@ async fn send(
         body: Outgoing::new(parts.extensions.get().cloned(), body),
         extensions: parts.extensions,
     };
-    for _ in 1..ATTEMPTS {
-        let sent = onward.attempt(&pool).await?;
-        match sent {
+    for _ in 0..ATTEMPTS {
+        match onward.attempt(&pool).await? {
             Attempt::Answered(response) => return Ok(response),
             Attempt::Unprocessed => {}
         }
     }
-    match onward.attempt(&pool).await? {
-        Attempt::Answered(response) => Ok(response),
-        Attempt::Unprocessed => Err(Reason::UpstreamUnavailable),
-    }
+    Err(Reason::UpstreamUnavailable)
 }
 
 /// How an attempt went.

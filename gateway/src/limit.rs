@@ -171,6 +171,30 @@ impl Limiter {
     ///
     /// When the day has no more for one of its subjects, or it cannot be known within a second.
     pub async fn take(&self, asks: &[Ask; 3]) -> Result<Token, Refusal> {
+        match self.take_of_held(asks) {
+            Ok(taken) => taken,
+            // Boxed: asking the database is rare, and its future is large.
+            Err(_) => Box::pin(self.take_of_more(asks)).await,
+        }
+    }
+
+    /// Counts a call on what has been leased; or the subject that lacks a call.
+    fn take_of_held(&self, asks: &[Ask; 3]) -> Result<Result<Token, Refusal>, Ask> {
+        let told = {
+            let mut books = self.books();
+            if books.closed {
+                return Ok(Err(Reason::Draining.into()));
+            }
+            books.ledger.take(asks, Instant::now())
+        };
+        match told {
+            Taken::Call(token) => Ok(Ok(token)),
+            Taken::Spent(ask) => Ok(Err(self.spent(&ask))),
+            Taken::Lacks(ask) => Err(ask),
+        }
+    }
+
+    async fn take_of_more(&self, asks: &[Ask; 3]) -> Result<Token, Refusal> {
         let unknown = |cause: String| {
             tracing::error!(cause, "quota cannot be read");
             Refusal::from(Reason::SnapshotStale)
@@ -192,17 +216,9 @@ impl Limiter {
         asks: &[Ask; 3],
     ) -> Result<Result<Token, Refusal>, store::Error> {
         loop {
-            let told = {
-                let mut books = self.books();
-                if books.closed {
-                    return Ok(Err(Reason::Draining.into()));
-                }
-                books.ledger.take(asks, Instant::now())
-            };
-            match told {
-                Taken::Call(token) => return Ok(Ok(token)),
-                Taken::Spent(ask) => return Ok(Err(self.spent(&ask))),
-                Taken::Lacks(ask) => self.lease(&ask).await?,
+            match self.take_of_held(asks) {
+                Ok(taken) => return Ok(taken),
+                Err(lacking) => self.lease(&lacking).await?,
             }
         }
     }

@@ -85,7 +85,8 @@ impl Vigil {
         self.next = Instant::now() + EVERY;
         self.check()?;
         if self.is_stream() && self.call.is_forwarded() {
-            recount(&self.gate, &self.call).await?;
+            // Boxed: it asks the database, once in a call's day.
+            Box::pin(recount(&self.gate, &self.call)).await?;
         }
         Ok(())
     }

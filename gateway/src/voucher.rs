@@ -150,16 +150,8 @@ impl Vouchers {
         self.ring.verifies(Role::Voucher, kid)
     }
 
-    /// The claims of a voucher that a gateway signed and that is valid at `now`.
-    ///
-    /// # Errors
-    ///
-    /// The reason for which it is refused.
-    pub fn judge(&self, token: &str, now: i64) -> Result<Arc<Claims>, Reason> {
-        self.verdict(token, now).map(|verdict| verdict.claims)
-    }
-
-    /// As [`judge()`](Self::judge), with the key that signed it.
+    /// The claims of a voucher that a gateway signed and that is valid at `now`, and the key that signed
+    /// it.
     ///
     /// # Errors
     ///
@@ -299,6 +291,12 @@ const VERDICTS: u64 = 20_000;
 pub(crate) mod tests {
     use super::*;
     use varco_runtime::pki::{KeyKind, generate_key};
+
+    impl Vouchers {
+        fn judge(&self, token: &str, now: i64) -> Result<Arc<Claims>, Reason> {
+            self.verdict(token, now).map(|verdict| verdict.claims)
+        }
+    }
 
     pub(crate) fn key() -> PrivateKey {
         PrivateKey::from_pem(&generate_key(KeyKind::EcP256).unwrap()).unwrap()

@@ -171,7 +171,7 @@ fn bent(comune: &Comune, good: &str, bend: impl Fn(&mut Claims)) -> String {
     let key = comune.signing_key(Role::Voucher);
     let vouchers = Vouchers::new(key, comune.config().issuer());
     let now = comune.clock().unix();
-    let mut claims = (*vouchers.judge(good, now).unwrap()).clone();
+    let mut claims = (*vouchers.verdict(good, now).unwrap().claims).clone();
     bend(&mut claims);
     vouchers.sign(&claims).unwrap()
 }

@@ -38,13 +38,14 @@ impl Identifier {
     #[must_use]
     pub fn of(kind: SubjectKind, scope: &str, sent: &str) -> Option<Self> {
         let sent = sent.trim();
-        let text: String = match kind {
-            SubjectKind::RecordNumber | SubjectKind::Unspecified => sent.nfc().collect(),
-            SubjectKind::CodiceFiscale | SubjectKind::IdAnpr => {
-                sent.nfc().flat_map(char::to_uppercase).collect()
-            }
-        };
         let is_number = matches!(kind, SubjectKind::RecordNumber | SubjectKind::Unspecified);
+        let text: String = match (is_number, sent.is_ascii()) {
+            // ASCII is in NFC as it stands.
+            (true, true) => sent.to_owned(),
+            (false, true) => sent.to_ascii_uppercase(),
+            (true, false) => sent.nfc().collect(),
+            (false, false) => sent.nfc().flat_map(char::to_uppercase).collect(),
+        };
         let scope = if is_number { scope } else { "" };
         (!text.is_empty()).then(|| Self {
             kind,

@@ -77,6 +77,11 @@ impl Pool {
         if let Some(place) = self.pick(now) {
             return Ok(place);
         }
+        // Boxed: few calls wait.
+        Box::pin(self.wait(now)).await
+    }
+
+    async fn wait(&self, now: Instant) -> Result<Place, Unreachable> {
         let waited = async {
             loop {
                 let changed = self.ways.changed.notified();
