@@ -1,0 +1,170 @@
+//! Varco as an administrator installs it: `varco init`, a registry file, `varco serve gateway`.
+//!
+//! Everything is on that is on in production, and the register of accesses is on the disk. Only
+//! limits that one client of a benchmark would exceed at once are raised.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+use varco_gateway::keys::files::Files;
+use varco_gateway::voucher::TYP;
+use varco_runtime::config::Config;
+use varco_runtime::jose::{self, PrivateKey};
+use varco_runtime::secret::Vault;
+use varco_tests::process::Running;
+use varco_tests::real::Real;
+
+/// A comune whose gateway runs.
+pub struct Town {
+    /// The installation.
+    pub real: Real,
+    /// Its configuration.
+    pub config: Config,
+    program: PathBuf,
+    gateway: Option<Running>,
+}
+
+impl Town {
+    /// Installs a comune within a folder, with nothing in its registry.
+    pub async fn install(program: &Path, place: &Path) -> Self {
+        let real = Real::make(program.to_str().unwrap(), place).await;
+        let config = varco::configuration::load(&real.data.join("varco.toml")).unwrap();
+        Self {
+            real,
+            config,
+            program: program.to_owned(),
+            gateway: None,
+        }
+    }
+
+    /// Starts the gateway, on one worker, and gives the time until it says that it is ready.
+    pub fn start(&mut self) -> Duration {
+        let begun = Instant::now();
+        let mut command = self.command();
+        command
+            .args(["serve", "gateway", "--config"])
+            .arg(self.real.data.join("varco.toml"))
+            .env("TOKIO_WORKER_THREADS", "1")
+            .env("VARCO_TELEMETRY__LOG", "warn")
+            .envs(RAISED.map(|(key, value)| (format!("VARCO_GATEWAY__LIMITS__{key}"), value)));
+        let log = self.real.data.with_extension("log");
+        self.gateway = Some(Running::start(command, "varco gateway is ready", &log));
+        begun.elapsed()
+    }
+
+    /// The program, or what it is run under for a look inside, such as `valgrind --tool=callgrind`.
+    fn command(&self) -> Command {
+        let under = std::env::var("VARCO_BENCH_UNDER").unwrap_or_default();
+        let mut words = under.split_whitespace();
+        let Some(first) = words.next() else {
+            return Command::new(&self.program);
+        };
+        let mut command = Command::new(first);
+        command.args(words).arg(&self.program);
+        command
+    }
+
+    /// Stops the gateway.
+    pub fn stop(&mut self) {
+        let ended = self.gateway.take().map(|gateway| gateway.end("TERM"));
+        assert_eq!(ended, Some(Some(0)));
+    }
+
+    /// Number of the gateway's process.
+    pub fn id(&self) -> u32 {
+        self.gateway.as_ref().unwrap().id()
+    }
+
+    /// Where the service is expected.
+    pub fn upstream(&self) -> SocketAddr {
+        self.config.services.get("anagrafe").unwrap().listen
+    }
+
+    /// The registry of the comparison: one office that asks for families, without their kinship.
+    pub fn registry(&self) -> String {
+        format!(
+            r#"
+[[tenant]]
+name = "demografici"
+title = "Ufficio servizi demografici"
+ipa = "c_e648"
+
+[[eservice]]
+name = "anagrafe"
+producer = "demografici"
+[[eservice.descriptor]]
+version = 1
+audience = "{AUDIENCE}"
+descriptor_set = "builtin:varco.anagrafe.v1"
+upstream = {{ address = "https://{upstream}", server_name = "{SERVER_NAME}" }}
+methods = ["varco.anagrafe.v1.AnagrafeService/GetFamiglia"]
+voucher_lifespan = 600
+daily_calls = {{ per_consumer = 1000000000, total = 1000000000 }}
+approval = "automatic"
+
+[[client]]
+name = "prova"
+consumer = "demografici"
+keys = ["clients/prova/assertion.pub.pem"]
+
+[[agreement]]
+consumer = "demografici"
+eservice = "anagrafe"
+
+[[purpose]]
+name = "collaudo"
+consumer = "demografici"
+eservice = "anagrafe"
+legal_basis = "collaudo interno"
+methods = ["varco.anagrafe.v1.AnagrafeService/GetFamiglia"]
+data_classes = ["identificativi", "tecnico", "famiglia.numero", "famiglia.componenti"]
+daily_calls = 1000000000
+clients = ["prova"]
+"#,
+            upstream = self.upstream(),
+        )
+    }
+
+    /// As many vouchers as are asked for, each the first but for its `jti`, signed with the gateway's key.
+    pub fn vouchers(&self, first: &str, count: usize) -> Vec<String> {
+        let key = self.signing_key(first);
+        let claims: Value = claims(first);
+        let voucher = |_| {
+            let mut claims = claims.clone();
+            claims["jti"] = json!(Uuid::now_v7());
+            key.sign(TYP, &claims).unwrap()
+        };
+        (0..count).map(voucher).collect()
+    }
+
+    /// The key that signed a voucher.
+    pub fn signing_key(&self, voucher: &str) -> Arc<PrivateKey> {
+        let kid = jose::header(voucher).unwrap().kid.unwrap();
+        let gateway = &self.config.gateway;
+        let vault = Vault::open(&self.config).unwrap();
+        let files = Files::open(vault, &self.config.path(&gateway.keys), &gateway.instance);
+        let (_, key) = files.unwrap().read().unwrap().remove(&kid).unwrap();
+        key
+    }
+}
+
+fn claims(token: &str) -> Value {
+    use base64::Engine as _;
+    let part = token.split('.').nth(1).unwrap();
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part);
+    serde_json::from_slice(&bytes.unwrap()).unwrap()
+}
+
+/// The e-service's audience.
+pub const AUDIENCE: &str = "https://anagrafe.comune.example/v1";
+/// Name in the service's certificate.
+pub const SERVER_NAME: &str = "anagrafe.varco.internal";
+const RAISED: [(&str, &str); 2] = [
+    ("CALLS_PER_SECOND", "1000000"),
+    ("STREAMS_PER_CLIENT", "10000"),
+];
