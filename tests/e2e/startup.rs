@@ -108,7 +108,7 @@ async fn damage_is_told_and_mended_without_loss() {
     missing_files_are_named(&town, &backup).await;
     damaged_databases_are_named(&town, &backup).await;
     unknown_keys_are_named(&town).await;
-    wrong_clock_is_told(&town, &backup).await;
+    Box::pin(wrong_clock_is_told(&town, &backup)).await;
 
     town.start();
     assert_eq!(register_one(&town, "due").await, 2);

@@ -48,6 +48,8 @@ impl HandedOver {
         make_real(&real);
         let file = real.join("varco.toml");
         let text = std::fs::read_to_string(&file).expect("a configuration");
+        // As in production, where a log tells what happens.
+        let text = text.replace("log = \"warn\"", "log = \"info\"");
         std::fs::write(&file, format!("{text}\n{more}\n")).expect("a configuration");
         let config = varco::configuration::load(&file);
         let config = config.unwrap_or_else(|failure| panic!("{failure}"));
@@ -124,7 +126,7 @@ impl HandedOver {
     }
 
     /// What the processes have told their service manager since it was last asked, in the words of
-    /// sd_notify(3).
+    /// `sd_notify(3)`.
     #[must_use]
     pub fn told(&self) -> Vec<String> {
         let mut told = Vec::new();
@@ -244,6 +246,6 @@ fn inheritable(socket: &TcpListener) -> OwnedFd {
 
 const NOTIFY: &str = "notify";
 const ADMIN: &str = "amministratore";
-/// The first number of a socket that is handed over (sd_listen_fds(3)).
+/// The first number of a socket that is handed over (`sd_listen_fds(3)`).
 const FIRST: i32 = 3;
 const BEYOND: i32 = 20;

@@ -1,6 +1,6 @@
 //! The service manager that started the process: the sockets that it hands over, and what it is told.
 //!
-//! The protocols are systemd's (sd_listen_fds(3), sd_notify(3)). Where nothing of them stands in the
+//! The protocols are systemd's (`sd_listen_fds(3)`, `sd_notify(3)`). Where nothing of them stands in the
 //! environment, nothing is taken and nothing is told.
 
 use std::time::Duration;

@@ -5,8 +5,8 @@ use std::process::Command;
 use tokio::task::block_in_place;
 use varco_proto::anagrafe::v1::anagrafe_service_client::AnagrafeServiceClient;
 use varco_proto::audit::v1::RecordKind;
-use varco_proto::registry::v1::ListEntriesRequest;
 use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
+use varco_proto::registry::v1::{Kind, ListEntriesRequest};
 use varco_runtime::client::Gateway;
 use varco_runtime::clock::Clock;
 use varco_runtime::pki::{Ca, Holder};
@@ -86,8 +86,12 @@ async fn is_known(town: &HandedOver) -> bool {
     let address = town.config().control_address();
     let folder = town.client_folder("amministratore");
     let channel = varco_runtime::client::channel(&address, &folder, &town.ca()).unwrap();
+    let request = ListEntriesRequest {
+        kind: Kind::Tenant.into(),
+        ..ListEntriesRequest::default()
+    };
     let asked = RegistryServiceClient::new(channel)
-        .list_entries(ListEntriesRequest::default())
+        .list_entries(request)
         .await;
     asked.is_ok()
 }

@@ -34,7 +34,7 @@ pub async fn run(args: Args, common: &Common, inherited: Inherited) -> Result<()
     clock_check::check_against(&config, clock.now())?;
     let mut signals = Signals::listen()?.or_reload()?;
     let log = telemetry::start_log(&config.telemetry)?;
-    let mut town = start(&args.role, config, clock, inherited).await?;
+    let mut town = Box::pin(start(&args.role, config, clock, inherited)).await?;
     output::line(format!("varco {} is ready", args.role))?;
     service_manager::ready();
     let told = service_manager::keep_telling();
