@@ -55,6 +55,10 @@ proto-breaking BASE='main':
 soak KILLS='10000':
     VARCO_TEST_KILLS={{ KILLS }} cargo test -p varco-tests --test e2e kill::nothing_acknowledged -- --nocapture
 
+# Replace the gateway 50 times under load (`just soak-upgrades 500` does it more often)
+soak-upgrades UPGRADES='50':
+    VARCO_TEST_UPGRADES={{ UPGRADES }} cargo test -p varco-tests --test e2e upgrade::no_call_fails -- --nocapture
+
 # Run the measurements
 bench:
     cargo bench --workspace --locked

@@ -396,7 +396,7 @@ fn bound(gate: &Gate, call: &Call, permit: &Permit) {
     if permit.method.streams() {
         gate.streams.register(call);
     } else {
-        within(gate.limits.unary_seconds, "unary_seconds");
+        within(gate.limits().unary_seconds, "unary_seconds");
     }
 }
 
@@ -406,7 +406,7 @@ fn bound(gate: &Gate, call: &Call, permit: &Permit) {
 ///
 /// `SNAPSHOT_STALE`.
 pub fn check_age(gate: &Gate, snapshot: &Snapshot) -> Result<(), Reason> {
-    let limit = Duration::from_secs(gate.limits.snapshot_seconds);
+    let limit = Duration::from_secs(gate.limits().snapshot_seconds);
     if snapshot.age() > limit {
         Err(Reason::SnapshotStale)
     } else {

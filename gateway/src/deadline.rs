@@ -21,7 +21,7 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
     let call = Call::of(&request, &gate);
     match asked(request.headers()) {
         Ok(asked) => {
-            let cap = Duration::from_secs(gate.limits.stream_seconds);
+            let cap = Duration::from_secs(gate.limits().stream_seconds);
             call.end_by(within(cap, "stream_seconds"));
             if let Some(asked) = asked {
                 call.end_by(within(asked.min(cap), "grpc-timeout"));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{Limits, Reflection};
 use varco_runtime::pki::Ca;
@@ -16,6 +17,7 @@ use crate::record::budget::Budget;
 use crate::registry::Registry;
 use crate::single_use::SingleUse;
 use crate::streams::Streams;
+use crate::token::rate::Rates;
 use crate::token::spender::Spender;
 use crate::traces::Traces;
 use crate::upstream::Upstreams;
@@ -55,8 +57,12 @@ pub struct Gate {
     pub limiter: Arc<Limiter>,
     /// Bytes of answers held at once.
     pub budget: Arc<Budget>,
-    /// Limits of the configuration.
-    pub limits: Limits,
+    /// Limits of the configuration; `limits` reads them.
+    pub configured: ArcSwap<Limits>,
+    /// How often vouchers may be asked for.
+    pub rates: Arc<Rates>,
+    /// Whether the sockets outlive the process, so that a successor takes streams up at once.
+    pub handed_over: bool,
     /// Whether the contracts of the e-services can be asked for.
     pub reflection: Reflection,
     /// Start of every URI in certificates of this comune.
@@ -69,4 +75,12 @@ pub struct Gate {
     pub traces: Option<Traces>,
     /// Where calls leave what outlives them.
     pub tasks: Tasks,
+}
+
+impl Gate {
+    /// The limits of now.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        **self.configured.load()
+    }
 }

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use tower::{ServiceBuilder, service_fn};
 use varco_runtime::clock::Clock;
-use varco_runtime::config::{self, Config};
+use varco_runtime::config::{self, Config, Limits};
 use varco_runtime::pki::Ca;
 use varco_runtime::problem::chain;
 use varco_runtime::secret::dpo::Recipients;
@@ -83,6 +84,7 @@ use record::record;
 use registry::Registry;
 use registry::rule::Caps;
 use single_use::SingleUse;
+use token::rate::Rates;
 use upstream::Upstreams;
 use upstream::cancel::Cancels;
 use voucher::Vouchers;
@@ -207,11 +209,7 @@ impl Gateway {
         let db = Db::open(&gateway.database, &config.folder, REGISTRY_MIGRATIONS).await?;
         let rules = registry::Rules {
             four_eyes: gateway.four_eyes,
-            caps: Caps {
-                unary_seconds: gateway.limits.unary_seconds,
-                stream_seconds: gateway.limits.stream_seconds,
-                message_bytes: gateway.limits.message_bytes.try_into().unwrap_or(u64::MAX),
-            },
+            caps: caps(gateway.limits),
         };
         let registry = Registry::open(db.clone(), clock.clone(), rules).await?;
         // What calls leave behind ends with them; these end last.
@@ -273,7 +271,9 @@ impl Gateway {
             cancels,
             streams: Arc::default(),
             limiter,
-            limits,
+            rates: Arc::new(Rates::new(limits.tokens_per_second)),
+            configured: ArcSwap::from_pointee(limits),
+            handed_over: config.handed_over,
             reflection: gateway.reflection,
             traces,
             anchoring: Anchoring::of(&register, &clock, config).map(Arc::new),
@@ -308,6 +308,26 @@ impl Gateway {
     #[must_use]
     pub fn traces(&self) -> Option<&traces::Traces> {
         self.gate.traces.as_ref()
+    }
+
+    /// Takes up other limits, after it is recorded which keys of the configuration have changed.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be recorded: nothing is changed then.
+    pub async fn take_up(&self, limits: Limits, keys: &[String]) -> Result<(), Error> {
+        let gate = &self.gate;
+        let epoch = gate.registry.snapshot().epoch;
+        let detail = format!("configuration changed: {}", keys.join(", "));
+        let record = audit::record::configured(gate.clock.uuid(), epoch, detail);
+        gate.register.commit(record).await?;
+        gate.limiter
+            .allow(limits.calls_per_second, limits.streams_per_client);
+        gate.budget.resize(limits.answer_bytes);
+        gate.rates.allow(limits.tokens_per_second);
+        gate.registry.cap(caps(limits));
+        gate.configured.store(Arc::new(limits));
+        Ok(())
     }
 
     /// What the gateway serves. The first list is the life of one call, outermost layer first.
@@ -349,7 +369,7 @@ impl Gateway {
     /// Ends what calls have left running, gives leased quotas back, leaves the STOP record and closes the databases; to be
     /// called when the servers have drained.
     pub async fn close(self) {
-        let patience = Duration::from_secs(self.gate.limits.drain_seconds);
+        let patience = Duration::from_secs(self.gate.limits().drain_seconds);
         self.gate.tasks.drain(patience).await;
         self.gate.limiter.close().await;
         self.gate.limiter.tell(&self.gate.register);
@@ -377,6 +397,15 @@ impl Gateway {
         if let Some(traces) = traces {
             traces.close().await;
         }
+    }
+}
+
+/// What no rule of a method may go beyond.
+fn caps(limits: Limits) -> Caps {
+    Caps {
+        unary_seconds: limits.unary_seconds,
+        stream_seconds: limits.stream_seconds,
+        message_bytes: limits.message_bytes.try_into().unwrap_or(u64::MAX),
     }
 }
 

@@ -147,6 +147,11 @@ impl Limiter {
         }
     }
 
+    /// Allows each client other numbers from now on.
+    pub fn allow(&self, calls_per_second: u32, streams_per_client: u32) {
+        self.clients.allow(calls_per_second, streams_per_client);
+    }
+
     /// A place among the open calls of a client, within its rate.
     ///
     /// # Errors

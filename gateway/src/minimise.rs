@@ -97,7 +97,7 @@ async fn read(mut body: Body, call: &Call, share: &mut Share) -> Result<Bytes, R
 }
 
 fn messages(gate: &Gate, permit: &Permit, (way, encoding): (Direction, Encoding)) -> Messages {
-    let largest = gate.limits.message_bytes;
+    let largest = gate.limits().message_bytes;
     let own = permit.rule.message_bytes.map(usize::try_from);
     let streamed = match way {
         Direction::Answer => permit.method.server_streaming,

@@ -19,7 +19,8 @@ pub fn router(gate: Arc<Gate>) -> Router {
 }
 
 async fn ready(State(gate): State<Arc<Gate>>) -> (StatusCode, String) {
-    let stale = gate.registry.snapshot().age() > Duration::from_secs(gate.limits.snapshot_seconds);
+    let stale =
+        gate.registry.snapshot().age() > Duration::from_secs(gate.limits().snapshot_seconds);
     let unready = |what: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{what}\n"));
     if gate.tasks.stopping().is_cancelled() {
         unready("draining")

@@ -63,7 +63,7 @@ use snapshot::Snapshot;
 pub struct Registry {
     db: Db,
     clock: Clock,
-    rules: Rules,
+    rules: Arc<ArcSwap<Rules>>,
     contracts: Arc<Contracts>,
     current: Arc<ArcSwap<Snapshot>>,
     reading: Arc<tokio::sync::Mutex<()>>,
@@ -107,7 +107,7 @@ impl Registry {
         Ok(Self {
             db,
             clock,
-            rules,
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
             contracts,
             current: Arc::new(ArcSwap::from_pointee(snapshot)),
             reading: Arc::default(),
@@ -361,12 +361,20 @@ impl Registry {
         &self.db
     }
 
+    /// Allows the rules of methods other numbers from now on; those that stand are left as they are,
+    /// and calls keep to the smaller of the two.
+    pub fn cap(&self, caps: rule::Caps) {
+        let rules = **self.rules.load();
+        self.rules.store(Arc::new(Rules { caps, ..rules }));
+    }
+
     fn setting<'a>(&self, who: &'a Who, new_id: &'a dyn Fn() -> Uuid) -> Setting<'a> {
+        let Rules { four_eyes, caps } = **self.rules.load();
         Setting {
             operator: &who.person,
             now: self.clock.now(),
-            four_eyes: self.rules.four_eyes,
-            caps: self.rules.caps,
+            four_eyes,
+            caps,
             reason: "",
             new_id,
         }

@@ -63,7 +63,7 @@ impl Endpoint {
     pub fn new(gate: Arc<Gate>, assertion_audience: &str) -> Self {
         Self {
             rules: Arc::new(rules(&gate, assertion_audience)),
-            rates: Arc::new(Rates::new(gate.limits.tokens_per_second)),
+            rates: Arc::clone(&gate.rates),
             turned_away: Arc::default(),
             gate,
         }
@@ -261,7 +261,7 @@ pub fn grant_keys(gate: &Gate) -> Vec<PublicKey> {
 /// A registry that could not be read for too long issues nothing.
 fn check_age(gate: &Gate, snapshot: &Snapshot) -> Result<(), Refusal> {
     // What calls are refused for is refused here too, where that comes earlier.
-    let calls = Duration::from_secs(gate.limits.snapshot_seconds);
+    let calls = Duration::from_secs(gate.limits().snapshot_seconds);
     if snapshot.age() > STALE.min(calls) {
         Err(Refusal::unavailable("SNAPSHOT_STALE"))
     } else {

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustls::RootCertStore;
 use tokio::sync::Notify;
 use varco_runtime::clock::Clock;
 use varco_runtime::tasks::Tasks;
+use varco_runtime::tls::authority::Authority;
 use varco_runtime::tls::{self, Identity};
 
 use crate::registry::descriptor::Upstream;
@@ -51,8 +51,8 @@ pub struct Upstreams {
 pub struct Authorities {
     /// The gateway's certificate.
     pub identity: Identity,
-    /// The comune's own authority.
-    pub roots: Arc<RootCertStore>,
+    /// The comune's own authority, as it is now.
+    pub comune: Authority,
 }
 
 /// What every way needs.
@@ -86,9 +86,10 @@ impl Upstreams {
             changed: Arc::default(),
             clock,
         };
-        let roots = tls::roots(ca)?;
+        let comune = Authority::load(ca)?;
+        ways.tasks.spawn_until_stop(comune.clone().follow());
         Ok(Self {
-            authorities: Authorities { identity, roots },
+            authorities: Authorities { identity, comune },
             pools: Mutex::default(),
             ways,
         })

@@ -91,13 +91,18 @@ impl Vigil {
         Ok(())
     }
 
-    /// Whether the half of the drain is over that is for calls which end by themselves.
+    /// Whether the half of the drain is over that is for calls which end by themselves. Where a
+    /// successor takes up the sockets, every new connection waits for the last stream: streams are
+    /// told at once, and go on there.
     fn is_drained(&mut self) -> bool {
         if !self.gate.tasks.stopping().is_cancelled() {
             return false;
         }
+        if self.gate.handed_over && self.is_stream() {
+            return true;
+        }
         let since = *self.stopping.get_or_insert_with(Instant::now);
-        since.elapsed() > Duration::from_secs(self.gate.limits.drain_seconds) / 2
+        since.elapsed() > Duration::from_secs(self.gate.limits().drain_seconds) / 2
     }
 
     fn is_stream(&self) -> bool {

@@ -46,6 +46,7 @@ mod streams;
 mod subjects;
 mod telemetry;
 mod tenants;
+mod upgrade;
 mod upstreams;
 mod vouchers;
 mod witness;

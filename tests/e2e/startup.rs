@@ -10,6 +10,7 @@ use varco::town::Town;
 use varco_runtime::clock::Clock;
 use varco_runtime::on;
 use varco_runtime::pki::Ca;
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::store::Db;
 use varco_tests::calls::{register, store};
 use varco_tests::folder::{copy, digests};
@@ -107,7 +108,7 @@ async fn damage_is_told_and_mended_without_loss() {
     missing_files_are_named(&town, &backup).await;
     damaged_databases_are_named(&town, &backup).await;
     unknown_keys_are_named(&town).await;
-    wrong_clock_is_told(&town, &backup).await;
+    Box::pin(wrong_clock_is_told(&town, &backup)).await;
 
     town.start();
     assert_eq!(register_one(&town, "due").await, 2);
@@ -269,7 +270,7 @@ async fn wrong_clock_is_told(town: &Process, backup: &Path) {
     let folder = DataFolder::open(&data, None, &Clock::system())
         .await
         .unwrap();
-    Town::start(folder.config.clone(), clock)
+    Town::start(folder.config.clone(), clock, Inherited::default())
         .await
         .unwrap()
         .stop()

@@ -15,6 +15,7 @@ use varco_runtime::jose::PrivateKey;
 use varco_runtime::pki::{Ca, Holder, Leaf};
 use varco_runtime::secret;
 use varco_runtime::secret::Vault;
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::telemetry::collecting::Collecting;
 use varco_runtime::tls::pair;
 
@@ -50,9 +51,13 @@ impl Comune {
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));
         bend(&mut data.config);
-        let town = Box::pin(Town::start(data.config.clone(), clock.clone()))
-            .await
-            .unwrap_or_else(|failure| panic!("{failure}"));
+        let town = Box::pin(Town::start(
+            data.config.clone(),
+            clock.clone(),
+            Inherited::default(),
+        ))
+        .await
+        .unwrap_or_else(|failure| panic!("{failure}"));
         answering::wait(&data.config)
             .await
             .unwrap_or_else(|failure| panic!("{failure}"));

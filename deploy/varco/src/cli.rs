@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::tls;
 
 use crate::command::verb::Verb;
@@ -16,6 +17,7 @@ use crate::command::{
     registry, schema, serve, up, vault, verb, voucher, watch,
 };
 use crate::failure::Failure;
+use crate::service_manager;
 
 /// Varco, the municipality's own interoperability platform.
 #[derive(Debug, Parser)]
@@ -132,14 +134,7 @@ pub enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     tls::install();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(cli)),
-        Err(error) => Err(Failure::from(error)),
-    };
-    match outcome {
+    match begin(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let _ = writeln!(std::io::stderr().lock(), "varco: {failure}");
@@ -148,13 +143,22 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Failure> {
+fn begin(cli: Cli) -> Result<(), Failure> {
+    // While this is the only thread.
+    let inherited = service_manager::sockets()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(cli, inherited))
+}
+
+async fn run(cli: Cli, inherited: Inherited) -> Result<(), Failure> {
     let common = &cli.common;
     match cli.command {
-        Command::Up(args) => up::run(args, common).await,
+        Command::Up(args) => Box::pin(up::run(args, common, inherited)).await,
         Command::Init(args) => init::run(args, common).await,
         Command::Demo(args) => demo::run(args, common).await,
-        Command::Serve(args) => Box::pin(serve::run(args, common)).await,
+        Command::Serve(args) => Box::pin(serve::run(args, common, inherited)).await,
         Command::Apply(args) => apply::run(args, common).await,
         Command::Export(args) => export::run(args, common).await,
         Command::Schema => schema::run(),

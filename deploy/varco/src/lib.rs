@@ -15,5 +15,6 @@ pub mod output;
 pub mod registry_file;
 pub mod registry_kind;
 pub mod sample;
+pub mod service_manager;
 pub mod signals;
 pub mod town;

@@ -1,14 +1,25 @@
-//! The signals that end the program: Ctrl-C and what a service manager sends.
+//! The signals that a program gets: Ctrl-C and what a service manager sends.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Hears the signals that mean "stop".
+/// Hears the signals that mean "stop", and, where that was asked for, the one that means "read your
+/// configuration again".
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Option<Signal>,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To read the configuration again.
+    Reload,
+    /// To stop.
+    Stop,
 }
 
 impl Signals {
@@ -22,15 +33,39 @@ impl Signals {
         Ok(Self {
             interrupt,
             terminate: signal(SignalKind::terminate())?,
+            hangup: None,
         })
     }
 
+    /// Listens to SIGHUP too, which ends a process that has lost its terminal otherwise.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn or_reload(self) -> Result<Self, Failure> {
+        let hangup = Some(signal(SignalKind::hangup())?);
+        Ok(Self { hangup, ..self })
+    }
+
     /// Waits for the next signal.
-    pub async fn next(&mut self) {
+    pub async fn asked(&mut self) -> Asked {
+        let hangup = self.hangup.as_mut();
+        let reload = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = reload => Asked::Reload,
         }
+    }
+
+    /// Waits for the next signal to stop.
+    pub async fn next(&mut self) {
+        while self.asked().await != Asked::Stop {}
     }
 
     /// Stops in good order, or at once when a second signal comes.

@@ -1,8 +1,9 @@
 //! The composition root: roles that run in this process, started and stopped together.
 //!
 //! Sockets are bound before anything slow is done, so that a taken port is told at once. When a
-//! town stops, the gateway drains first, then the offices behind it, then what runs beside calls;
-//! the register of accesses is closed last, because everything before may still be recorded.
+//! town stops, the gateway drains first, then the offices behind it, then what runs beside calls, then
+//! the probes, which have said all the while that it drains; the register of accesses is closed last,
+//! because everything before may still be recorded.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use varco_gateway::Gateway;
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
+use varco_runtime::config::reload::Changes;
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
 use varco_runtime::telemetry::collecting::Collecting;
@@ -30,9 +33,12 @@ use running::Servers;
 
 /// Roles that run in this process.
 pub struct Town {
+    /// The configuration in force.
+    config: Config,
     gateway: Option<Gateway>,
     gate: Servers,
     offices: Servers,
+    probes: Servers,
     gate_tasks: Tasks,
     office_tasks: Tasks,
     databases: Vec<Db>,
@@ -41,21 +47,28 @@ pub struct Town {
 }
 
 impl Town {
-    /// Starts every role of a configuration; it is ready when this returns.
+    /// Starts every role of a configuration, on sockets that were handed over or that it binds; it
+    /// is ready when this returns.
     ///
     /// # Errors
     ///
     /// When a port is taken, or a role cannot be opened.
-    pub async fn start(config: Config, clock: Clock) -> Result<Self, Failure> {
-        let config = Arc::new(config);
+    pub async fn start(
+        config: Config,
+        clock: Clock,
+        mut inherited: Inherited,
+    ) -> Result<Self, Failure> {
+        let config = Arc::new(outlived(config, &inherited));
         let mut town = Self::empty(&config);
         town.telemetry = Telemetry::open(&config, &clock, Keeper::Here)?;
-        let gate = gate::Sockets::bind(&config).await?;
+        let gate = gate::Sockets::bind(&config, &mut inherited).await?;
         let mut bound = Vec::new();
         for role in &ROLES {
             let service = office::section(role.name, &config)?;
-            bound.push((role, office::Sockets::bind(service, &config).await?));
+            let sockets = office::Sockets::bind(service, &config, &mut inherited).await?;
+            bound.push((role, sockets));
         }
+        inherited.finish()?;
         let opened = town.open_all(&config, &clock, gate, bound).await;
         town.or_stop(opened).await
     }
@@ -65,10 +78,16 @@ impl Town {
     /// # Errors
     ///
     /// As [`Town::start`].
-    pub async fn start_gateway(config: Config, clock: Clock) -> Result<Self, Failure> {
+    pub async fn start_gateway(
+        config: Config,
+        clock: Clock,
+        mut inherited: Inherited,
+    ) -> Result<Self, Failure> {
+        let config = outlived(config, &inherited);
         let mut town = Self::empty(&config);
         town.telemetry = Telemetry::open(&config, &clock, Keeper::Here)?;
-        let sockets = gate::Sockets::bind(&config).await?;
+        let sockets = gate::Sockets::bind(&config, &mut inherited).await?;
+        inherited.finish()?;
         let opened = town.open_gateway(sockets, &config, &clock).await;
         town.or_stop(opened).await
     }
@@ -82,13 +101,15 @@ impl Town {
         role: &'static Role,
         config: Config,
         clock: Clock,
+        mut inherited: Inherited,
     ) -> Result<Self, Failure> {
         let config = Arc::new(config);
         let mut town = Self::empty(&config);
         let section = office::section(role.name, &config)?;
         let keeper = Keeper::Elsewhere(office::identity(section, &config)?);
         town.telemetry = Telemetry::open(&config, &clock, keeper)?;
-        let sockets = office::Sockets::bind(section, &config).await?;
+        let sockets = office::Sockets::bind(section, &config, &mut inherited).await?;
+        inherited.finish()?;
         let opened = town.open_office(role, sockets, &config, &clock).await;
         town.or_stop(opened).await
     }
@@ -98,9 +119,13 @@ impl Town {
     /// # Errors
     ///
     /// As [`Town::start`].
-    pub async fn start_witness(config: &Config, clock: &Clock) -> Result<(Self, String), Failure> {
+    pub async fn start_witness(
+        config: &Config,
+        clock: &Clock,
+        inherited: Inherited,
+    ) -> Result<(Self, String), Failure> {
         let mut town = Self::empty(config);
-        match witness::open(config, clock, &town.office_tasks).await {
+        match witness::open(config, clock, &town.office_tasks, inherited).await {
             Ok(opened) => {
                 town.offices.serve(vec![opened.socket]);
                 town.databases.push(opened.db);
@@ -119,6 +144,25 @@ impl Town {
         &self.telemetry.collecting
     }
 
+    /// Takes up what of another configuration can be taken up at once; tells what that is.
+    ///
+    /// # Errors
+    ///
+    /// When the change cannot be recorded: nothing is changed then.
+    pub async fn reload(&mut self, new: &Config) -> Result<Changes, Failure> {
+        let changes = self.config.changes(new);
+        let mut config = self.config.clone();
+        config.take_up(new);
+        if let Some(gateway) = &self.gateway
+            && !changes.now.is_empty()
+        {
+            gateway.take_up(config.gateway.limits, &changes.now).await?;
+        }
+        self.telemetry.collecting.keep_share(config.telemetry.ratio);
+        self.config = config;
+        Ok(changes)
+    }
+
     /// Drains and closes everything, in the order of the calls.
     pub async fn stop(self) {
         // Open streams are told at once; a call in flight still ends.
@@ -126,6 +170,7 @@ impl Town {
         self.gate.drain().await;
         self.offices.drain().await;
         self.office_tasks.drain(self.patience).await;
+        self.probes.drain().await;
         if let Some(gateway) = self.gateway {
             Box::pin(gateway.close()).await;
         }
@@ -139,9 +184,11 @@ impl Town {
     fn empty(config: &Config) -> Self {
         let patience = Duration::from_secs(config.gateway.limits.drain_seconds);
         Self {
+            config: config.clone(),
             gateway: None,
             gate: Servers::new(patience),
             offices: Servers::new(patience),
+            probes: Servers::new(PROBES),
             gate_tasks: Tasks::default(),
             office_tasks: Tasks::default(),
             databases: Vec::new(),
@@ -174,7 +221,11 @@ impl Town {
         let gateway = Gateway::open(config, clock.clone(), tasks, &mut self.telemetry).await?;
         let presented = sockets.identity().follow(clock);
         self.gate_tasks.spawn_until_stop(presented);
-        self.gate.serve(sockets.serving(&gateway));
+        self.gate_tasks
+            .spawn_until_stop(sockets.authority().follow());
+        let serving = sockets.serving(&gateway);
+        self.gate.serve(serving.calls);
+        self.probes.serve(vec![serving.probes]);
         self.gateway = Some(gateway);
         Ok(())
     }
@@ -207,3 +258,12 @@ impl Town {
         }
     }
 }
+
+/// Notes in a configuration whether the sockets of the process outlive it.
+fn outlived(mut config: Config, inherited: &Inherited) -> Config {
+    config.handed_over = !inherited.is_empty();
+    config
+}
+
+/// How long a probe may still take when all else has drained.
+const PROBES: Duration = Duration::from_secs(1);

@@ -19,6 +19,15 @@ pub fn stop(id: Uuid, epoch: u64) -> Record {
     own(RecordKind::Stop, id, epoch, String::new())
 }
 
+/// The gateway takes up another configuration.
+#[must_use]
+pub fn configured(id: Uuid, epoch: u64, detail: String) -> Record {
+    Record {
+        outcome: "OK".to_owned(),
+        ..own(RecordKind::PolicyChange, id, epoch, detail)
+    }
+}
+
 /// The gateway made, retired or removed a signing key.
 #[must_use]
 pub fn key_change(id: Uuid, epoch: u64, detail: String) -> Record {

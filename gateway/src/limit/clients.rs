@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota as Rate};
 use uuid::Uuid;
@@ -12,9 +14,15 @@ use crate::refusal::{Reason, Refusal};
 
 /// Rates and open calls of all clients.
 pub struct Clients {
-    rate: DefaultKeyedRateLimiter<Uuid>,
+    rate: ArcSwap<Rated>,
     open: Arc<Mutex<HashMap<Uuid, u32>>>,
-    most_open: u32,
+    most_open: AtomicU32,
+}
+
+/// The measures of all clients, and their calls a second.
+struct Rated {
+    calls_per_second: u32,
+    measures: DefaultKeyedRateLimiter<Uuid>,
 }
 
 /// A place among the open calls of a client; dropped, it is free again.
@@ -28,11 +36,18 @@ impl Clients {
     /// Allows each client so many calls a second, and so many open ones.
     #[must_use]
     pub fn new(calls_per_second: u32, most_open: u32) -> Self {
-        let rate = Rate::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));
         Self {
-            rate: DefaultKeyedRateLimiter::keyed(rate),
+            rate: ArcSwap::from_pointee(Rated::new(calls_per_second)),
             open: Arc::default(),
-            most_open,
+            most_open: AtomicU32::new(most_open),
+        }
+    }
+
+    /// Allows other numbers from now on. Calls that are open stay; another rate is measured anew.
+    pub fn allow(&self, calls_per_second: u32, most_open: u32) {
+        self.most_open.store(most_open, Ordering::Relaxed);
+        if self.rate.load().calls_per_second != calls_per_second {
+            self.rate.store(Arc::new(Rated::new(calls_per_second)));
         }
     }
 
@@ -42,10 +57,14 @@ impl Clients {
     ///
     /// When the client calls too often.
     pub fn rate(&self, client: Uuid) -> Result<(), Refusal> {
-        self.rate.check_key(&client).map_err(|wait| {
-            let delay = wait.wait_time_from(DefaultClock::default().now());
-            Refusal::from(Reason::RateClient).retry_after(delay)
-        })
+        self.rate
+            .load()
+            .measures
+            .check_key(&client)
+            .map_err(|wait| {
+                let delay = wait.wait_time_from(DefaultClock::default().now());
+                Refusal::from(Reason::RateClient).retry_after(delay)
+            })
     }
 
     /// Lets a call of a client in, until the place is dropped.
@@ -57,7 +76,7 @@ impl Clients {
         self.rate(client)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(client).or_default();
-        if *count >= self.most_open {
+        if *count >= self.most_open.load(Ordering::Relaxed) {
             return Err(Reason::StreamsClient.into());
         }
         *count += 1;
@@ -69,8 +88,19 @@ impl Clients {
 
     /// Forgets clients that have not called for a while.
     pub fn forget_idle(&self) {
-        self.rate.retain_recent();
-        self.rate.shrink_to_fit();
+        let rate = self.rate.load();
+        rate.measures.retain_recent();
+        rate.measures.shrink_to_fit();
+    }
+}
+
+impl Rated {
+    fn new(calls_per_second: u32) -> Self {
+        let rate = Rate::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));
+        Self {
+            calls_per_second,
+            measures: DefaultKeyedRateLimiter::keyed(rate),
+        }
     }
 }
 
@@ -88,7 +118,8 @@ impl Drop for Place {
 
 impl std::fmt::Debug for Clients {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Clients({} open at most)", self.most_open)
+        let most = self.most_open.load(Ordering::Relaxed);
+        write!(f, "Clients({most} open at most)")
     }
 }
 
@@ -108,6 +139,19 @@ mod tests {
         assert_eq!(refused.reason, Reason::StreamsClient);
         drop(held);
         assert!(clients.enter(CLIENT).is_ok());
+    }
+
+    #[test]
+    fn other_numbers_count_at_once() {
+        let clients = Clients::new(1000, 1);
+        let held = clients.enter(CLIENT).unwrap();
+
+        clients.allow(1, 2);
+
+        assert!(clients.enter(CLIENT).is_ok());
+        let refused = clients.enter(CLIENT).unwrap_err();
+        assert_eq!(refused.reason, Reason::RateClient);
+        drop(held);
     }
 
     #[test]

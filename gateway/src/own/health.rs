@@ -78,7 +78,8 @@ async fn look(
 
 /// The health of the gateway itself, or of a service behind it; none of an unknown one.
 async fn status(gate: &Gate, service: &str) -> Option<ServingStatus> {
-    let stale = gate.registry.snapshot().age() > Duration::from_secs(gate.limits.snapshot_seconds);
+    let stale =
+        gate.registry.snapshot().age() > Duration::from_secs(gate.limits().snapshot_seconds);
     let able = !stale && gate.register.is_writing() && !gate.tasks.stopping().is_cancelled();
     if OWN.contains(&service) {
         return Some(serving(able));

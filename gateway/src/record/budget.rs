@@ -1,12 +1,14 @@
 //! How many bytes of answers the process holds at once, over all calls.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 /// The budget of the process.
 #[derive(Debug)]
 pub struct Budget {
-    left: AtomicUsize,
+    size: AtomicUsize,
+    /// Below nothing where the budget was made smaller than what is held.
+    left: AtomicI64,
 }
 
 /// A part of the budget; dropped, it is given back.
@@ -21,8 +23,16 @@ impl Budget {
     #[must_use]
     pub fn new(bytes: usize) -> Arc<Self> {
         Arc::new(Self {
-            left: AtomicUsize::new(bytes),
+            size: AtomicUsize::new(bytes),
+            left: AtomicI64::new(signed(bytes)),
         })
+    }
+
+    /// Makes it a budget of so many bytes; what is held stays held.
+    pub fn resize(&self, bytes: usize) {
+        let before = self.size.swap(bytes, Ordering::Relaxed);
+        let more = signed(bytes).saturating_sub(signed(before));
+        self.left.fetch_add(more, Ordering::Relaxed);
     }
 
     /// An empty share.
@@ -42,7 +52,7 @@ impl Share {
             .budget
             .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(bytes)
+                (left >= signed(bytes)).then(|| left - signed(bytes))
             });
         self.bytes += if taken.is_ok() { bytes } else { 0 };
         taken.is_ok()
@@ -60,15 +70,21 @@ impl Share {
     /// Gives back what is above so many bytes.
     pub fn shrink(&mut self, bytes: usize) {
         let back = self.bytes.saturating_sub(bytes);
-        self.budget.left.fetch_add(back, Ordering::Relaxed);
+        self.budget.left.fetch_add(signed(back), Ordering::Relaxed);
         self.bytes -= back;
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.bytes, Ordering::Relaxed);
+        self.budget
+            .left
+            .fetch_add(signed(self.bytes), Ordering::Relaxed);
     }
+}
+
+fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -88,6 +104,25 @@ mod tests {
         one.shrink(9);
         assert!(budget.share().take(8));
         drop(one);
+        assert!(budget.share().take(10));
+    }
+
+    #[test]
+    fn smaller_budget_gives_nothing_until_enough_came_back() {
+        let budget = Budget::new(10);
+        let mut one = budget.share();
+        assert!(one.take(8));
+
+        budget.resize(4);
+
+        assert!(!budget.share().take(1));
+        one.shrink(3);
+        assert!(budget.share().take(1));
+        assert!(!budget.share().take(2));
+        drop(one);
+        assert!(budget.share().take(4));
+        assert!(!budget.share().take(5));
+        budget.resize(10);
         assert!(budget.share().take(10));
     }
 }

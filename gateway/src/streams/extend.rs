@@ -43,7 +43,7 @@ async fn answer(
     // It needs no place among the open calls: whoever has them all full must be able to go on.
     gate.limiter.rate(voucher.claims.client_id)?;
     call.end_by(Deadline {
-        end: Instant::now() + Duration::from_secs(gate.limits.unary_seconds),
+        end: Instant::now() + Duration::from_secs(gate.limits().unary_seconds),
         limit: "unary_seconds",
     });
     let asked = read(request.into_body()).await?;

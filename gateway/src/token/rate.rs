@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,7 +49,7 @@ pub struct Rates {
 /// So many a second for each key, saved up for one second.
 #[derive(Debug)]
 struct Rate<K> {
-    limit: u32,
+    limit: AtomicU32,
     buckets: Mutex<HashMap<K, Bucket>>,
 }
 
@@ -79,6 +80,19 @@ impl Rates {
             strangers: Rate::new(per_second),
             forgers: Rate::new(per_second),
             clients: Rate::new(per_second),
+        }
+    }
+
+    /// Measures with another limit from now on.
+    pub fn allow(&self, per_second: u32) {
+        let per_second = per_second.max(1);
+        let limits = [
+            &self.strangers.limit,
+            &self.forgers.limit,
+            &self.clients.limit,
+        ];
+        for limit in limits {
+            limit.store(per_second, Ordering::Relaxed);
         }
     }
 
@@ -135,9 +149,13 @@ impl Rates {
 impl<K: Eq + Hash> Rate<K> {
     fn new(limit: u32) -> Self {
         Self {
-            limit: limit.max(1),
+            limit: AtomicU32::new(limit.max(1)),
             buckets: Mutex::default(),
         }
+    }
+
+    fn limit(&self) -> u32 {
+        self.limit.load(Ordering::Relaxed)
     }
 
     fn look(&self, key: &K, now: Instant) -> Result<Standing, Standing> {
@@ -157,7 +175,7 @@ impl<K: Eq + Hash> Rate<K> {
         let known = buckets.get(&key).copied();
         if known.is_none() && buckets.len() >= MOST {
             // Whoever has its whole measure need not be remembered.
-            buckets.retain(|_, bucket| self.left(Some(*bucket), now) < f64::from(self.limit));
+            buckets.retain(|_, bucket| self.left(Some(*bucket), now) < f64::from(self.limit()));
             if buckets.len() >= MOST {
                 return Err(self.standing(0.0));
             }
@@ -172,7 +190,7 @@ impl<K: Eq + Hash> Rate<K> {
     }
 
     fn left(&self, known: Option<Bucket>, now: Instant) -> f64 {
-        let limit = f64::from(self.limit);
+        let limit = f64::from(self.limit());
         known.map_or(limit, |bucket| {
             let waited = now.saturating_duration_since(bucket.at).as_secs_f64();
             waited.mul_add(limit, bucket.left).min(limit)
@@ -180,9 +198,9 @@ impl<K: Eq + Hash> Rate<K> {
     }
 
     fn standing(&self, left: f64) -> Standing {
-        let lacking = (1.0 - left).max(0.0) / f64::from(self.limit);
+        let lacking = (1.0 - left).max(0.0) / f64::from(self.limit());
         Standing {
-            limit: self.limit,
+            limit: self.limit(),
             remaining: whole(left),
             wait: Duration::from_secs_f64(lacking),
         }
@@ -238,6 +256,19 @@ mod tests {
         assert!(rates.count_client(client, later).is_ok());
         assert!(rates.count_client(client, later).is_err());
         assert!(rates.count_client(Uuid::from_u128(2), later).is_ok());
+    }
+
+    #[test]
+    fn another_limit_counts_at_once() {
+        let rates = Rates::new(10);
+        let (client, now) = (Uuid::from_u128(1), Instant::now());
+        rates.count_client(client, now).unwrap();
+
+        rates.allow(2);
+
+        assert_eq!(rates.count_client(client, now).unwrap().remaining, 1);
+        assert!(rates.count_client(client, now).is_ok());
+        assert!(rates.count_client(client, now).is_err());
     }
 
     #[test]

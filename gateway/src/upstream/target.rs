@@ -71,12 +71,12 @@ impl Target {
         let tls = if plain {
             None
         } else {
-            let roots = if to.ca_pem.is_empty() {
-                Arc::clone(&with.roots)
+            let config = if to.ca_pem.is_empty() {
+                tls::client_trusting(Some(&with.identity), &with.comune, &["h2"])?
             } else {
-                tls::roots_from_pem(&to.ca_pem, "the CA of the service")?
+                let roots = tls::roots_from_pem(&to.ca_pem, "the CA of the service")?;
+                tls::client(Some(&with.identity), &roots, &["h2"])?
             };
-            let config = tls::client(Some(&with.identity), &roots, &["h2"])?;
             let name = if to.server_name.is_empty() {
                 authority.host().to_owned()
             } else {

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use varco_runtime::clock::Clock;
 use varco_runtime::pki::Ca;
+use varco_runtime::tls::authority::Authority;
 use varco_runtime::tls::{self, ClientCertificate, Clients};
 
 use super::pool::Unreachable;
@@ -53,7 +54,7 @@ async fn service_that_refuses_the_gateways_certificate_is_unreachable() {
     let (other, _) = Ca::generate("Altro Comune", now).unwrap();
     let clients = Clients {
         certificate: ClientCertificate::Required,
-        roots: tls::roots_from_pem(other.pem(), "ca").unwrap(),
+        authority: Authority::fixed(tls::roots_from_pem(other.pem(), "ca").unwrap()),
         listed: tls::listed::Listed::default(),
     };
     let server = tls::server(&town.identity, clients, &["h2"]).unwrap();

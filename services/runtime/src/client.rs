@@ -5,7 +5,7 @@
 //! in exchange for the grant that its request carries (RFC 8693). A certificate that was renewed is used without a restart:
 //! vouchers are bound to the old one, so channel and vouchers change together. A token endpoint that gives no answer is left alone
 //! for a moment, and the old voucher serves on. Calls are repeated only where the gateway says that
-//! nothing was processed.
+//! nothing was processed, or where they have certainly not left.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,7 +22,7 @@ use tonic::body::Body;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use tower::{Service, ServiceExt as _};
+use tower::Service;
 
 use crate::clock::{self, Clock};
 use crate::grant::Grant;
@@ -31,9 +31,11 @@ use crate::jose::{self, PrivateKey};
 use crate::problem::{Problem, reason};
 use crate::telemetry::served::observed;
 use crate::telemetry::span::Span;
+use crate::tls::authority::Authority;
 use crate::trace::TraceContext;
 use crate::{secret, tls};
 
+mod lent;
 pub mod renewal;
 pub mod voucher;
 mod way;
@@ -80,6 +82,7 @@ struct Inner {
     ca: PathBuf,
     key: PrivateKey,
     identity: tls::Identity,
+    authority: Authority,
     clock: Clock,
     way: ArcSwap<Way>,
 }
@@ -150,6 +153,7 @@ impl Gateway {
             ca: ca.to_owned(),
             key,
             identity,
+            authority: Authority::load(ca)?,
             clock: clock.clone(),
             way: ArcSwap::from_pointee(way),
         })))
@@ -221,7 +225,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// Uses a certificate that was renewed by somebody else, when there is one.
+    /// Uses a certificate or an authority that was renewed by somebody else, when there is one.
     pub fn take_up(&self) {
         let Inner {
             file,
@@ -230,9 +234,11 @@ impl Gateway {
             identity,
             clock,
             way,
+            authority,
             ..
         } = &*self.0;
-        if !identity.refresh() {
+        let renewed = [identity.refresh(), authority.refresh()];
+        if !renewed.contains(&true) {
             return;
         }
         match Way::open(file, key, identity, ca, clock) {
@@ -298,7 +304,7 @@ impl Service<Request<Body>> for Authorized {
             let span = Span::current().client(path, &way.server);
             insert_trace(&mut request, &span);
             let ending = span.ending();
-            let response = way.channel.clone().oneshot(request).await;
+            let response = lent::send(&way.channel, request).await;
             let response = response.map_err(|error| {
                 span.end(Code::Unavailable);
                 unreachable(error)

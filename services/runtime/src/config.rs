@@ -13,6 +13,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub mod anchors;
+pub mod reload;
 pub mod retention;
 pub mod signing;
 pub mod telemetry;
@@ -47,9 +48,16 @@ pub struct Config {
     /// How the keys that give authority are kept; whoever loads the configuration knows.
     #[serde(skip)]
     pub at_rest: AtRest,
+    /// Whether the listening sockets outlive this process, so that a successor takes up at once what it
+    /// leaves; whoever starts it knows.
+    #[serde(skip)]
+    pub handed_over: bool,
     /// Folder of the credentials that systemd gave (`$CREDENTIALS_DIRECTORY`).
     #[serde(skip)]
     credentials: Option<PathBuf>,
+    /// Every key with its value, as the file, the defaults and the environment made it.
+    #[serde(skip)]
+    keys: BTreeMap<String, Value>,
 }
 
 /// How the keys that give authority are kept.
@@ -270,8 +278,10 @@ impl Config {
                 .iter()
                 .filter(|(variable, _)| Some(variable.as_str()) != left_out);
             used.for_each(|(variable, text)| set(&mut table, variable, text));
+            let keys = reload::keys(&table);
             let config = table.try_into::<Self>();
             let config = config.map_err(|error| one_line(&error.to_string()))?;
+            let config = Self { keys, ..config };
             config.gateway.check()?;
             config.telemetry.check().map(|()| config)
         };

@@ -28,6 +28,7 @@ use tower::ServiceExt as _;
 use crate::problem::Problem;
 use crate::tls::{self, Peer};
 
+pub mod inherited;
 pub mod office;
 mod peers;
 mod prompt;
@@ -91,6 +92,12 @@ pub enum Error {
     /// The system refuses the address.
     #[error("cannot listen on {0}")]
     Bind(SocketAddr, #[source] io::Error),
+    /// A socket was handed over that nothing here listens on.
+    #[error(
+        "a socket on {0} was handed over, and the configuration names no such address: write the \
+         configuration's addresses as ListenStream= of the socket unit, to the letter"
+    )]
+    Stray(SocketAddr),
 }
 
 impl Limits {
@@ -131,6 +138,17 @@ impl Listener {
                 io::ErrorKind::AddrInUse => Error::PortTaken(address),
                 _ => Error::Bind(address, error),
             })?;
+        Ok(Self { tcp, tls })
+    }
+
+    /// Listens on a socket that is bound already; without `tls` it speaks plain text.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not take it for one.
+    pub fn over(bound: std::net::TcpListener, tls: Option<tls::Server>) -> io::Result<Self> {
+        bound.set_nonblocking(true)?;
+        let tcp = TcpListener::from_std(bound)?;
         Ok(Self { tcp, tls })
     }
 
@@ -220,8 +238,12 @@ async fn converse(
         let peer = None;
         return speak(stream, Connection { peer, address }, answering).await;
     };
-    let handshake = tls.acceptor().accept(stream);
-    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, handshake).await else {
+    let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        () = lapsed(&answering.stop) => return,
+    };
+    let Ok(Ok(stream)) = shaken else {
         tracing::debug!("a TLS handshake failed");
         return;
     };
@@ -239,14 +261,35 @@ where
         answer(answering.clone(), request.map(Body::new))
     });
     let builder = protocol(limits);
-    let stream = TokioIo::new(Prompt::new(stream, limits.greeting));
-    let connection = builder.serve_connection(stream, service);
+    let (stream, greeted) = Prompt::new(stream, limits.greeting);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    // A peer that has just connected is on the point of asking: cut off before its first bytes, it
+    // could not know that nothing was done. It is heard, and told to go elsewhere for the next.
+    let told = async {
+        stop.cancelled().await;
+        greeted.cancelled().await;
+    };
     tokio::select! {
         _ = connection.as_mut() => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = told => connection.as_mut().graceful_shutdown(),
+        () = silent(&stop, &greeted) => return,
     }
     let _ = connection.await;
+}
+
+/// Ends when a peer has had time enough, after the process began to stop, and still said nothing.
+async fn silent(stop: &CancellationToken, greeted: &CancellationToken) {
+    lapsed(stop).await;
+    if greeted.is_cancelled() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Ends when the time is over that whoever has just connected gets once the process stops.
+async fn lapsed(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_WORD).await;
 }
 
 async fn answer(
@@ -320,6 +363,8 @@ fn protocol(limits: Limits) -> auto::Builder<TokioExecutor> {
 }
 
 const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long whoever has just connected may take to say something once the process stops.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tracing_subscriber::fmt::format;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
 use crate::clock::Clock;
 use crate::config::telemetry::LogFormat;
@@ -67,13 +67,32 @@ pub enum Error {
     Filter(#[from] tracing_subscriber::filter::ParseError),
 }
 
+/// The log of this process, whose filter can be changed.
+#[derive(Clone, Debug)]
+pub struct Log(reload::Handle<EnvFilter, Registry>);
+
+impl Log {
+    /// Filters by another text from now on.
+    ///
+    /// # Errors
+    ///
+    /// When it does not parse; the old one then stays.
+    pub fn filter(&self, text: &str) -> Result<(), Error> {
+        let filter: EnvFilter = text.parse()?;
+        // It fails only when the log is gone.
+        let _ = self.0.reload(filter);
+        Ok(())
+    }
+}
+
 /// Starts the log. Does nothing when already started.
 ///
 /// # Errors
 ///
 /// When the filter does not parse.
-pub fn start_log(config: &config::telemetry::Telemetry) -> Result<(), Error> {
+pub fn start_log(config: &config::telemetry::Telemetry) -> Result<Log, Error> {
     let filter: EnvFilter = config.log.parse()?;
+    let (filter, handle) = reload::Layer::new(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match config.format {
         LogFormat::Json => {
@@ -87,7 +106,7 @@ pub fn start_log(config: &config::telemetry::Telemetry) -> Result<(), Error> {
     };
     let lines = lines.with_filter(filter);
     let _ = tracing_subscriber::registry().with(lines).try_init();
-    Ok(())
+    Ok(Log(handle))
 }
 
 impl Telemetry {

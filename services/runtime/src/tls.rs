@@ -20,10 +20,12 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use crate::clock::{self, Clock};
 use crate::secret;
 
+pub mod authority;
 pub mod kept;
 pub mod listed;
 pub mod pair;
 
+use authority::{Authority, OfClients, OfServers};
 use kept::{Kept, Pair};
 use listed::{Listed, OwnOrListed};
 
@@ -33,7 +35,7 @@ pub struct Clients {
     /// Whether it asks for one.
     pub certificate: ClientCertificate,
     /// The comune's own authority.
-    pub roots: Arc<RootCertStore>,
+    pub authority: Authority,
     /// Certificates of other authorities.
     pub listed: Listed,
 }
@@ -214,17 +216,13 @@ pub fn roots_from_pem(pem: &str, origin: &str) -> Result<Arc<RootCertStore>, Err
 ///
 /// When the roots are unusable.
 pub fn server(identity: &Identity, clients: Clients, protocols: &[&str]) -> Result<Server, Error> {
-    let provider = Arc::new(provider());
-    let own = WebPkiClientVerifier::builder_with_provider(clients.roots, Arc::clone(&provider));
-    let own = match clients.certificate {
-        ClientCertificate::Optional => own.allow_unauthenticated().build()?,
-        ClientCertificate::Required => own.build()?,
-    };
+    let own: Arc<dyn ClientCertVerifier> =
+        Arc::new(OfClients::new(clients.authority, clients.certificate)?);
     let verifier = OwnOrListed {
         own: Arc::clone(&own),
         listed: clients.listed,
     };
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
         .with_cert_resolver(Arc::clone(&identity.0) as Arc<_>);
@@ -251,6 +249,24 @@ pub fn public_server(identity: &Identity, protocols: &[&str]) -> Result<Server, 
         config: Arc::new(config),
         own,
     })
+}
+
+/// Makes the configuration of a connector that trusts an authority as it is at each handshake.
+///
+/// # Errors
+///
+/// When the roots are unusable.
+pub fn client_trusting(
+    identity: Option<&Identity>,
+    authority: &Authority,
+    protocols: &[&str],
+) -> Result<ClientConfig, Error> {
+    let mut config = client(identity, &authority.roots(), protocols)?;
+    let verifier = OfServers::new(authority.clone())?;
+    config
+        .dangerous()
+        .set_certificate_verifier(Arc::new(verifier));
+    Ok(config)
 }
 
 /// Makes a connector's configuration; `protocols` are ALPN names.

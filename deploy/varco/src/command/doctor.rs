@@ -20,6 +20,7 @@ mod machine;
 mod network;
 mod registry;
 mod sealing;
+mod upstreams;
 
 /// What `varco doctor` is told.
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ pub async fn run(_args: Args, common: &Common) -> Result<(), Failure> {
     findings.extend(beyond::check(&config, now).await);
     findings.push(revocation(&config));
     findings.extend(network::ports(&config).await);
-    findings.extend(network::upstreams(common).await);
+    findings.extend(upstreams::check(&config, common, now).await);
     print(&findings, common.output)?;
     match findings
         .iter()

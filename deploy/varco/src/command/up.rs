@@ -6,6 +6,7 @@ use std::path::Path;
 
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::telemetry;
 
 use crate::cli::Common;
@@ -34,7 +35,7 @@ pub struct Args {
 /// # Errors
 ///
 /// When the folder cannot be used, a port is taken or a role does not start.
-pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
+pub async fn run(args: Args, common: &Common, inherited: Inherited) -> Result<(), Failure> {
     if common.config.is_some() {
         let why = "it runs a town on a data folder, which holds its own configuration";
         return Err(Failure::new(
@@ -62,7 +63,7 @@ pub async fn run(args: Args, common: &Common) -> Result<(), Failure> {
     require_sample(&common.data)?;
     let config = &folder.config;
     telemetry::start_log(&config.telemetry)?;
-    let town = Town::start(config.clone(), clock.clone()).await?;
+    let town = Town::start(config.clone(), clock.clone(), inherited).await?;
     let outcome = tokio::select! {
         outcome = serve(&args, config, common) => outcome,
         () = signals.next() => Ok(()),

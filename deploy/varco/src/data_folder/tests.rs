@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
+use varco_runtime::server::inherited::Inherited;
+
 use super::*;
 use crate::town::{Town, answering};
 
@@ -118,7 +120,7 @@ async fn a_new_folder_holds_a_town_that_starts() {
     let clock = Clock::system();
 
     let opened = DataFolder::open(&folder, Some(0), &clock).await.unwrap();
-    let town = Town::start(opened.config.clone(), clock.clone())
+    let town = Town::start(opened.config.clone(), clock.clone(), Inherited::default())
         .await
         .unwrap();
     answering::wait(&opened.config).await.unwrap();

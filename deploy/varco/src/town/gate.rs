@@ -2,7 +2,9 @@
 
 use varco_gateway::Gateway;
 use varco_runtime::config::Config;
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::server::{Limits, Listener};
+use varco_runtime::tls::authority::Authority;
 use varco_runtime::tls::listed::Listed;
 use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
 
@@ -18,25 +20,34 @@ pub struct Sockets {
     probes: Listener,
     listed: Listed,
     identity: Identity,
+    authority: Authority,
+}
+
+/// What a gateway serves, in the order in which it drains.
+pub struct Serving {
+    /// Vouchers and calls.
+    pub calls: Vec<Socket>,
+    /// Probes, which say that it drains for as long as it does.
+    pub probes: Socket,
 }
 
 impl Sockets {
-    /// Binds what the configuration names.
+    /// Takes up or binds what the configuration names.
     ///
     /// # Errors
     ///
     /// When a port is taken or the certificate cannot be used.
-    pub async fn bind(config: &Config) -> Result<Self, Failure> {
+    pub async fn bind(config: &Config, inherited: &mut Inherited) -> Result<Self, Failure> {
         let gateway = &config.gateway;
         let identity = Identity::load(
             &config.path(&gateway.certificate),
             &config.path(&gateway.key),
         )?;
-        let roots = tls::roots(&config.path(&config.comune.ca))?;
+        let authority = Authority::load(&config.path(&config.comune.ca))?;
         let listed = Listed::default();
         let clients = |certificate, listed: &Listed| Clients {
             certificate,
-            roots: roots.clone(),
+            authority: authority.clone(),
             listed: listed.clone(),
         };
         let members = clients(ClientCertificate::Required, &listed);
@@ -47,12 +58,13 @@ impl Sockets {
         let https = tls::server(&identity, anyone, &["h2", "http/1.1"])?;
         let control = tls::server(&identity, operators, &["h2"])?;
         Ok(Self {
-            data_plane: Listener::bind(gateway.data_plane, Some(grpc)).await?,
-            token: Listener::bind(gateway.token, Some(https)).await?,
-            control: Listener::bind(gateway.control, Some(control)).await?,
-            probes: Listener::bind(gateway.probes, None).await?,
+            data_plane: inherited.listen(gateway.data_plane, Some(grpc)).await?,
+            token: inherited.listen(gateway.token, Some(https)).await?,
+            control: inherited.listen(gateway.control, Some(control)).await?,
+            probes: inherited.listen(gateway.probes, None).await?,
             listed,
             identity,
+            authority,
         })
     }
 
@@ -62,24 +74,31 @@ impl Sockets {
         self.identity.clone()
     }
 
+    /// The authority whose certificates they take, likewise.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        self.authority.clone()
+    }
+
     /// Joins each socket with what answers on it; from now on the registry's list counts.
     #[must_use]
-    pub fn serving(self, gateway: &Gateway) -> Vec<Socket> {
+    pub fn serving(self, gateway: &Gateway) -> Serving {
         let registry = gateway.registry().clone();
         self.listed
             .set(move |known| registry.snapshot().lists(known));
         let routers = gateway.routers();
-        let joined = [
-            (self.data_plane, routers.data_plane, Limits::GRPC),
-            (self.token, routers.token, Limits::HTTP),
-            (self.control, routers.control, Limits::GRPC),
-            (self.probes, routers.probes, Limits::HTTP),
-        ];
-        let socket = |(listener, router, limits)| Socket {
+        let socket = |listener, router, limits| Socket {
             listener,
             router,
             limits,
         };
-        joined.map(socket).into()
+        Serving {
+            calls: vec![
+                socket(self.data_plane, routers.data_plane, Limits::GRPC),
+                socket(self.token, routers.token, Limits::HTTP),
+                socket(self.control, routers.control, Limits::GRPC),
+            ],
+            probes: socket(self.probes, routers.probes, Limits::HTTP),
+        }
     }
 }

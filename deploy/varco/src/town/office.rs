@@ -11,12 +11,14 @@ use varco_runtime::config::{Config, Service};
 use varco_runtime::grant::Guard;
 use varco_runtime::https::Https;
 use varco_runtime::jwks::Jwks;
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::server::{self, Limits, Listener};
 use varco_runtime::service::Parts;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
 use varco_runtime::telemetry::served::Served;
 use varco_runtime::telemetry::span::{Server, Spans};
+use varco_runtime::tls::authority::Authority;
 use varco_runtime::tls::listed::Listed;
 use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
 
@@ -30,6 +32,7 @@ pub struct Sockets {
     grpc: Listener,
     public: Option<Listener>,
     identity: Identity,
+    authority: Authority,
 }
 
 /// What an office is given by the process that it runs in.
@@ -52,28 +55,34 @@ pub struct Office {
 }
 
 impl Sockets {
-    /// Binds what the configuration names.
+    /// Takes up or binds what the configuration names.
     ///
     /// # Errors
     ///
     /// When a port is taken or the certificate cannot be used.
-    pub async fn bind(service: &Service, config: &Config) -> Result<Self, Failure> {
+    pub async fn bind(
+        service: &Service,
+        config: &Config,
+        inherited: &mut Inherited,
+    ) -> Result<Self, Failure> {
         let identity = identity(service, config)?;
+        let authority = Authority::load(&config.path(&config.comune.ca))?;
         let clients = Clients {
             certificate: ClientCertificate::Required,
-            roots: tls::roots(&config.path(&config.comune.ca))?,
+            authority: authority.clone(),
             listed: Listed::default(),
         };
         let tls = tls::server(&identity, clients, &["h2"])?;
-        let grpc = Listener::bind(service.listen, Some(tls)).await?;
+        let grpc = inherited.listen(service.listen, Some(tls)).await?;
         let public = match service.public {
-            Some(address) => Some(Listener::bind(address, None).await?),
+            Some(address) => Some(inherited.listen(address, None).await?),
             None => None,
         };
         Ok(Self {
             grpc,
             public,
             identity,
+            authority,
         })
     }
 }
@@ -98,9 +107,10 @@ impl Office {
             let service = section(role.name, &config)?;
             let db = Db::open(&service.database, &config.folder, role.migrations).await?;
             tasks.spawn_until_stop(sockets.identity.clone().follow(clock.clone()));
+            tasks.spawn_until_stop(sockets.authority.clone().follow());
             let parts = parts(service, &config, db.clone(), (clock.clone(), tasks))?;
             let served = (role.open)(parts).0.await?;
-            let guard = guard(role.name, service, &config, clock)?;
+            let guard = guard((role.name, &sockets.authority), service, &config, clock)?;
             let port = service.listen.port();
             let listener = Served {
                 spans,
@@ -201,9 +211,13 @@ fn create_folder(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-fn guard(name: &str, service: &Service, config: &Config, clock: Clock) -> Result<Guard, Failure> {
-    let roots = tls::roots(&config.path(&config.comune.ca))?;
-    let https = Https::new(tls::client(None, &roots, &[])?);
+fn guard(
+    (name, authority): (&str, &Authority),
+    service: &Service,
+    config: &Config,
+    clock: Clock,
+) -> Result<Guard, Failure> {
+    let https = Https::new(tls::client_trusting(None, authority, &[])?);
     let issuer = config.issuer();
     Ok(Guard {
         jwks: Jwks::new(https, format!("{issuer}/.well-known/jwks.json")),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use varco_runtime::clock::Clock;
 use varco_runtime::config::Config;
-use varco_runtime::server::Listener;
+use varco_runtime::server::inherited::Inherited;
 use varco_runtime::store::Db;
 use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::{self, Identity};
@@ -30,8 +30,15 @@ pub struct Opened {
 ///
 /// When the port is taken, plain HTTP would leave the machine, or the state, the key or the list of
 /// logs cannot be used.
-pub async fn open(config: &Config, clock: &Clock, tasks: &Tasks) -> Result<Opened, Failure> {
-    let listener = bind(config, clock, tasks).await?;
+pub async fn open(
+    config: &Config,
+    clock: &Clock,
+    tasks: &Tasks,
+    mut inherited: Inherited,
+) -> Result<Opened, Failure> {
+    let tls = tls(config, clock, tasks)?;
+    let listener = inherited.listen(config.witness.listen, tls).await?;
+    inherited.finish()?;
     let settings = &config.witness;
     let db = Db::open(
         &settings.database,
@@ -58,30 +65,25 @@ pub async fn open(config: &Config, clock: &Clock, tasks: &Tasks) -> Result<Opene
     })
 }
 
-async fn bind(config: &Config, clock: &Clock, tasks: &Tasks) -> Result<Listener, Failure> {
+fn tls(config: &Config, clock: &Clock, tasks: &Tasks) -> Result<Option<tls::Server>, Failure> {
     let settings = &config.witness;
-    let tls = match (&settings.certificate, &settings.key) {
+    match (&settings.certificate, &settings.key) {
         (Some(certificate), Some(key)) => {
             let identity = Identity::load(&config.path(certificate), &config.path(key))?;
             let tls = tls::public_server(&identity, &["h2", "http/1.1"])?;
             tasks.spawn_until_stop(identity.follow(clock.clone()));
-            Some(tls)
+            Ok(Some(tls))
         }
-        (None, None) if settings.listen.ip().is_loopback() => None,
-        (None, None) => {
-            return Err(Failure::new(
-                format!("witness.listen = {}", settings.listen),
-                "plain HTTP may not leave this machine",
-                "give [witness] a certificate and its key, or listen on loopback behind a proxy",
-            ));
-        }
-        _ => {
-            return Err(Failure::new(
-                "[witness]",
-                "a certificate and its key belong together",
-                "name both, or neither for plain HTTP on loopback",
-            ));
-        }
-    };
-    Ok(Listener::bind(settings.listen, tls).await?)
+        (None, None) if settings.listen.ip().is_loopback() => Ok(None),
+        (None, None) => Err(Failure::new(
+            format!("witness.listen = {}", settings.listen),
+            "plain HTTP may not leave this machine",
+            "give [witness] a certificate and its key, or listen on loopback behind a proxy",
+        )),
+        _ => Err(Failure::new(
+            "[witness]",
+            "a certificate and its key belong together",
+            "name both, or neither for plain HTTP on loopback",
+        )),
+    }
 }

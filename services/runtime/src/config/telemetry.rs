@@ -1,6 +1,7 @@
 //! The section of logs and spans.
 
 use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
 
 /// Logs and spans.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,6 +42,9 @@ impl Telemetry {
     ///
     /// Says which key, and what it may be.
     pub(super) fn check(&self) -> Result<(), String> {
+        if self.log.parse::<EnvFilter>().is_err() {
+            return Err("telemetry.log is no log filter: write for example \"info\"".to_owned());
+        }
         if !(0.0..=1.0).contains(&self.ratio) {
             return Err("telemetry.ratio must lie between 0 and 1".to_owned());
         }

@@ -9,22 +9,28 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
 
 /// A stream that fails when its first bytes do not come in time.
 pub struct Prompt<S> {
     stream: S,
     awaited: usize,
+    greeted: CancellationToken,
     end: Pin<Box<Sleep>>,
 }
 
 impl<S> Prompt<S> {
-    /// Waits for the peer's first bytes at most for `patience`, from now.
-    pub fn new(stream: S, patience: Duration) -> Self {
-        Self {
+    /// Waits for the peer's first bytes at most for `patience`, from now; the token says when they
+    /// have come.
+    pub fn new(stream: S, patience: Duration) -> (Self, CancellationToken) {
+        let greeted = CancellationToken::new();
+        let prompt = Self {
             stream,
             awaited: PREFACE,
+            greeted: greeted.clone(),
             end: Box::pin(tokio::time::sleep(patience)),
-        }
+        };
+        (prompt, greeted)
     }
 }
 
@@ -37,7 +43,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Prompt<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let come = buffer.filled().len() - before;
-        self.awaited = self.awaited.saturating_sub(come);
+        if self.awaited > 0 {
+            self.awaited = self.awaited.saturating_sub(come);
+            if self.awaited == 0 {
+                self.greeted.cancel();
+            }
+        }
         let late =
             read.is_pending() && self.awaited > 0 && self.end.as_mut().poll(context).is_ready();
         if late {

@@ -9,7 +9,8 @@ use crate::problem::reason;
 /// A listener that serves until it is dropped.
 struct Running {
     address: SocketAddr,
-    _served: JoinSet<()>,
+    stop: CancellationToken,
+    served: JoinSet<()>,
 }
 
 impl Running {
@@ -21,12 +22,21 @@ impl Running {
             .route("/", get(async || "ciao"))
             .route("/body", post(async |_: String| "letto"))
             .route("/unread", post(async || "rifiutato"));
-        let mut served = JoinSet::new();
-        served.spawn(serve(listener, router, limits, CancellationToken::new()));
+        let (mut served, stop) = (JoinSet::new(), CancellationToken::new());
+        served.spawn(serve(listener, router, limits, stop.clone()));
         Self {
             address,
-            _served: served,
+            stop,
+            served,
         }
+    }
+
+    /// A connection that the listener has taken, and on which nothing was said yet.
+    async fn silent(&self) -> TcpStream {
+        let silent = TcpStream::connect(self.address).await.unwrap();
+        // They are taken in turn: this one comes after it.
+        assert!(self.told(PAGE).await.starts_with("HTTP/1.1 200"));
+        silent
     }
 
     /// Sends some bytes and reads all that comes until the listener closes.
@@ -172,4 +182,35 @@ async fn body_that_waits_to_be_asked_for_is_not_asked_for() {
     let told = running.told(head).await;
 
     assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+}
+
+#[tokio::test]
+async fn who_has_just_connected_is_answered_while_the_listener_stops() {
+    let running = Running::start(Limits::HTTP).await;
+    let mut silent = running.silent().await;
+
+    running.stop.cancel();
+    // The listener has closed its socket, so its connections know.
+    while TcpStream::connect(running.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    silent.write_all(PAGE.as_bytes()).await.unwrap();
+    let told = read_all(silent).await;
+
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+}
+
+#[tokio::test]
+async fn who_says_nothing_does_not_hold_the_drain() {
+    let mut running = Running::start(Limits {
+        drain: Duration::from_mins(1),
+        ..Limits::HTTP
+    })
+    .await;
+    let _silent = running.silent().await;
+
+    running.stop.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(10), running.served.join_next());
+
+    assert!(ended.await.is_ok());
 }

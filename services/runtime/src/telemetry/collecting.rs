@@ -23,7 +23,8 @@ pub struct Collecting(Option<Arc<Inner>>);
 #[derive(Debug)]
 struct Inner {
     process: Process,
-    ratio: f64,
+    /// The share, as the bits of an `f64`.
+    ratio: AtomicU64,
     queues: Vec<Queue>,
 }
 
@@ -80,9 +81,16 @@ impl Collecting {
         }
         Self(Some(Arc::new(Inner {
             process,
-            ratio,
+            ratio: AtomicU64::new(ratio.to_bits()),
             queues,
         })))
+    }
+
+    /// Another share is kept from now on.
+    pub fn keep_share(&self, ratio: f64) {
+        if let Some(inner) = &self.0 {
+            inner.ratio.store(ratio.to_bits(), Ordering::Relaxed);
+        }
     }
 
     /// Where the spans of one role begin.
@@ -193,7 +201,8 @@ impl SpanProcessor for Sorting {
     fn on_start(&self, _: &mut Span, _: &opentelemetry::Context) {}
 
     fn on_end(&self, span: SpanData) {
-        if !keeps(self.inner.ratio, &span) {
+        let ratio = f64::from_bits(self.inner.ratio.load(Ordering::Relaxed));
+        if !keeps(ratio, &span) {
             return;
         }
         let Some((last, others)) = self.inner.queues.split_last() else {
@@ -269,6 +278,18 @@ mod tests {
         }
 
         assert_eq!(feed.take(10).len(), 1);
+    }
+
+    #[test]
+    fn another_share_counts_at_once() {
+        let (queue, mut feed) = queue("test", 4);
+        let collecting = Collecting::into(vec![queue], 1.0, Process::default());
+        let spans = collecting.role("gateway");
+
+        collecting.keep_share(0.0);
+        spans.server(Before::Nothing, &server()).end(Code::Ok);
+
+        assert_eq!(feed.take(10).len(), 0);
     }
 
     #[test]

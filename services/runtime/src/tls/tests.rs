@@ -24,7 +24,7 @@ impl Comune {
         let listed = Listed::default();
         let clients = Clients {
             certificate: ClientCertificate::Required,
-            roots: roots_from_pem(ca.pem(), "ca").unwrap(),
+            authority: Authority::fixed(roots_from_pem(ca.pem(), "ca").unwrap()),
             listed: listed.clone(),
         };
         let server = server(&own(&ca), clients, &[]).unwrap();
@@ -190,7 +190,7 @@ async fn renewed_pair_is_presented_without_a_restart() {
     let roots = roots_from_pem(renewal.ca.pem(), "ca").unwrap();
     let clients = Clients {
         certificate: ClientCertificate::Required,
-        roots,
+        authority: Authority::fixed(roots),
         listed: Listed::default(),
     };
     let server = server(&identity, clients, &[]).unwrap();
