@@ -40,6 +40,7 @@ pub mod json;
 pub mod keys;
 pub mod limit;
 pub mod listeners;
+pub mod metrics;
 pub mod minimise;
 pub mod own;
 pub mod own_certificate;
@@ -78,6 +79,7 @@ use keys::lifecycle::{self, Policy};
 use keys::subjects::Subjects;
 use limit::limit;
 use listeners::Listeners;
+use metrics::Metrics;
 use minimise::minimise;
 use record::record;
 use registry::Registry;
@@ -277,6 +279,11 @@ impl Gateway {
             reflection: gateway.reflection,
             traces,
             anchoring: Anchoring::of(&register, &clock, config).map(Arc::new),
+            metrics: Metrics::new(
+                identity.clone(),
+                telemetry.collecting.clone(),
+                config.audit_folder(),
+            ),
             register,
             clock,
             tasks,

@@ -25,6 +25,12 @@ impl Budget {
         })
     }
 
+    /// Bytes that nobody holds.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+
     /// An empty share.
     #[must_use]
     pub fn share(self: &Arc<Self>) -> Share {
