@@ -19,6 +19,7 @@ pub mod folder;
 pub mod foreign;
 pub mod hasty;
 pub mod interop;
+pub mod metrics;
 pub mod personal;
 pub mod phoenix;
 pub mod possession;
