@@ -279,11 +279,7 @@ impl Gateway {
             reflection: gateway.reflection,
             traces,
             anchoring: Anchoring::of(&register, &clock, config).map(Arc::new),
-            metrics: Metrics::new(
-                identity.clone(),
-                telemetry.collecting.clone(),
-                config.audit_folder(),
-            ),
+            metrics: Metrics::of(config, &telemetry.collecting, &identity),
             register,
             clock,
             tasks,

@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use varco_runtime::config::Config;
 use varco_runtime::telemetry::collecting::Collecting;
 use varco_runtime::tls::Identity;
 
@@ -45,17 +46,16 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Counts from nothing. The page also tells when `identity` ends, what `collecting` lost, and
-    /// how much room the disk of `folder` has.
+    /// Counts from nothing. The page also tells when `identity` ends and what `collecting` lost.
     #[must_use]
-    pub fn new(identity: Identity, collecting: Collecting, folder: PathBuf) -> Self {
+    pub fn of(config: &Config, collecting: &Collecting, identity: &Identity) -> Self {
         Self {
             calls: Calls::default(),
             refusals: Refusals::default(),
             vouchers: Vouchers::default(),
-            identity,
-            collecting,
-            folder,
+            identity: identity.clone(),
+            collecting: collecting.clone(),
+            folder: config.audit_folder(),
         }
     }
 }

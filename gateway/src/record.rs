@@ -75,22 +75,18 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     let _ = call.settle();
     let mut ending = Ending::refused(gate, call, refusal.reason);
     points::pass(Point::RefusalBefore);
-    match surplus.and(span::commit(gate, call, denial).await) {
-        Ok(receipt) => {
-            points::pass(Point::RefusalAfter);
-            let mut response = refusal.clone().into_status(call.audit_id()).into_http();
-            stamp(response.headers_mut(), call, Some(&receipt));
-            if refusal.reason == Reason::EncodingUnsupported {
-                let headers = response.headers_mut();
-                headers.insert("grpc-accept-encoding", ACCEPTED);
-            }
-            response
-        }
-        Err(_) => {
-            ending.becomes_unrecorded();
-            unrecorded(gate, call)
-        }
+    let Ok(receipt) = surplus.and(span::commit(gate, call, denial).await) else {
+        ending.becomes_unrecorded();
+        return unrecorded(gate, call);
+    };
+    points::pass(Point::RefusalAfter);
+    let mut response = refusal.clone().into_status(call.audit_id()).into_http();
+    stamp(response.headers_mut(), call, Some(&receipt));
+    if refusal.reason == Reason::EncodingUnsupported {
+        let headers = response.headers_mut();
+        headers.insert("grpc-accept-encoding", ACCEPTED);
     }
+    response
 }
 
 /// Makes durable whom a call has named beyond what its next record has room for.

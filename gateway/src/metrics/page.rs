@@ -74,9 +74,9 @@ fn at_once(gate: &Gate, page: &mut Page) {
     page.gauge("varco_streams_open", help)
         .put(&[], gate.streams.count());
     let all = gate.limits.answer_bytes;
-    let held = all.saturating_sub(gate.budget.left());
+    let bytes = all.saturating_sub(gate.budget.left());
     let help = "Bytes of messages that are held at once, over all calls.";
-    page.gauge("varco_answer_bytes_held", help).put(&[], held);
+    page.gauge("varco_answer_bytes_held", help).put(&[], bytes);
     let help = "Bytes of messages beyond which calls are refused as OVERLOADED.";
     page.gauge("varco_answer_bytes_limit", help).put(&[], all);
 }
