@@ -52,9 +52,9 @@ impl Scrape {
             } else if !line.starts_with('#') {
                 let (series, value) = line.rsplit_once(' ').expect("a value");
                 let (name, labels) = series.split_once('{').unwrap_or((series, ""));
-                let held: &mut BTreeMap<_, _> = samples.entry(name.to_owned()).or_default();
+                let of_name: &mut BTreeMap<_, _> = samples.entry(name.to_owned()).or_default();
                 let value = value.parse().expect("a number");
-                let before = held.insert(labels_of(labels), value);
+                let before = of_name.insert(labels_of(labels), value);
                 assert_eq!(before, None, "{series} stands twice");
             }
         }
