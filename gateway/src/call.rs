@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use axum::extract::Request;
@@ -173,6 +173,12 @@ impl Call {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.0.method
+    }
+
+    /// How long ago it arrived.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.0.arrived.elapsed()
     }
 
     /// The place in the trace.

@@ -13,6 +13,7 @@ use crate::audit::committer::Register;
 use crate::keys::keeper::Keeper;
 use crate::keys::subjects::Subjects;
 use crate::limit::Limiter;
+use crate::metrics::Metrics;
 use crate::record::budget::Budget;
 use crate::registry::Registry;
 use crate::single_use::SingleUse;
@@ -73,6 +74,8 @@ pub struct Gate {
     pub anchoring: Option<Arc<Anchoring>>,
     /// The store of spans, where this gateway keeps them.
     pub traces: Option<Traces>,
+    /// What is counted for whoever watches over this gateway.
+    pub metrics: Metrics,
     /// Where calls leave what outlives them.
     pub tasks: Tasks,
 }

@@ -41,6 +41,7 @@ pub mod json;
 pub mod keys;
 pub mod limit;
 pub mod listeners;
+pub mod metrics;
 pub mod minimise;
 pub mod own;
 pub mod own_certificate;
@@ -79,6 +80,7 @@ use keys::lifecycle::{self, Algorithms, Policy};
 use keys::subjects::Subjects;
 use limit::limit;
 use listeners::Listeners;
+use metrics::Metrics;
 use minimise::minimise;
 use record::record;
 use registry::Registry;
@@ -277,6 +279,7 @@ impl Gateway {
             reflection: gateway.reflection,
             traces,
             anchoring: Anchoring::of(&register, &clock, config).map(Arc::new),
+            metrics: Metrics::of(config, &telemetry.collecting, &identity),
             register,
             clock,
             tasks,

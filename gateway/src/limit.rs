@@ -58,6 +58,8 @@ struct Books {
     /// Who may ask the database about a subject, one at a time; the others wait for what he brings.
     turns: HashMap<Key, Arc<tokio::sync::Mutex<()>>>,
     warnings: Vec<Warning>,
+    /// How many warnings there have been.
+    warned: u64,
     closed: bool,
 }
 
@@ -211,6 +213,19 @@ impl Limiter {
         }
     }
 
+    /// How many calls have a place among the open ones.
+    #[must_use]
+    pub fn open_calls(&self) -> u64 {
+        self.clients.open()
+    }
+
+    /// Of how many quotas a part is held, and how many warnings there have been.
+    #[must_use]
+    pub fn quotas(&self) -> (usize, u64) {
+        let books = self.books();
+        (books.ledger.leases(), books.warned)
+    }
+
     /// Gives a call back that surely was not processed.
     pub fn give_back(&self, token: &Token) {
         self.books().ledger.give_back(token);
@@ -250,6 +265,7 @@ impl Limiter {
         if warned {
             let Ask { key, limit } = *ask;
             books.warnings.push(Warning { key, limit });
+            books.warned += 1;
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::encoding::ACCEPTED;
 use crate::gate::Gate;
+use crate::metrics::ending::Ending;
 use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 
@@ -35,11 +36,13 @@ pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: N
     if gate.register.trouble().is_some() {
         // Nothing was begun, and no record could say that it was.
         let _ = call.settle();
+        drop(Ending::unrecorded(&gate, &call));
         return unrecorded(&gate, &call);
     }
     if !gate.register.has_room().await {
         // Records come faster than the disk takes them: what has begun goes first.
         let _ = call.settle();
+        drop(Ending::refused(&gate, &call, Reason::Overloaded));
         return overloaded(&call);
     }
     let _abandoned = Abandoned {
@@ -70,20 +73,20 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
     let surplus = commit_surplus(gate, call).await;
     let denial = denial(call, &refusal);
     let _ = call.settle();
+    let mut ending = Ending::refused(gate, call, refusal.reason);
     points::pass(Point::RefusalBefore);
-    match surplus.and(span::commit(gate, call, denial).await) {
-        Ok(receipt) => {
-            points::pass(Point::RefusalAfter);
-            let mut response = refusal.clone().into_status(call.audit_id()).into_http();
-            stamp(response.headers_mut(), call, Some(&receipt));
-            if refusal.reason == Reason::EncodingUnsupported {
-                let headers = response.headers_mut();
-                headers.insert("grpc-accept-encoding", ACCEPTED);
-            }
-            response
-        }
-        Err(_) => unrecorded(gate, call),
+    let Ok(receipt) = surplus.and(span::commit(gate, call, denial).await) else {
+        ending.becomes_unrecorded();
+        return unrecorded(gate, call);
+    };
+    points::pass(Point::RefusalAfter);
+    let mut response = refusal.clone().into_status(call.audit_id()).into_http();
+    stamp(response.headers_mut(), call, Some(&receipt));
+    if refusal.reason == Reason::EncodingUnsupported {
+        let headers = response.headers_mut();
+        headers.insert("grpc-accept-encoding", ACCEPTED);
     }
+    response
 }
 
 /// Makes durable whom a call has named beyond what its next record has room for.
@@ -193,13 +196,15 @@ impl Drop for Abandoned {
             return;
         }
         let unknown = self.call.after(Reason::Draining) == Reason::OutcomeUnknown;
+        let cancelled = status_number(tonic::Code::Cancelled);
+        drop(Ending::with(&self.gate, &self.call, cancelled));
         self.call.withdraw_answer();
         for surplus in self.call.surplus() {
             self.gate.register.leave(surplus);
         }
         let Deposit { record, details } = self.call.deposit(RecordKind::Outcome);
         let record = Record {
-            grpc_status: status_number(tonic::Code::Cancelled),
+            grpc_status: cancelled,
             outcome: if unknown { "UNKNOWN" } else { "CANCELLED" }.to_owned(),
             ..record
         };

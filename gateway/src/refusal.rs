@@ -34,6 +34,12 @@ macro_rules! reasons {
                 match self { $(Self::$variant => Code::$code,)* }
             }
 
+            /// The number of its gRPC code (0 to 16).
+            #[must_use]
+            pub fn number(self) -> u32 {
+                i32::from(self.code()).unsigned_abs()
+            }
+
             /// What it means, in English and in Italian.
             #[must_use]
             pub fn texts(self) -> (&'static str, &'static str) {

@@ -229,6 +229,11 @@ impl Endpoint {
     }
 
     fn answered(&self, asked: &Asked, outcome: Result<Issued, Refusal>) -> Answered {
+        let counts = &self.gate.metrics.vouchers;
+        match &outcome {
+            Ok(_) => counts.issued(),
+            Err(refusal) => counts.refused(refusal.precise),
+        }
         let standing = asked
             .standing
             .unwrap_or_else(|| self.rates.stranger(&asked.peer, Instant::now()));

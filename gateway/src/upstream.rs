@@ -5,10 +5,10 @@
 //! answer. What a failed call proves of its fate is said in [`failure`]; how calls that clients
 //! give up are cancelled, in [`cancel`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use varco_runtime::clock::Clock;
@@ -35,6 +35,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+use endpoint::Endpoint;
 use pool::Pool;
 use target::Target;
 
@@ -122,8 +123,51 @@ impl Upstreams {
         }
     }
 
+    /// How the ways are now, by the services' addresses; those beyond a number stand together.
+    #[must_use]
+    pub fn glance(&self) -> BTreeMap<String, Glance> {
+        let pools: Vec<_> = self.pools().values().cloned().collect();
+        let now = Instant::now();
+        let mut seen = BTreeMap::<String, Glance>::new();
+        for endpoint in pools.iter().flat_map(|pool| pool.endpoints()) {
+            let address = endpoint.target().place();
+            let has_room = seen.len() < MOST_ADDRESSES || seen.contains_key(&address);
+            let address = if has_room { address } else { OTHERS.to_owned() };
+            seen.entry(address).or_default().add(&endpoint, now);
+        }
+        seen
+    }
+
     fn pools(&self) -> MutexGuard<'_, HashMap<Upstream, Arc<Pool>>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How the ways to one address are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Glance {
+    /// Replicas that take calls.
+    pub ready: usize,
+    /// Replicas that are connected and left alone.
+    pub unfit: usize,
+    /// Replicas that are not connected.
+    pub down: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Calls that are open on them.
+    pub calls: usize,
+}
+
+impl Glance {
+    fn add(&mut self, endpoint: &Endpoint, now: Instant) {
+        match (endpoint.is_connected(), endpoint.is_fit(now)) {
+            (true, true) => self.ready += 1,
+            (true, false) => self.unfit += 1,
+            (false, _) => self.down += 1,
+        }
+        let (connections, calls) = endpoint.busy();
+        self.connections += connections;
+        self.calls += calls;
     }
 }
 
@@ -145,3 +189,6 @@ impl Ways {
 }
 
 const FORGOTTEN: Duration = Duration::from_mins(10);
+/// Most addresses of which a glance tells apart.
+const MOST_ADDRESSES: usize = 100;
+const OTHERS: &str = "other";

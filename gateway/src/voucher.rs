@@ -144,6 +144,12 @@ impl Vouchers {
         &self.issuer
     }
 
+    /// How many verdicts are kept, about: what has just come or gone may be missing or counted.
+    #[must_use]
+    pub fn verdicts(&self) -> u64 {
+        self.verified.entry_count()
+    }
+
     /// Whether a key of that name still verifies vouchers.
     #[must_use]
     pub fn knows(&self, kid: &str) -> bool {

@@ -29,6 +29,7 @@ mod journey;
 mod kill;
 mod kill_registry;
 mod matrix;
+mod metrics;
 mod own;
 mod points;
 mod postgres;

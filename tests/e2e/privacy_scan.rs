@@ -1,7 +1,7 @@
 //! Nobody is named anywhere after ten thousand calls about thousands of people: not in what the processes
 //! write, not in spans, not in the register, not in what callers are refused with.
 //!
-//! The product keeps no metrics; what its probes say is looked at in their place. Each source is also
+//! The page of metrics is among what the probes say. Each source is also
 //! looked at with somebody planted in it, so that the search is known to be able to find.
 
 use std::collections::BTreeMap;

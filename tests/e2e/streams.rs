@@ -24,7 +24,7 @@ mod waiting;
 
 /// Adds a voucher to every call.
 #[derive(Clone)]
-struct Bearer(String);
+pub struct Bearer(String);
 
 impl tonic::service::Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -36,7 +36,7 @@ impl tonic::service::Interceptor for Bearer {
 }
 
 /// A channel of a client that acts for a purpose which its own file does not name.
-async fn channel(
+pub async fn channel(
     comune: &Comune,
     client: &str,
     purpose: &str,

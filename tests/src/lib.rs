@@ -20,6 +20,7 @@ pub mod foreign;
 pub mod handed;
 pub mod hasty;
 pub mod interop;
+pub mod metrics;
 pub mod personal;
 pub mod phoenix;
 pub mod possession;

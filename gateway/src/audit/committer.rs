@@ -4,7 +4,7 @@
 //! (`writer`) takes whatever waits, makes it durable in one commit, and hands the receipts to one
 //! task here that gives them out: one wake for a commit, not one for each call.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,7 @@ use super::reading::Reading;
 use super::store_log::Log;
 use super::witnessing::Cosigned;
 use super::writer;
+use crate::metrics::histogram::Histogram;
 use crate::points::{self, Point, Spoiled};
 
 /// Proof that a record is durable.
@@ -71,6 +72,26 @@ pub(super) struct Shared {
     waiting: (AtomicUsize, AtomicUsize),
     /// Told when some have left the queue.
     freed: Notify,
+    /// What the writer has made durable.
+    pub(super) commits: Commits,
+}
+
+/// What has been made durable since the start.
+#[derive(Debug, Default)]
+pub struct Commits {
+    /// Records.
+    pub records: AtomicU64,
+    /// How long each group of them took, with all attempts.
+    pub durations: Histogram,
+}
+
+impl Commits {
+    /// Notes a group that stands.
+    pub(super) fn note(&self, records: usize, took: Duration) {
+        let records = u64::try_from(records).unwrap_or(u64::MAX);
+        self.records.fetch_add(records, Ordering::Relaxed);
+        self.durations.note(took);
+    }
 }
 
 /// A record on its way.
@@ -206,6 +227,20 @@ impl Register {
         tokio::time::timeout(MOMENT, room).await.is_ok()
     }
 
+    /// How many records wait, and how many bytes they are.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let (records, bytes) = &self.shared.waiting;
+        let now = Ordering::Relaxed;
+        (records.load(now), bytes.load(now))
+    }
+
+    /// What has been made durable since the start.
+    #[must_use]
+    pub fn commits(&self) -> &Commits {
+        &self.shared.commits
+    }
+
     /// Whether records are taken, and the last attempt to make some durable succeeded.
     #[must_use]
     pub fn is_writing(&self) -> bool {
@@ -288,6 +323,7 @@ impl Shared {
             cosigned: ArcSwapOption::empty(),
             waiting: (AtomicUsize::new(0), AtomicUsize::new(0)),
             freed: Notify::new(),
+            commits: Commits::default(),
         }
     }
 
@@ -335,9 +371,9 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// How long a call waits for room in the queue before it is sent away.
 const MOMENT: Duration = Duration::from_millis(50);
 /// Most bytes that wait.
-const MOST_BYTES: usize = 16 << 20;
+pub const MOST_BYTES: usize = 16 << 20;
 /// Most records that wait.
-const MOST_RECORDS: usize = 4096;
+pub const MOST_RECORDS: usize = 4096;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 //! nothing: each record says it. It looks at paths only: opening a file of SQLite's a
 //! second time and closing it would drop the locks of the first.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use varco_proto::audit::v1::Record;
@@ -47,6 +47,15 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// All names.
+    pub const NAMES: [&'static str; 5] = [
+        "CLOCK_BACK",
+        "DISK_FULL",
+        "LOG_REPLACED",
+        "WITNESS_MISSING",
+        "WITNESS_DISAGREES",
+    ];
+
     /// Its name for those who are refused.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -287,6 +296,12 @@ pub async fn set_last_mark(register: &Register, mark: &Mark) -> Result<(), super
         Some(head) => mark.set(&head.note),
         None => Ok(()),
     }
+}
+
+/// Bytes used and free on the disk of a folder; none when the system does not say.
+#[must_use]
+pub fn disk(folder: &Path) -> Option<(u64, u64)> {
+    disk::room(folder).map(|room| (room.used, room.free))
 }
 
 /// What closes the register, shared with those who ask.

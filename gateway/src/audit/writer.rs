@@ -181,7 +181,10 @@ impl Writer {
         self.maker.know_clock(**self.shared.standing.load());
         let made = self.maker.make(deposits);
         points::pass(Point::LeavesMade);
-        self.make_durable(made).await
+        let (records, begun) = (made.told.len(), Instant::now());
+        let stands = self.make_durable(made).await;
+        self.shared.commits.note(records, begun.elapsed());
+        stands
     }
 
     /// Commits a group, again and again until it stands.

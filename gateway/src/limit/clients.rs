@@ -86,6 +86,13 @@ impl Clients {
         })
     }
 
+    /// How many calls are open, of all clients.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.values().map(|count| u64::from(*count)).sum()
+    }
+
     /// Forgets clients that have not called for a while.
     pub fn forget_idle(&self) {
         let rate = self.rate.load();

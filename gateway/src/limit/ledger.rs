@@ -234,6 +234,12 @@ impl Ledger {
         }
     }
 
+    /// How many leases are held.
+    #[must_use]
+    pub fn leases(&self) -> usize {
+        self.leases.len()
+    }
+
     /// Whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -35,6 +35,12 @@ impl Budget {
         self.left.fetch_add(more, Ordering::Relaxed);
     }
 
+    /// Bytes that nobody holds.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        usize::try_from(self.left.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
     /// An empty share.
     #[must_use]
     pub fn share(self: &Arc<Self>) -> Share {

@@ -22,6 +22,7 @@ use super::{commit_surplus, grpc_status, span, stamp, status_number, unavailable
 use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::metrics::ending::Ending;
 use crate::minimise::frames;
 use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
@@ -110,9 +111,17 @@ impl Relay {
             ..record
         };
         let _ = self.call.settle();
+        let mut ending = match &end {
+            End::Refused(it) => Ending::refused(&self.gate, &self.call, it.reason),
+            End::Trailers(_) | End::Gone => Ending::with(&self.gate, &self.call, status),
+        };
         points::pass(Point::OutcomeBefore);
         let outcome = Deposit { record, details };
         let receipt = surplus.and(span::commit(&self.gate, &self.call, outcome).await);
+        if receipt.is_err() {
+            ending.becomes_unrecorded();
+        }
+        drop(ending);
         let mut trailers = match (end, &receipt) {
             (End::Gone, Ok(_)) => return,
             (End::Trailers(trailers), Ok(_)) => trailers,

@@ -17,6 +17,7 @@ use crate::audit::committer::{Receipt, Unavailable};
 use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::metrics::ending::Ending;
 use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 use crate::vigil::Vigil;
@@ -41,8 +42,10 @@ pub(super) async fn release(gate: &Arc<Gate>, call: &Call, response: Response) -
         Ordering::Relaxed,
     );
     let _ = call.settle();
+    let mut ending = Ending::with(gate, call, status);
     points::pass(Point::AnswerHeld);
     let Ok(receipt) = conclude(gate, call, status).await else {
+        ending.becomes_unrecorded();
         return unrecorded(gate, call);
     };
     stamp(&mut parts.headers, call, Some(&receipt));

@@ -94,6 +94,14 @@ impl Endpoint {
         connections.iter().any(|it| it.is_usable(&thumbprint))
     }
 
+    /// How many connections it has, and how many calls are open on them.
+    #[must_use]
+    pub fn busy(&self) -> (usize, usize) {
+        let connections = self.connections.load();
+        let calls = connections.iter().map(|it| it.open_calls()).sum();
+        (connections.len(), calls)
+    }
+
     /// Whether its calls and its own word give no reason to leave it alone.
     #[must_use]
     pub fn is_fit(&self, now: Instant) -> bool {

@@ -96,6 +96,12 @@ impl Target {
         })
     }
 
+    /// Its address, as `https://host:port`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{}://{}:{}", self.scheme, self.authority.host(), self.port)
+    }
+
     /// The addresses that its name stands for now.
     ///
     /// # Errors
