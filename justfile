@@ -55,6 +55,10 @@ proto-breaking BASE='main':
 soak KILLS='10000':
     VARCO_TEST_KILLS={{ KILLS }} cargo test -p varco-tests --test e2e kill::nothing_acknowledged -- --nocapture
 
+# Attack the gateway from loopback, each attack for SECONDS, while another office calls it
+soak-abuse SECONDS='30':
+    VARCO_TEST_ABUSE_SECONDS={{ SECONDS }} cargo test -p varco-tests --test e2e abuse:: -- --nocapture
+
 # Run the measurements
 bench:
     cargo bench --workspace --locked

@@ -60,6 +60,7 @@ pub mod voucher;
 
 use audit::anchoring::{self, Anchoring};
 use audit::committer::{self, Register, Run};
+use audit::counting::Counting;
 use audit::dangling;
 use audit::guard::{self, Guard};
 use audit::mark::Mark;
@@ -83,6 +84,7 @@ use record::record;
 use registry::Registry;
 use registry::rule::Caps;
 use single_use::SingleUse;
+use token::rate::Forgers;
 use upstream::Upstreams;
 use upstream::cancel::Cancels;
 use voucher::Vouchers;
@@ -256,6 +258,7 @@ impl Gateway {
             Some(own) => traces::start(config, own, &register, (&clock, &keeping)).await,
             None => None,
         };
+        let counting = counting(limits.refusals_per_minute, &register, &writer);
         let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
             instance: gateway.instance.clone(),
@@ -264,6 +267,8 @@ impl Gateway {
             subjects,
             single_use: SingleUse::over(spender.clone()),
             spender,
+            counting,
+            forgers: Forgers::new(limits.tokens_per_second),
             address: config.gateway_address(),
             authority,
             budget: record::budget::Budget::new(limits.answer_bytes),
@@ -351,6 +356,7 @@ impl Gateway {
     pub async fn close(self) {
         let patience = Duration::from_secs(self.gate.limits.drain_seconds);
         self.gate.tasks.drain(patience).await;
+        self.gate.counting.close(&self.gate.register).await;
         self.gate.limiter.close().await;
         self.gate.limiter.tell(&self.gate.register);
         self.keeping.drain(patience).await;
@@ -378,6 +384,14 @@ impl Gateway {
             traces.close().await;
         }
     }
+}
+
+/// Counts refusals, and writes in `tasks` what was counted.
+fn counting(each: u32, register: &Register, tasks: &Tasks) -> Arc<Counting> {
+    let counting = Arc::new(Counting::new(each));
+    let (keeper, register) = (Arc::clone(&counting), register.clone());
+    tasks.spawn_until_stop(async move { keeper.keep(&register).await });
+    counting
 }
 
 /// What a gateway does at its hours, that nobody asks for.
