@@ -1,9 +1,10 @@
 //! Whoever abuses the gateway disturbs no other office: a healthy client goes on while each attack
 //! runs, memory stays bounded, and the gateway serves when it is over.
 //!
-//! All attacks come from loopback and end by themselves, after a second and a half each;
-//! `VARCO_TEST_ABUSE_SECONDS` makes them longer. The figures are printed, for a shared machine in a
-//! debug build proves no p99: what is asserted has a wide margin.
+//! All attacks come from loopback and end by themselves, after a second and a half each. The figures
+//! are printed, for a shared machine in a debug build proves no p99: there it is asserted that calls
+//! are answered, and none late by seconds. With `VARCO_TEST_ABUSE_SECONDS` each attack lasts so
+//! long, and p99 may be twice its baseline.
 
 use std::env;
 use std::net::Ipv4Addr;
@@ -25,7 +26,6 @@ use varco_tests::calls::question;
 use varco_tests::eco::Eco;
 use varco_tests::h2raw::{Origin, Raw};
 use varco_tests::process::Process;
-use varco_tests::wait::until;
 use varco_tests::wire::Wire;
 
 use crate::PROGRAM;
@@ -126,8 +126,11 @@ async fn healthy_client_is_served_while_another_misbehaves() {
         memory >> 20
     );
 
+    let asked = asked();
+    let margin = asked.map_or(MARGIN, |_| Duration::ZERO);
     for (name, attack) in ATTACKS {
-        let during = under(attack, &attacker, &healthy, &town).await;
+        let end = Instant::now() + asked.unwrap_or(SHORT);
+        let during = under((attack, end), &attacker, &healthy, &town).await;
         let after = town.memory();
         let mib = |bytes: u64| bytes.saturating_sub(memory) >> 20;
         eprintln!(
@@ -139,7 +142,7 @@ async fn healthy_client_is_served_while_another_misbehaves() {
             mib(during.most_memory),
             mib(after),
         );
-        let bound = (2 * baseline.p99).max(baseline.p99 + MARGIN);
+        let bound = (2 * baseline.p99).max(baseline.p99 + margin);
         assert!(
             during.measured.p99 <= bound,
             "{name}: {:?}",
@@ -159,8 +162,12 @@ struct During {
     most_memory: u64,
 }
 
-async fn under(attack: &Attack, by: &Attacker, healthy: &Gateway, town: &Process) -> During {
-    let end = Instant::now() + seconds();
+async fn under(
+    (attack, end): (&Attack, Instant),
+    by: &Attacker,
+    healthy: &Gateway,
+    town: &Process,
+) -> During {
     let mut attacks = JoinSet::new();
     attacks.spawn(attack(by.clone(), end));
     let over = Arc::new(AtomicBool::new(false));
@@ -275,7 +282,7 @@ async fn attacker(town: &Process, eco: &Eco, effect: &str) -> Attacker {
 
 /// A document of the tax office as one of the desk, and beside its purpose one of a single call.
 fn of_the_desk(mut document: Document) -> Document {
-    document.agreements[0].consumer = "sportello".to_owned();
+    "sportello".clone_into(&mut document.agreements[0].consumer);
     let purpose = Purpose {
         consumer: "sportello".to_owned(),
         clients: vec!["sportello".to_owned()],
@@ -299,7 +306,13 @@ impl Attacker {
 
     /// A connection, as soon as its address may open another one.
     async fn connect(&self) -> Raw {
-        until("a connection", async || self.origin.connect().await.ok()).await
+        for _ in 0..500 {
+            if let Ok(raw) = self.origin.connect().await {
+                return raw;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("no connection within ten seconds");
     }
 
     /// A connection as a well-behaved client has it.
@@ -311,14 +324,14 @@ impl Attacker {
     }
 }
 
-/// How long an attack lasts.
+/// How long each attack is to last, where somebody says so.
 #[expect(
     clippy::disallowed_methods,
     reason = "who soaks says for how long, and a test has no other argument"
 )]
-fn seconds() -> Duration {
+fn asked() -> Option<Duration> {
     let asked = env::var_os("VARCO_TEST_ABUSE_SECONDS").map(|it| it.into_string().unwrap());
-    asked.map_or(SHORT, |it| Duration::from_secs(it.parse().unwrap()))
+    asked.map(|it| Duration::from_secs(it.parse().unwrap()))
 }
 
 /// Calls that fill caches before anything is measured, and those of the baseline.
@@ -327,8 +340,8 @@ const CALLS: usize = 400;
 /// Closed loops of the healthy client.
 const LOOPS: usize = 2;
 const SHORT: Duration = Duration::from_millis(1500);
-/// By how much p99 may grow where twice its baseline is less: what a shared machine does by itself.
-const MARGIN: Duration = Duration::from_millis(250);
+/// By how much p99 may grow in a short run: what a shared machine does by itself.
+const MARGIN: Duration = Duration::from_secs(3);
 const MOST_GROWTH: u64 = 64 << 20;
 const LOOK: Duration = Duration::from_millis(50);
 /// Path of the method of the foreign service that answers at once, and of one that never does.

@@ -33,13 +33,12 @@ pub(super) async fn flood(by: Attacker, end: Instant) -> String {
 pub(super) async fn handshakes(by: Attacker, end: Instant) -> String {
     let (mut finished, mut refused) = (0, 0);
     while Instant::now() < end {
-        match by.origin.connect().await {
-            Ok(_) => finished += 1,
-            Err(_) => {
-                refused += 1;
-                // Whoever floods does not wait for long either.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+        if by.origin.connect().await.is_ok() {
+            finished += 1;
+        } else {
+            refused += 1;
+            // Whoever floods does not wait for long either.
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
     format!("{finished} handshakes, {refused} refused")

