@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(admitted(one, now), 4);
         assert_eq!(admitted(other, now), 4);
         assert_eq!(admitted(one, now + Duration::from_secs(1)), 2);
-        assert_eq!(admitted(one, now + Duration::from_secs(60)), 4);
+        assert_eq!(admitted(one, now + Duration::from_mins(1)), 4);
     }
 
     #[test]
