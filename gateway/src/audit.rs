@@ -10,6 +10,7 @@ pub mod anchoring;
 pub mod batch;
 pub mod by_time;
 pub mod committer;
+pub mod counting;
 pub mod dangling;
 pub mod deposit;
 mod edge;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use varco_runtime::tls::Peer;
 
 use crate::call::{Call, Voucher};
+use crate::evidence::{signature, tracking};
 use crate::gate::Gate;
 use crate::proof::{self, Proof, Target};
 use crate::refusal::{Reason, Refusal};
@@ -29,7 +30,7 @@ pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next:
             call.vouch(voucher);
             next.run(request).await
         }
-        Err(reason) => Refusal::from(reason).into_response(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -38,7 +39,8 @@ async fn admit(
     gate: &Gate,
     call: &Call,
     (path, headers): (&str, &HeaderMap),
-) -> Result<Voucher, Reason> {
+) -> Result<Voucher, Refusal> {
+    check_forger(gate, call, headers)?;
     let verdict = catch_up(gate, headers).await?;
     let (voucher, proof) = check(gate, call, (path, headers), verdict)?;
     if let Some(proof) = proof {
@@ -53,6 +55,23 @@ async fn admit(
         })?;
     }
     Ok(voucher)
+}
+
+/// After too many signatures of a peer that did not verify, none is looked at for a moment: only what
+/// asks for no signature goes on.
+fn check_forger(gate: &Gate, call: &Call, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(Err(wait)) = call.peer().map(|peer| gate.forgers.check(peer)) else {
+        return Ok(());
+    };
+    let has_verified =
+        |sent| matches!(sent, (Scheme::Bearer, token) if gate.vouchers.has_verified(token));
+    let has_evidence = [tracking::NAME, signature::NAME]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    if !has_evidence && voucher(headers).is_ok_and(has_verified) {
+        return Ok(());
+    }
+    Err(Refusal::from(Reason::RateClient).retry_after(wait))
 }
 
 /// A voucher that was issued on a newer registry makes this gateway read it first. Gives the verdict on

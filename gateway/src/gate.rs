@@ -10,6 +10,7 @@ use varco_runtime::tasks::Tasks;
 
 use crate::audit::anchoring::Anchoring;
 use crate::audit::committer::Register;
+use crate::audit::counting::Counting;
 use crate::keys::keeper::Keeper;
 use crate::keys::subjects::Subjects;
 use crate::limit::Limiter;
@@ -18,7 +19,7 @@ use crate::record::budget::Budget;
 use crate::registry::Registry;
 use crate::single_use::SingleUse;
 use crate::streams::Streams;
-use crate::token::rate::Rates;
+use crate::token::rate::{Forgers, Rates};
 use crate::token::spender::Spender;
 use crate::traces::Traces;
 use crate::upstream::Upstreams;
@@ -34,6 +35,10 @@ pub struct Gate {
     pub registry: Registry,
     /// The register of accesses.
     pub register: Register,
+    /// Refusals that come too often to be recorded one by one.
+    pub counting: Arc<Counting>,
+    /// Who sends what does not verify.
+    pub forgers: Forgers,
     /// Vouchers.
     pub vouchers: Vouchers,
     /// The keys that sign and verify vouchers and grants.

@@ -62,6 +62,7 @@ pub mod voucher;
 
 use audit::anchoring::{self, Anchoring};
 use audit::committer::{self, Register, Run};
+use audit::counting::Counting;
 use audit::dangling;
 use audit::guard::{self, Guard};
 use audit::mark::Mark;
@@ -86,7 +87,7 @@ use record::record;
 use registry::Registry;
 use registry::rule::Caps;
 use single_use::SingleUse;
-use token::rate::Rates;
+use token::rate::{Forgers, Rates};
 use upstream::Upstreams;
 use upstream::cancel::Cancels;
 use voucher::Vouchers;
@@ -256,6 +257,7 @@ impl Gateway {
             Some(own) => traces::start(config, own, &register, (&clock, &keeping)).await,
             None => None,
         };
+        let counting = counting(limits.refusals_per_minute, &register, &writer);
         let spender = token::spender::Spender::start(db, clock.clone(), &writer);
         let gate = Gate {
             instance: gateway.instance.clone(),
@@ -264,6 +266,8 @@ impl Gateway {
             subjects,
             single_use: SingleUse::over(spender.clone()),
             spender,
+            counting,
+            forgers: Forgers::new(limits.tokens_per_second),
             address: config.gateway_address(),
             authority,
             budget: record::budget::Budget::new(limits.answer_bytes),
@@ -328,6 +332,7 @@ impl Gateway {
             .allow(limits.calls_per_second, limits.streams_per_client);
         gate.budget.resize(limits.answer_bytes);
         gate.rates.allow(limits.tokens_per_second);
+        gate.forgers.allow(limits.tokens_per_second);
         gate.registry.cap(caps(limits));
         gate.configured.store(Arc::new(limits));
         Ok(())
@@ -374,6 +379,7 @@ impl Gateway {
     pub async fn close(self) {
         let patience = Duration::from_secs(self.gate.limits().drain_seconds);
         self.gate.tasks.drain(patience).await;
+        self.gate.counting.close(&self.gate.register).await;
         self.gate.limiter.close().await;
         self.gate.limiter.tell(&self.gate.register);
         self.keeping.drain(patience).await;
@@ -410,6 +416,14 @@ fn caps(limits: Limits) -> Caps {
         stream_seconds: limits.stream_seconds,
         message_bytes: limits.message_bytes.try_into().unwrap_or(u64::MAX),
     }
+}
+
+/// Counts refusals, and writes in `tasks` what was counted.
+fn counting(each: u32, register: &Register, tasks: &Tasks) -> Arc<Counting> {
+    let counting = Arc::new(Counting::new(each));
+    let (keeper, register) = (Arc::clone(&counting), register.clone());
+    tasks.spawn_until_stop(async move { keeper.keep(&register).await });
+    counting
 }
 
 /// What a gateway does at its hours, that nobody asks for.

@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
+use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
 
 use crate::audit::committer::{Receipt, Unavailable};
@@ -22,6 +23,7 @@ use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 
 pub mod budget;
+mod counted;
 pub mod keeping;
 mod span;
 mod stream;
@@ -69,6 +71,14 @@ fn is_open_stream(call: &Call, response: &Response) -> bool {
 
 /// Answers a refusal after its record is durable; without the record, only that is said.
 async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
+    if refusal.reason.is_forgery() {
+        gate.forgers.count(call.peer());
+    }
+    if let Some(counted) = counted::refused(gate, call, &refusal) {
+        let _ = call.settle();
+        drop(Ending::refused(gate, call, refusal.reason));
+        return told(call, refusal, None, counted);
+    }
     call.withdraw_answer();
     let surplus = commit_surplus(gate, call).await;
     let denial = denial(call, &refusal);
@@ -80,10 +90,19 @@ async fn refuse(gate: &Gate, call: &Call, refusal: Refusal) -> Response {
         return unrecorded(gate, call);
     };
     points::pass(Point::RefusalAfter);
-    let mut response = refusal.clone().into_status(call.audit_id()).into_http();
-    stamp(response.headers_mut(), call, Some(&receipt));
-    if refusal.reason == Reason::EncodingUnsupported {
-        let headers = response.headers_mut();
+    told(call, refusal, Some(&receipt), call.audit_id())
+}
+
+/// The answer to a refusal, under the id of its record: its own, or the one that counts many.
+fn told(call: &Call, refusal: Refusal, receipt: Option<&Receipt>, id: Uuid) -> Response {
+    let reason = refusal.reason;
+    let mut response = refusal.into_status(id).into_http();
+    let headers = response.headers_mut();
+    stamp(headers, call, receipt);
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert("varco-audit-id", id);
+    }
+    if reason == Reason::EncodingUnsupported {
         headers.insert("grpc-accept-encoding", ACCEPTED);
     }
     response
@@ -173,6 +192,11 @@ fn stamp(headers: &mut HeaderMap, call: &Call, receipt: Option<&Receipt>) {
     }
 }
 
+/// The number of the code of a call that was given up.
+fn cancelled() -> u32 {
+    status_number(tonic::Code::Cancelled)
+}
+
 /// The number of a gRPC code (0 to 16).
 fn status_number(code: tonic::Code) -> u32 {
     i32::from(code).unsigned_abs()
@@ -195,21 +219,28 @@ impl Drop for Abandoned {
         if self.call.is_relayed() || !self.call.settle() {
             return;
         }
-        let unknown = self.call.after(Reason::Draining) == Reason::OutcomeUnknown;
-        let cancelled = status_number(tonic::Code::Cancelled);
-        drop(Ending::with(&self.gate, &self.call, cancelled));
+        drop(Ending::with(&self.gate, &self.call, cancelled()));
+        if counted::abandoned(&self.gate, &self.call) {
+            return;
+        }
         self.call.withdraw_answer();
         for surplus in self.call.surplus() {
             self.gate.register.leave(surplus);
         }
-        let Deposit { record, details } = self.call.deposit(RecordKind::Outcome);
-        let record = Record {
-            grpc_status: cancelled,
-            outcome: if unknown { "UNKNOWN" } else { "CANCELLED" }.to_owned(),
-            ..record
-        };
-        self.gate.register.leave(Deposit { record, details });
+        self.gate.register.leave(given_up(&self.call));
     }
+}
+
+/// The last record of a call that its caller gave up.
+fn given_up(call: &Call) -> Deposit {
+    let unknown = call.after(Reason::Draining) == Reason::OutcomeUnknown;
+    let Deposit { record, details } = call.deposit(RecordKind::Outcome);
+    let record = Record {
+        grpc_status: cancelled(),
+        outcome: if unknown { "UNKNOWN" } else { "CANCELLED" }.to_owned(),
+        ..record
+    };
+    Deposit { record, details }
 }
 
 /// A body that carries trailers after one piece of data.

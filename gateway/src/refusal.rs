@@ -153,6 +153,17 @@ reasons! {
         "the voucher was not signed by this gateway" "il voucher non è firmato da questo varco"
 }
 
+impl Reason {
+    /// Whether a signature of the caller's was looked at and did not verify.
+    #[must_use]
+    pub fn is_forgery(self) -> bool {
+        matches!(
+            self,
+            Self::EvidenceInvalid | Self::ProofInvalid | Self::VoucherSignature
+        )
+    }
+}
+
 /// A refusal with what the caller may need beside the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

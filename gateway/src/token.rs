@@ -36,7 +36,7 @@ mod twin;
 pub mod words;
 
 use answer::{Answered, Issued, Refusal};
-use asked::{Asked, TurnedAway, Under};
+use asked::{Asked, Under};
 use form::{ACCESS_TOKEN_TYPE, Wanted};
 use issuance::{Case, Draft, Rules, Spending};
 use rate::{Rates, Standing};
@@ -48,7 +48,6 @@ pub struct Endpoint {
     gate: Arc<Gate>,
     rules: Arc<Rules>,
     rates: Arc<Rates>,
-    turned_away: Arc<TurnedAway>,
 }
 
 /// A decision for a voucher, and what it uses up.
@@ -64,7 +63,6 @@ impl Endpoint {
         Self {
             rules: Arc::new(rules(&gate, assertion_audience)),
             rates: Arc::clone(&gate.rates),
-            turned_away: Arc::default(),
             gate,
         }
     }
@@ -96,10 +94,9 @@ impl Endpoint {
             Ok(wanted) => self.issue(&mut asked, wanted, proofs, htu).await,
             Err(refusal) => Err(refusal.clone()),
         };
-        if let Err(refusal) = &outcome
-            && let Some(refusal) = self.turn_away(&asked, refusal)
-        {
-            return self.answered(&asked, Err(refusal));
+        let outcome = outcome.map_err(|refusal| self.turn_away(&asked, refusal));
+        if asked.is_counted(&outcome, &self.gate) {
+            return self.answered(&asked, outcome);
         }
         let deposit = asked.deposit(&outcome, &self.gate);
         if self.gate.register.commit(deposit).await.is_err() {
@@ -186,27 +183,22 @@ impl Endpoint {
         })
     }
 
-    /// Counts a request that has proven nothing. One too many is refused without a record of its
-    /// own: a stranger cannot fill the register.
-    fn turn_away(&self, asked: &Asked, refusal: &Refusal) -> Option<Refusal> {
+    /// Counts a request that has failed against whoever sent it; one too many is told so.
+    fn turn_away(&self, asked: &Asked, refusal: Refusal) -> Refusal {
         if refusal.is_ours() {
-            return None;
+            return refusal;
         }
         let now = Instant::now();
-        let standing = match (&asked.kid, asked.client_id) {
-            (_, Some(_)) if asked.exceeded => asked.standing?,
+        let over = match (&asked.kid, asked.client_id) {
+            (_, Some(_)) if asked.exceeded => asked.standing,
             (Some(kid), Some(_)) => {
                 // Whoever shows an assertion that does not do is measured, whosever it is.
                 self.rates.count_forger(&asked.peer, kid, now);
-                return None;
+                None
             }
-            (kid, _) => self.turn_stranger_away(asked, kid.as_deref(), now)?,
+            (kid, _) => self.turn_stranger_away(asked, kid.as_deref(), now),
         };
-        if let Some(count) = self.turned_away.count() {
-            let record = asked.record_of_many(count, &self.gate);
-            self.gate.register.leave(record);
-        }
-        Some(Refusal::too_many(standing))
+        over.map_or(refusal, Refusal::too_many)
     }
 
     /// Counts a request that has proven nothing, alike whether its key is registered or not, so

@@ -187,6 +187,14 @@ impl Vouchers {
         Ok(verdict)
     }
 
+    /// Whether the signature of a token has verified before.
+    #[must_use]
+    pub fn has_verified(&self, token: &str) -> bool {
+        let mut name = [0; 32];
+        name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        self.verified.contains_key(&name)
+    }
+
     /// The claims of a voucher that a gateway signed, whenever that was.
     ///
     /// # Errors
@@ -375,7 +383,10 @@ pub(crate) mod tests {
             })
             .collect();
 
+        assert!(!vouchers.has_verified(&token));
+        assert!(vouchers.judge(&token, 1000).is_ok());
         assert!(vouchers.judge(&altered, 1000).is_err());
+        assert!(vouchers.has_verified(&token) && !vouchers.has_verified(&altered));
         assert_eq!(vouchers.judge("x.y", 1000), Err(Reason::VoucherMalformed));
         assert_eq!(
             vouchers.judge(&"x".repeat(9000), 1000),

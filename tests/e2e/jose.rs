@@ -97,6 +97,7 @@ async fn town() -> Comune {
     Comune::start_with(Clock::fixed(Clock::system().now()), |config| {
         config.gateway.limits.tokens_per_second = 100_000;
         config.gateway.limits.calls_per_second = 100_000;
+        config.gateway.limits.refusals_per_minute = 100_000;
     })
     .await
 }

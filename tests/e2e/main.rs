@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod abuse;
 mod anchors;
 mod audit_pack;
 mod audit_proof;

@@ -17,6 +17,7 @@ pub mod eco;
 pub mod fault;
 pub mod folder;
 pub mod foreign;
+pub mod h2raw;
 pub mod handed;
 pub mod hasty;
 pub mod interop;

@@ -224,6 +224,20 @@ impl Process {
         self.running.as_ref().expect("a running process").id()
     }
 
+    /// Bytes of memory that it holds in RAM.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not tell.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()));
+        let rollup = rollup.expect("a process");
+        let rss = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = rss.and_then(|rss| rss.trim().strip_suffix(" kB"));
+        kib.expect("a size").parse::<u64>().expect("a number") * 1024
+    }
+
     /// Ends it as a power cut would: SIGKILL, no drain.
     ///
     /// # Panics

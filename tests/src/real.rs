@@ -70,6 +70,7 @@ impl Real {
     }
 
     /// Gives the gateway a certificate of two months ago, and its thumbprint.
+    #[must_use]
     pub fn age_the_gateways_certificate(&self) -> [u8; 32] {
         let config = varco::configuration::load(&self.data.join("varco.toml")).unwrap();
         let key = Vault::open(&config)
@@ -199,6 +200,7 @@ impl Client<'_> {
     }
 
     /// Its way to the gateway.
+    #[must_use]
     pub fn open(&self) -> Gateway {
         Gateway::open(
             &self.folder,
@@ -210,11 +212,13 @@ impl Client<'_> {
 }
 
 /// The certificate and key of a folder.
+#[must_use]
 pub fn identity(folder: &Path) -> Identity {
     Identity::load(&folder.join("tls.pem"), &folder.join("tls.key")).unwrap()
 }
 
 /// A path as an argument.
+#[must_use]
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -8,10 +8,27 @@ use varco_proto::audit::v1::{Decision, Details, Record, RecordKind, Subject};
 
 use super::Call;
 use super::noted::Digests;
+use crate::audit::counting::Sender;
 use crate::audit::deposit::Deposit;
 use crate::audit::retention;
+use crate::token::rate::Peer;
 
 impl Call {
+    /// With whose its refusals are counted.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        let client = self.0.client.get().copied().map(Sender::Client);
+        client.unwrap_or_else(|| Sender::Peer(Peer::of(self.0.peer.as_deref(), self.0.address)))
+    }
+
+    /// Whether nothing was begun of it: no INTENT stands for it, no service has seen it, and it has
+    /// named nobody.
+    #[must_use]
+    pub fn is_unbegun(&self) -> bool {
+        let named = self.0.noted.count() > 0 || self.0.concerned.get().is_some();
+        !(self.is_intended() || self.is_forwarded() || named)
+    }
+
     /// A record of this call as it stands, with its details. It tells of those whom no record has
     /// told of, as far as there is room.
     #[must_use]

@@ -1,9 +1,7 @@
 //! What is known of a request for a voucher, and the record that it leaves.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Details, Record, RecordKind};
@@ -14,6 +12,7 @@ use varco_runtime::tls;
 
 use super::answer::{Issued, Refusal};
 use super::rate::{Peer, Standing};
+use crate::audit::counting::{Sender, Sort};
 use crate::audit::deposit::Deposit;
 use crate::audit::retention;
 use crate::authorize::Eligible;
@@ -94,7 +93,10 @@ impl Asked {
     pub fn new(connection: Option<&Connection>, clock: &Clock) -> Self {
         Self {
             id: clock.uuid(),
-            peer: Peer::of(connection),
+            peer: Peer::of(
+                connection.and_then(|connection| connection.peer.as_deref()),
+                connection.map(|connection| connection.address),
+            ),
             certificate: connection.and_then(|connection| connection.peer.clone()),
             kid: None,
             client_id: None,
@@ -125,6 +127,31 @@ impl Asked {
         });
         let record = self.record(outcome, gate);
         Deposit { record, details }
+    }
+
+    /// Counts a refusal that is one too many, whose record it then names as its own; false where it
+    /// is to leave one itself.
+    #[must_use]
+    pub fn is_counted(&mut self, outcome: &Result<Issued, Refusal>, gate: &Gate) -> bool {
+        let Some(refusal) = outcome.as_ref().err().filter(|refusal| !refusal.is_ours()) else {
+            return false;
+        };
+        let client = self.client_id.map(Sender::Client);
+        let sender = client.unwrap_or_else(|| Sender::Peer(self.peer.clone()));
+        let sort = Sort {
+            outcome: "REFUSED",
+            reason: refusal.precise,
+            voucher: None,
+        };
+        let from = gate.clock.now();
+        let counted = gate
+            .counting
+            .count((&sender, sort), gate.clock.uuid(), || Record {
+                detail: format!("from {from:.3}"),
+                ..self.record(outcome, gate)
+            });
+        self.id = counted.unwrap_or(self.id);
+        counted.is_some()
     }
 
     fn zone(&self) -> String {
@@ -164,22 +191,6 @@ impl Asked {
         }
         record
     }
-
-    /// One record for many requests that were turned away.
-    #[must_use]
-    pub fn record_of_many(&self, count: u64, gate: &Gate) -> Record {
-        Record {
-            kind: RecordKind::AggregateGarbage.into(),
-            audit_id: gate.clock.uuid().as_bytes().to_vec().into(),
-            peer_ip_class: self.zone(),
-            retention_class: retention::class(RecordKind::AggregateGarbage).into(),
-            records_count: count,
-            decision: Decision::Deny.into(),
-            deny_reason: "RATE".to_owned(),
-            outcome: "REFUSED".to_owned(),
-            ..Default::default()
-        }
-    }
 }
 
 fn describe_outcome(record: &mut Record, outcome: &Result<Issued, Refusal>) {
@@ -210,25 +221,3 @@ fn on_behalf_of(grant: &grant::Claims) -> Vec<String> {
     let acting = acting.map(str::to_owned);
     acting.chain([grant.sub.clone()]).collect()
 }
-
-/// Requests over their measure, which leave one record a minute with their number.
-#[derive(Debug, Default)]
-pub struct TurnedAway {
-    count: AtomicU64,
-    told: Mutex<Option<Instant>>,
-}
-
-impl TurnedAway {
-    /// Counts one; gives the number to record when a minute has passed.
-    pub fn count(&self) -> Option<u64> {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|told| told.elapsed() < MINUTE) {
-            return None;
-        }
-        *told = Some(Instant::now());
-        Some(self.count.swap(0, Ordering::Relaxed))
-    }
-}
-
-const MINUTE: Duration = Duration::from_mins(1);

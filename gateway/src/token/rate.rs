@@ -8,13 +8,13 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
-use varco_runtime::server::Connection;
+use varco_runtime::tls;
 
 /// Who asks, before anything has verified.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +46,11 @@ pub struct Rates {
     clients: Rate<Uuid>,
 }
 
+/// The measure of vouchers and proofs that do not verify, on the data plane. Only they count: whoever
+/// sends none is never measured.
+#[derive(Debug)]
+pub struct Forgers(Rate<Peer>);
+
 /// So many a second for each key, saved up for one second.
 #[derive(Debug)]
 struct Rate<K> {
@@ -62,11 +67,10 @@ struct Bucket {
 impl Peer {
     /// The peer of a connection.
     #[must_use]
-    pub fn of(connection: Option<&Connection>) -> Self {
-        let certificate = connection.and_then(|connection| connection.peer.as_ref());
-        match (certificate, connection) {
+    pub fn of(certificate: Option<&tls::Peer>, address: Option<SocketAddr>) -> Self {
+        match (certificate, address) {
             (Some(peer), _) => Self::Certificate(peer.thumbprint),
-            (None, Some(connection)) => Self::Network(network(connection.address.ip())),
+            (None, Some(address)) => Self::Network(network(address.ip())),
             (None, None) => Self::Unknown,
         }
     }
@@ -143,6 +147,34 @@ impl Rates {
     /// When it has had too many.
     pub fn count_client(&self, client: Uuid, now: Instant) -> Result<Standing, Standing> {
         self.clients.take(client, now)
+    }
+}
+
+impl Forgers {
+    /// A measure of so many a second for each peer.
+    #[must_use]
+    pub fn new(per_second: u32) -> Self {
+        Self(Rate::new(per_second))
+    }
+
+    /// Measures with another limit from now on.
+    pub fn allow(&self, per_second: u32) {
+        self.0.limit.store(per_second.max(1), Ordering::Relaxed);
+    }
+
+    /// Whether another signature of a peer is looked at; if not, when.
+    ///
+    /// # Errors
+    ///
+    /// How long to wait, when too many did not verify.
+    pub fn check(&self, peer: &tls::Peer) -> Result<(), Duration> {
+        let looked = self.0.look(&Peer::of(Some(peer), None), Instant::now());
+        looked.map(drop).map_err(|standing| standing.wait)
+    }
+
+    /// Counts a signature of a peer that did not verify.
+    pub fn count(&self, peer: Option<&tls::Peer>) {
+        let _ = self.0.take(Peer::of(peer, None), Instant::now());
     }
 }
 
@@ -296,6 +328,29 @@ mod tests {
         assert!(rates.check_key(&at("192.0.2.2"), "office", now).is_ok());
         let own = Peer::Certificate([1; 32]);
         assert!(rates.check_key(&own, "office", now).is_ok());
+    }
+
+    #[test]
+    fn whoever_sends_what_does_not_verify_is_not_looked_at_for_a_moment() {
+        let forgers = Forgers::new(2);
+        let peer = |number| tls::Peer {
+            thumbprint: [number; 32],
+            uris: Vec::new(),
+            hosts: Vec::new(),
+            life: Duration::ZERO,
+            until: 0,
+        };
+
+        for _ in 0..3 {
+            assert!(forgers.check(&peer(2)).is_ok());
+        }
+        for _ in 0..100 {
+            forgers.count(Some(&peer(1)));
+        }
+
+        let wait = forgers.check(&peer(1)).unwrap_err();
+        assert!(wait <= Duration::from_millis(501), "{wait:?}");
+        assert!(forgers.check(&peer(2)).is_ok());
     }
 
     #[test]

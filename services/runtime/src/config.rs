@@ -176,6 +176,9 @@ pub struct Limits {
     pub stream_seconds: u64,
     /// Vouchers asked for each second by one client, and requests of one peer that prove nothing.
     pub tokens_per_second: u32,
+    /// Refusals of one sender in a minute that leave a record each; those above leave one with their
+    /// count.
+    pub refusals_per_minute: u32,
     /// Longest wait for open calls when draining, seconds.
     pub drain_seconds: u64,
     /// Age of the snapshot, in seconds, past which calls are refused.
@@ -382,6 +385,7 @@ impl Limits {
             ("unary_seconds", self.unary_seconds == 0),
             ("stream_seconds", self.stream_seconds == 0),
             ("tokens_per_second", self.tokens_per_second == 0),
+            ("refusals_per_minute", self.refusals_per_minute == 0),
             ("drain_seconds", self.drain_seconds == 0),
         ];
         match zero.iter().find(|(_, zero)| *zero) {

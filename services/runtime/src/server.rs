@@ -6,8 +6,8 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -34,7 +34,7 @@ mod peers;
 mod prompt;
 mod rest;
 
-use peers::Peers;
+use peers::{Admitted, Peers, Places};
 use prompt::Prompt;
 use rest::Rest;
 
@@ -56,6 +56,12 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one address; those above are closed.
     pub per_peer: usize,
+    /// Those of them that have not finished their TLS handshake.
+    pub greetings: usize,
+    /// New connections a second from one address, saved up to `per_peer`; those above are closed.
+    pub connections_per_second: u32,
+    /// Connections at once with one certificate; those above are closed.
+    pub per_certificate: usize,
     /// Requests being answered at once, over all connections.
     pub requests: usize,
     /// Requests open at once on one HTTP/2 connection.
@@ -106,6 +112,9 @@ impl Limits {
         protocol: Protocol::Http2,
         connections: 1024,
         per_peer: 256,
+        greetings: 64,
+        connections_per_second: 200,
+        per_certificate: 128,
         requests: 1024,
         streams: 128,
         greeting: Duration::from_secs(10),
@@ -115,6 +124,7 @@ impl Limits {
     /// For an office, where the gateway's one connection carries everybody's calls.
     pub const OFFICE: Self = Self {
         streams: 1024,
+        per_certificate: 256,
         ..Self::GRPC
     };
     /// For pages, probes and vouchers.
@@ -174,11 +184,12 @@ pub async fn serve(listener: Listener, router: Router, limits: Limits, stop: Can
         router,
         limits,
         requests: Arc::new(Semaphore::new(limits.requests)),
+        holders: Arc::new(Mutex::new(Places::new(limits.per_certificate))),
         stop: stop.clone(),
     };
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(limits.connections));
-    let mut peers = Peers::new(limits.per_peer);
+    let mut peers = Peers::new(limits);
     loop {
         let place = tokio::select! {
             () = stop.cancelled() => break,
@@ -189,13 +200,17 @@ pub async fn serve(listener: Listener, router: Router, limits: Limits, stop: Can
             accepted = accept(&listener.tcp) => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let Some(place_of_peer) = peers.admit(address.ip()) else {
+        let Some(admitted) = peers.admit(address.ip(), Instant::now()) else {
             continue;
         };
         let (tls, answering) = (listener.tls.clone(), answering.clone());
         connections.spawn(async move {
+            let Admitted {
+                place: place_of_peer,
+                greeting,
+            } = admitted;
             let _places = (place, place_of_peer);
-            converse(stream, address, tls, answering).await;
+            converse((stream, address), greeting, tls, answering).await;
         });
     }
     drop(listener);
@@ -210,7 +225,17 @@ struct Answering {
     router: Router,
     limits: Limits,
     requests: Arc<Semaphore>,
+    /// Whose certificates connect.
+    holders: Arc<Mutex<Places<[u8; 32]>>>,
     stop: CancellationToken,
+}
+
+impl Answering {
+    /// A place for one connection with a certificate.
+    fn place(&self, thumbprint: [u8; 32]) -> Option<OwnedSemaphorePermit> {
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        holders.admit(thumbprint)
+    }
 }
 
 async fn accept(tcp: &TcpListener) -> (TcpStream, SocketAddr) {
@@ -227,8 +252,8 @@ async fn accept(tcp: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 async fn converse(
-    stream: TcpStream,
-    address: SocketAddr,
+    (stream, address): (TcpStream, SocketAddr),
+    greeting: OwnedSemaphorePermit,
     tls: Option<tls::Server>,
     answering: Answering,
 ) {
@@ -236,6 +261,7 @@ async fn converse(
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         let peer = None;
+        drop(greeting);
         return speak(stream, Connection { peer, address }, answering).await;
     };
     let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream));
@@ -247,7 +273,13 @@ async fn converse(
         tracing::debug!("a TLS handshake failed");
         return;
     };
+    drop(greeting);
     let peer = tls.peer(stream.get_ref().1).map(Arc::new);
+    let place = peer.as_ref().map(|peer| answering.place(peer.thumbprint));
+    if place.as_ref().is_some_and(Option::is_none) {
+        tracing::debug!("a certificate has too many connections");
+        return;
+    }
     speak(stream, Connection { peer, address }, answering).await;
 }
 

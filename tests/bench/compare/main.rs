@@ -1,4 +1,4 @@
-//! Varco beside Envoy, HAProxy and nginx: the same calls, the same service behind, TLS both ways on
+//! Varco beside Envoy, `HAProxy` and nginx: the same calls, the same service behind, TLS both ways on
 //! both legs, one worker each.
 //!
 //! What counts is the time that the scheduler gives to each proxy for a call, and its ratio to that of
@@ -7,7 +7,7 @@
 //! order and then in the other (A B … B A). Varco does here all that it does in production: a durable
 //! record before each answer, minimisation, quotas, a signed grant for the service, spans that are kept
 //! and sealed. The peers verify the voucher's signature, algorithm, issuer, audience and end, and do
-//! none of the rest. HAProxy keeps no verdicts; nginx checks no voucher.
+//! none of the rest. `HAProxy` keeps no verdicts; nginx checks no voucher.
 //!
 //! `cargo build --release && cargo bench -p varco-tests --bench compare`; `VARCO_BENCH_ROUNDS` and
 //! `VARCO_BENCH_SECONDS` make it longer than three rounds of four seconds, `VARCO_BENCH_ONLY=varco` leaves
@@ -81,11 +81,16 @@ async fn compare() {
     };
     let message = varco_gateway::minimise::frames::frame(&question.encode_to_vec());
     let ca = town.real.data.join("ca.pem");
-    let reused = Vouchers::of(&[voucher.clone()]);
+    let reused = Vouchers::of(std::slice::from_ref(&voucher));
     let caller = Caller::new(&client.folder, &ca, (PATH, message.clone()), reused);
     // The service itself takes the gateway alone.
     let own = town.real.data.join("services/gateway");
-    let direct = Caller::new(&own, &ca, (PATH, message), Vouchers::of(&[voucher.clone()]));
+    let direct = Caller::new(
+        &own,
+        &ca,
+        (PATH, message),
+        Vouchers::of(std::slice::from_ref(&voucher)),
+    );
 
     let [jwks, public] = ["jwks.json", "voucher.pub.pem"].map(|it| place.path().join(it));
     let key = town.signing_key(&voucher);
@@ -184,7 +189,7 @@ impl Contender {
         let came = caller
             .load(self.at, self.server_name, shape, seconds())
             .await;
-        let cpu = meter::cpu(self.process) - before;
+        let cpu = meter::cpu(self.process).saturating_sub(before);
         Figure {
             cpu: cpu.as_secs_f64() * 1e6 / came.calls(),
             rate: came.rate(),

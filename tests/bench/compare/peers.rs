@@ -1,4 +1,4 @@
-//! Envoy, HAProxy and nginx, each as its configuration beside this file says, in processes of their own.
+//! Envoy, `HAProxy` and nginx, each as its configuration beside this file says, in processes of their own.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ pub enum Peer {
     EnvoyCache,
     /// Envoy, which verifies every call.
     Envoy,
-    /// HAProxy, which verifies every call.
+    /// `HAProxy`, which verifies every call.
     Haproxy,
     /// nginx, which verifies nothing.
     Nginx,

@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use varco_proto::anagrafe::v1::{Componente, GetFamigliaResponse};
 use varco_runtime::tasks::Tasks;
+use varco_runtime::tls::authority::Authority;
+use varco_runtime::tls::listed::Listed;
 use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
 
 /// What a family is answered with: 206 bytes with the prefix of gRPC.
@@ -31,7 +33,7 @@ pub fn answer() -> Bytes {
         numero_componenti: Some(6),
         componenti: (1..=6).map(member).collect(),
     };
-    varco_gateway::minimise::frames::frame(&family.encode_to_vec()).into()
+    varco_gateway::minimise::frames::frame(&family.encode_to_vec())
 }
 
 /// Serves with the certificate of a service's folder, for whoever has one of the comune's authority.
@@ -46,8 +48,8 @@ async fn accept(address: SocketAddr, folder: &Path, ca: &Path) {
     let identity = Identity::load(&folder.join("tls.pem"), &folder.join("tls.key")).unwrap();
     let clients = Clients {
         certificate: ClientCertificate::Required,
-        roots: tls::roots(ca).unwrap(),
-        listed: Default::default(),
+        authority: Authority::load(ca).unwrap(),
+        listed: Listed::default(),
     };
     let server = tls::server(&identity, clients, &["h2"]).unwrap();
     let acceptor: TlsAcceptor = server.acceptor();

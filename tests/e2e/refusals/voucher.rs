@@ -17,7 +17,7 @@ use super::VERIFY;
 /// A voucher that the gateway itself would sign, with claims that it never would.
 fn bent(vouchers: &Vouchers, good: &str, bend: impl Fn(&mut Claims)) -> String {
     let now = Clock::system().unix();
-    let mut claims = (*vouchers.judge(good, now).unwrap()).clone();
+    let mut claims = (*vouchers.verdict(good, now).unwrap().claims).clone();
     bend(&mut claims);
     vouchers.sign(&claims).unwrap()
 }
@@ -40,7 +40,11 @@ async fn voucher_that_is_not_good_here_is_refused_with_its_reason() {
     let good = comune.voucher("tributi", &purpose).await;
     let key = comune.signing_key(Role::Voucher);
     let vouchers = Vouchers::new(key.clone(), comune.config().issuer());
-    let claims = (*vouchers.judge(&good, Clock::system().unix()).unwrap()).clone();
+    let claims = (*vouchers
+        .verdict(&good, Clock::system().unix())
+        .unwrap()
+        .claims)
+        .clone();
     let documents = comune.purpose_id("segreteria", "determine-documenti");
     let documents = comune.voucher("segreteria", &documents).await;
     let expired = std::fs::read_to_string(comune.path().join("expired.jwt")).unwrap();

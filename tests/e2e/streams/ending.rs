@@ -114,7 +114,7 @@ pub(super) async fn short_voucher(comune: &Comune, purpose: &str) -> String {
     let vouchers = Vouchers::new(key, comune.config().issuer());
     let good = comune.voucher("tributi", purpose).await;
     let now = Clock::system().unix();
-    let mut claims = (*vouchers.judge(&good, now).unwrap()).clone();
+    let mut claims = (*vouchers.verdict(&good, now).unwrap().claims).clone();
     claims.exp = now + 2;
     vouchers.sign(&claims).unwrap()
 }

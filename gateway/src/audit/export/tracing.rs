@@ -2,7 +2,7 @@
 //!
 //! One file a day, as PDND takes it (`date,purpose_id,token_id,status,requests_count`): a row for each
 //! purpose, status and voucher, none twice. It counts the calls whose voucher had verified, each by the
-//! record that ends it.
+//! record that ends it, and refusals that were counted by their count.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -42,7 +42,11 @@ impl Tracing {
             record.voucher_jti.clone(),
             http_status(record.grpc_status),
         );
-        *self.calls.entry(key).or_default() += 1;
+        let calls = match record.kind() {
+            RecordKind::AggregateGarbage => record.records_count,
+            _ => 1,
+        };
+        *self.calls.entry(key).or_default() += calls;
     }
 
     /// How many calls were counted.
@@ -77,9 +81,12 @@ pub async fn read(config: &Config, day: Date) -> Result<Tracing, Error> {
     Ok(tracing)
 }
 
-/// Whether a record ends a call whose voucher had verified.
+/// Whether a record ends a call whose voucher had verified, or many.
 fn ends_call(record: &Record) -> bool {
-    let ends = matches!(record.kind(), RecordKind::Outcome | RecordKind::Deny);
+    let ends = matches!(
+        record.kind(),
+        RecordKind::AggregateGarbage | RecordKind::Deny | RecordKind::Outcome
+    );
     ends && !record.voucher_jti.is_empty() && !record.purpose_id.is_empty()
 }
 
@@ -126,6 +133,10 @@ mod tests {
             call(1, 1, 0, RecordKind::Outcome),
             call(1, 1, 7, RecordKind::Deny),
             call(1, 1, 0, RecordKind::Intent),
+            Record {
+                records_count: 40,
+                ..call(1, 1, 8, RecordKind::AggregateGarbage)
+            },
             Record::default(),
         ] {
             tracing.count(&record);
@@ -135,7 +146,8 @@ mod tests {
             tracing.csv(),
             "date,purpose_id,token_id,status,requests_count\n\
              2026-11-29,00000000-0000-7000-8000-000000000001,00000000-0000-7000-8000-100000000001,200,2\n\
-             2026-11-29,00000000-0000-7000-8000-000000000001,00000000-0000-7000-8000-100000000001,403,1\n"
+             2026-11-29,00000000-0000-7000-8000-000000000001,00000000-0000-7000-8000-100000000001,403,1\n\
+             2026-11-29,00000000-0000-7000-8000-000000000001,00000000-0000-7000-8000-100000000001,429,40\n"
         );
     }
 

@@ -42,6 +42,7 @@ impl Config {
         }
         self.gateway.limits = Limits {
             drain_seconds: self.gateway.limits.drain_seconds,
+            refusals_per_minute: self.gateway.limits.refusals_per_minute,
             ..new.gateway.limits
         };
         self.telemetry.log.clone_from(&new.telemetry.log);

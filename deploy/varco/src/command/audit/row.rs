@@ -44,7 +44,7 @@ pub struct Row {
     pub trace_id: String,
     /// Classes of data that were held back.
     pub withheld: Vec<String>,
-    /// What an operator changed or looked at.
+    /// What an operator changed or looked at; of refusals that were counted, how many and since when.
     pub detail: String,
 }
 
@@ -60,6 +60,10 @@ impl Row {
         let outcome = match record.deny_reason.as_str() {
             "" => record.outcome.clone(),
             reason => reason.to_owned(),
+        };
+        let detail = match record.kind() {
+            RecordKind::AggregateGarbage => format!("{} {}", record.records_count, record.detail),
+            _ => record.detail.clone(),
         };
         Ok(Self {
             index: entry.index,
@@ -79,7 +83,7 @@ impl Row {
             purpose_id: record.purpose_id,
             method: record.method,
             withheld: record.data_classes_withheld,
-            detail: record.detail,
+            detail,
         })
     }
 }
