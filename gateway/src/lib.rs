@@ -333,6 +333,7 @@ impl Gateway {
         gate.budget.resize(limits.answer_bytes);
         gate.rates.allow(limits.tokens_per_second);
         gate.forgers.allow(limits.tokens_per_second);
+        gate.counting.allow(limits.refusals_per_minute);
         gate.registry.cap(caps(limits));
         gate.configured.store(Arc::new(limits));
         Ok(())

@@ -176,6 +176,11 @@ impl Counting {
         }
     }
 
+    /// Leaves so many from now on.
+    pub fn allow(&self, each: u32) {
+        self.windows().each = each;
+    }
+
     /// As [`Windows::count`].
     pub fn count(
         &self,

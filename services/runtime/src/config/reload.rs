@@ -42,7 +42,6 @@ impl Config {
         }
         self.gateway.limits = Limits {
             drain_seconds: self.gateway.limits.drain_seconds,
-            refusals_per_minute: self.gateway.limits.refusals_per_minute,
             ..new.gateway.limits
         };
         self.telemetry.log.clone_from(&new.telemetry.log);
@@ -68,7 +67,7 @@ pub(super) fn keys(table: &Table) -> BTreeMap<String, Value> {
 }
 
 /// The keys that a running process takes up.
-const AT_ONCE: [&str; 10] = [
+const AT_ONCE: [&str; 11] = [
     "gateway.limits.calls_per_second",
     "gateway.limits.streams_per_client",
     "gateway.limits.message_bytes",
@@ -76,6 +75,7 @@ const AT_ONCE: [&str; 10] = [
     "gateway.limits.unary_seconds",
     "gateway.limits.stream_seconds",
     "gateway.limits.tokens_per_second",
+    "gateway.limits.refusals_per_minute",
     "gateway.limits.snapshot_seconds",
     "telemetry.log",
     "telemetry.ratio",
