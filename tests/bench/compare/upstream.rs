@@ -21,7 +21,7 @@ use varco_runtime::tls::authority::Authority;
 use varco_runtime::tls::listed::Listed;
 use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
 
-/// What a family is answered with: 206 bytes with the prefix of gRPC.
+/// What a family is answered with: 206 bytes, and five of prefix.
 #[must_use]
 pub fn answer() -> Bytes {
     let member = |number: u32| Componente {
