@@ -1,3 +1,5 @@
+//! Windows on times that pass as the test says, and what is written of them.
+
 use super::*;
 
 const EACH: u32 = 3;

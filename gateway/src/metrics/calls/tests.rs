@@ -1,3 +1,5 @@
+//! The bounds of the series under hostile input, and that counting forgets nothing within them.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
