@@ -11,7 +11,7 @@
 //!
 //! `cargo build --release && cargo bench -p varco-tests --bench compare`; `VARCO_BENCH_ROUNDS` and
 //! `VARCO_BENCH_SECONDS` make it longer than three rounds of four seconds, `VARCO_BENCH_ONLY=varco` leaves
-//! the others out, for a profiler.
+//! the others out, and `VARCO_BENCH_SHAPE="8 x 16"` measures that alone, for a profiler.
 
 #![expect(
     clippy::print_stdout,
@@ -147,10 +147,13 @@ async fn compare() {
         contenders.retain(|it| only.split(',').any(|name| name == it.name));
     }
     sync_time(&town.real.data);
-    for (what, shape) in SHAPES {
-        rounds(what, shape, &contenders).await;
+    let only = std::env::var("VARCO_BENCH_SHAPE").unwrap_or_default();
+    for (what, shape) in SHAPES.iter().filter(|(what, _)| what.contains(&only)) {
+        rounds(what, *shape, &contenders).await;
     }
-    fresh(&town, &voucher, &contenders).await;
+    if FRESH.contains(&only) {
+        fresh(&town, &voucher, &contenders).await;
+    }
     drop(running);
     town.stop();
 }
@@ -235,7 +238,7 @@ async fn fresh(town: &Town, voucher: &str, contenders: &[Contender]) {
             table.put(contender.name, figure);
         }
     }
-    table.print("1 x 32, each voucher once");
+    table.print(FRESH);
 }
 
 /// The service, in a process of its own; it ends with this value.
@@ -337,6 +340,7 @@ const SHAPES: [(&str, Shape); 4] = [
     ),
     ("500 a second, due", Shape::Open { rate: 500 }),
 ];
+const FRESH: &str = "fresh vouchers, 1 x 32";
 const PATH: &str = "/varco.anagrafe.v1.AnagrafeService/GetFamiglia";
 const UPSTREAM: &str = "upstream";
 /// More calls a second with fresh vouchers than anybody has reached.
