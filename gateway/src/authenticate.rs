@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderMap;
 use uuid::Uuid;
@@ -12,6 +11,7 @@ use varco_runtime::tls::Peer;
 use crate::call::{Call, Voucher};
 use crate::evidence::{signature, tracking};
 use crate::gate::Gate;
+use crate::passing::Passing;
 use crate::proof::{self, Proof, Target};
 use crate::refusal::{Reason, Refusal};
 use crate::registry::snapshot::Snapshot;
@@ -20,15 +20,22 @@ use crate::token::spender::Once;
 use crate::voucher::Verdict;
 
 /// Lets a call on only when its peer and its voucher are known and belong together.
-pub async fn authenticate(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate);
-    if !is_grpc(&request) {
+pub async fn authenticate<F>(passing: Passing, next: impl FnOnce(Passing) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let Passing {
+        gate,
+        call,
+        request,
+    } = &passing;
+    if !is_grpc(request) {
         return Refusal::from(Reason::MethodUnknown).into_response();
     }
-    match admit(&gate, &call, (request.uri().path(), request.headers())).await {
+    match admit(gate, call, (request.uri().path(), request.headers())).await {
         Ok(voucher) => {
             call.vouch(voucher);
-            next.run(request).await
+            next(passing).await
         }
         Err(refusal) => refusal.into_response(),
     }

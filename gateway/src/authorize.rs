@@ -6,13 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::Response;
 use uuid::Uuid;
 
 use crate::call::{Call, Deadline};
 use crate::gate::Gate;
+use crate::passing::Passing;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::agreement::Agreement;
 use crate::registry::client::{Client, ClientKind};
@@ -366,10 +365,13 @@ pub fn decide(
 }
 
 /// Lets a call on only when the decision allows it.
-pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate);
+pub async fn authorize<F>(passing: Passing, next: impl FnOnce(Passing) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let Passing { gate, call, .. } = &passing;
     let snapshot = gate.registry.snapshot();
-    let decided = check_age(&gate, &snapshot).and_then(|()| {
+    let decided = check_age(gate, &snapshot).and_then(|()| {
         let claims = call.claims().ok_or(Reason::VoucherMissing)?;
         decide(&claims, call.method(), &snapshot, gate.clock.unix())
     });
@@ -377,8 +379,8 @@ pub async fn authorize(State(gate): State<Arc<Gate>>, request: Request, next: Ne
         Ok(permit) => {
             let permit = Arc::new(permit);
             call.permit(Arc::clone(&permit));
-            bound(&gate, &call, &permit);
-            next.run(request).await
+            bound(gate, call, &permit);
+            next(passing).await
         }
         Err(reason) => Refusal::from(reason).at(snapshot.epoch).into_response(),
     }

@@ -1,6 +1,6 @@
 //! One call on its way through the layers: what is known of it so far.
 //!
-//! The layers share it by the request's extensions. The outermost one turns it into records.
+//! The layers hand it on; the outermost one turns it into records.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -154,13 +154,6 @@ impl Call {
             noted: Noted::default(),
             hashes: gate.subjects.hashes(),
         }))
-    }
-
-    /// The call of a request; the outermost layer has put it there.
-    #[must_use]
-    pub fn of(request: &Request, gate: &Gate) -> Self {
-        let known = request.extensions().get::<Self>().cloned();
-        known.unwrap_or_else(|| Self::begin(request, gate))
     }
 
     /// The call's id in the register of accesses.

@@ -5,21 +5,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
 use varco_runtime::server::office::parse_timeout;
 
-use crate::call::{Call, Deadline};
-use crate::gate::Gate;
+use crate::call::Deadline;
+use crate::passing::Passing;
 use crate::refusal::{Reason, Refusal};
 use crate::vigil::Vigil;
 
 /// Ends a call whose answer has not begun in time.
-pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate);
-    match asked(request.headers()) {
+pub async fn deadline<F>(passing: Passing, next: impl FnOnce(Passing) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let (gate, call) = (Arc::clone(&passing.gate), passing.call.clone());
+    match asked(passing.request.headers()) {
         Ok(asked) => {
             let cap = Duration::from_secs(gate.limits().stream_seconds);
             call.end_by(within(cap, "stream_seconds"));
@@ -29,7 +30,9 @@ pub async fn deadline(State(gate): State<Arc<Gate>>, request: Request, next: Nex
         }
         Err(refusal) => return refusal.into_response(),
     }
-    let answer = Vigil::over(&gate, &call).wait(next.run(request)).await;
+    // Boxed: what the call is from here on is kept once, and not moved with every layer outside.
+    let rest = Box::pin(next(passing));
+    let answer = Vigil::over(&gate, &call).wait(rest).await;
     answer.unwrap_or_else(Refusal::into_response)
 }
 

@@ -5,15 +5,12 @@
 //! here. Everything that the metadata can tell is decided before the call counts on any quota; the
 //! one message is compared where it is read. `docs/modi-grpc.md` is the binding in full.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
 
 use crate::call::Call;
 use crate::gate::Gate;
+use crate::passing::Passing;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::rule::{Evidence, Rule};
 use crate::registry::snapshot::Snapshot;
@@ -162,12 +159,19 @@ impl From<Flaw> for Refusal {
 }
 
 /// Lets a call on when the evidence that it must carry holds, and whatever else of it comes.
-pub async fn evidence(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate);
-    match shown(&gate, &call, request.headers()).await {
+pub async fn evidence<F>(passing: Passing, next: impl FnOnce(Passing) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let Passing {
+        gate,
+        call,
+        request,
+    } = &passing;
+    match shown(gate, call, request.headers()).await {
         Ok(shown) => {
             call.show(shown);
-            next.run(request).await
+            next(passing).await
         }
         Err(refusal) => refusal.into_response(),
     }

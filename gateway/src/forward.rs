@@ -20,6 +20,7 @@ use crate::call::Call;
 use crate::encoding;
 use crate::gate::Gate;
 use crate::keys::lifecycle::Role;
+use crate::passing::Passing;
 use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 use crate::upstream::cancel::Held;
@@ -33,15 +34,19 @@ pub mod outgoing;
 use outgoing::Outgoing;
 
 /// Forwards an authorised call and gives the service's answer as it comes.
-pub async fn forward(gate: &Gate, request: Request) -> Response {
-    let call = Call::of(&request, gate);
+pub async fn forward(passing: Passing) -> Response {
+    let Passing {
+        gate,
+        call,
+        request,
+    } = passing;
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
     // The request may have been long in coming.
-    let permitted = still_permitted(gate, &call);
+    let permitted = still_permitted(&gate, &call);
     let sent = match permitted {
-        Ok(()) => send(gate, &call, &permit, request).await,
+        Ok(()) => send(&gate, &call, &permit, request).await,
         Err(reason) => Err(reason),
     };
     match sent {

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
-use tower::{ServiceBuilder, service_fn};
+use tower::ServiceBuilder;
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config, Limits};
 use varco_runtime::pki::Ca;
@@ -45,6 +44,7 @@ pub mod metrics;
 pub mod minimise;
 pub mod own;
 pub mod own_certificate;
+pub mod passing;
 pub mod points;
 pub mod probes;
 pub mod proof;
@@ -83,6 +83,7 @@ use limit::limit;
 use listeners::Listeners;
 use metrics::Metrics;
 use minimise::minimise;
+use passing::layers;
 use record::record;
 use registry::Registry;
 use registry::rule::Caps;
@@ -342,21 +343,18 @@ impl Gateway {
     /// What the gateway serves. The first list is the life of one call, outermost layer first.
     pub fn routers(&self) -> Routers {
         let (gate, served) = (&self.gate, &self.listeners);
-        let onward = Arc::clone(gate);
-        let call = ServiceBuilder::new()
-            .layer(from_fn_with_state(served.data_plane.clone(), server_span)) // span for every call, refused ones included
-            .layer(from_fn_with_state(Arc::clone(gate), record)) // durable before the answer
-            .layer(from_fn_with_state(Arc::clone(gate), deadline)) // the caller's, capped
-            .layer(from_fn_with_state(Arc::clone(gate), authenticate)) // peer and voucher
-            .layer(from_fn_with_state(Arc::clone(gate), authorize)) // allow, or a reason
-            .layer(from_fn_with_state(Arc::clone(gate), evidence)) // who acts, signed messages
-            .layer(from_fn_with_state(Arc::clone(gate), limit)) // rate, open calls, quota
-            .layer(from_fn_with_state(Arc::clone(gate), intent)) // before any side effect
-            .layer(from_fn_with_state(Arc::clone(gate), minimise)) // only what the purpose allows
-            .service(service_fn(move |request: Request| {
-                let gate = Arc::clone(&onward);
-                async move { Ok::<_, std::convert::Infallible>(forward(&gate, request).await) }
-            })); // bytes to the office
+        let call = layers![
+            record,       // durable before the answer
+            deadline,     // the caller's, capped
+            authenticate, // peer and voucher
+            authorize,    // allow, or a reason
+            evidence,     // who acts, signed messages
+            limit,        // rate, open calls, quota
+            intent,       // before any side effect
+            minimise,     // only what the purpose allows
+            forward       // bytes to the office
+        ];
+        let call = passing::serve(gate, served.data_plane.clone(), call);
         let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
         Routers {
             data_plane: own::router(gate, served.data_plane.clone()).fallback_service(call),

@@ -10,8 +10,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::Response;
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -22,6 +20,7 @@ use varco_runtime::store::{self, Db};
 use crate::authorize::decide;
 use crate::call::{Call, Quota};
 use crate::gate::Gate;
+use crate::passing::Passing;
 use crate::refusal::{Reason, Refusal};
 
 pub mod clients;
@@ -64,8 +63,11 @@ struct Books {
 }
 
 /// Lets a call on when its client, its purpose, its consumer and the e-service still may.
-pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate);
+pub async fn limit<F>(mut passing: Passing, next: impl FnOnce(Passing) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let (gate, call) = (Arc::clone(&passing.gate), passing.call.clone());
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
@@ -88,8 +90,9 @@ pub async fn limit(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
         token,
     };
     // Whoever sees a call to its end that its client gave up holds its place.
-    request.extensions_mut().insert(Arc::clone(&place));
-    let mut response = next.run(request).await;
+    let extensions = passing.request.extensions_mut();
+    extensions.insert(Arc::clone(&place));
+    let mut response = next(passing).await;
     // The place is held until the last byte of the answer.
     response.extensions_mut().insert(place);
     response

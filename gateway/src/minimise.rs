@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
@@ -18,6 +17,7 @@ use crate::call::Call;
 use crate::encoding::Encoding;
 use crate::forward::outgoing::Whole;
 use crate::gate::Gate;
+use crate::passing::Passing;
 use crate::record::budget::Share;
 use crate::refusal::{Reason, Refusal};
 
@@ -29,8 +29,15 @@ pub mod walked;
 use walked::{Direction, Messages, Walked};
 
 /// Checks the request's messages and reduces those of the answer.
-pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let call = Call::of(&request, &gate);
+pub async fn minimise<F>(passing: Passing, next: impl FnOnce(Passing) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let Passing {
+        gate,
+        call,
+        request,
+    } = passing;
     let Some(permit) = call.permitted().cloned() else {
         return Refusal::from(Reason::VoucherMissing).into_response();
     };
@@ -41,7 +48,12 @@ pub async fn minimise(State(gate): State<Arc<Gate>>, request: Request, next: Nex
         Ok(request) => request,
         Err(refusal) => return refusal.into_response(),
     };
-    let mut response = next.run(request).await;
+    let passing = Passing {
+        gate: Arc::clone(&gate),
+        call: call.clone(),
+        request,
+    };
+    let mut response = next(passing).await;
     details::reduce(response.headers_mut());
     // A stream that broke the rule on its way was cut off; the caller is told why.
     if let Some(refusal) = call.tally().violation.get() {

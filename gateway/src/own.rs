@@ -7,22 +7,21 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::any;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_reflection::pb::v1::server_reflection_server::ServerReflectionServer;
-use tower::ServiceBuilder;
 use varco_runtime::config;
 use varco_runtime::server::Connection;
-use varco_runtime::telemetry::served::{Served, server_span};
+use varco_runtime::telemetry::served::Served;
 
 use crate::authenticate::authenticate;
 use crate::call::Call;
 use crate::deadline::deadline;
 use crate::gate::Gate;
+use crate::passing::{self, layers};
 use crate::record::record;
 use crate::refusal::{Reason, Refusal};
-use crate::streams::extend;
+use crate::streams::extend::{self, extend};
 
 mod health;
 mod open;
@@ -34,15 +33,12 @@ use reflection::Reflection;
 
 /// The gateway's own methods on the data plane.
 pub fn router(gate: &Arc<Gate>, served: Served) -> Router {
-    let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(served, server_span))
-        .layer(from_fn_with_state(Arc::clone(gate), record))
-        .layer(from_fn_with_state(Arc::clone(gate), deadline))
-        .layer(from_fn_with_state(Arc::clone(gate), authenticate));
-    let streams = Router::new()
-        .route(extend::PATH, any(extend::extend))
-        .layer(layers)
-        .with_state(Arc::clone(gate));
+    let extend = passing::serve(
+        gate,
+        served,
+        layers![record, deadline, authenticate, extend],
+    );
+    let streams = Router::new().route_service(extend::PATH, extend);
     let mut about = Routes::new(HealthServer::new(Health::new(gate)));
     if gate.reflection == config::Reflection::On {
         about = about.add_service(ServerReflectionServer::new(Reflection::new(gate)));
@@ -60,7 +56,7 @@ pub fn router(gate: &Arc<Gate>, served: Served) -> Router {
 async fn known(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let connection = request.extensions().get::<Connection>();
     let peer = connection.and_then(|connection| connection.peer.clone());
-    let audit_id = Call::of(&request, &gate).audit_id();
+    let audit_id = Call::begin(&request, &gate).audit_id();
     let peer = peer.ok_or_else(|| Refusal::from(Reason::ClientUnknown));
     match peer.and_then(|peer| Open::enter(&gate, &peer, audit_id)) {
         Ok(open) => next.run(request).await.map(|body| open.keep(body)),

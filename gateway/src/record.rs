@@ -6,8 +6,6 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 use uuid::Uuid;
@@ -19,6 +17,7 @@ use crate::call::Call;
 use crate::encoding::ACCEPTED;
 use crate::gate::Gate;
 use crate::metrics::ending::Ending;
+use crate::passing::Passing;
 use crate::points::{self, Point};
 use crate::refusal::{Reason, Refusal};
 
@@ -30,11 +29,13 @@ mod stream;
 mod unary;
 
 /// Records a call, whatever becomes of it, before its answer leaves.
-pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
-    let call = Call::begin(&request, &gate);
+pub async fn record<F>(passing: Passing, next: impl FnOnce(Passing) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
+    let (gate, call) = (Arc::clone(&passing.gate), passing.call.clone());
     span::begin(&call);
     points::pass(Point::CallBegun);
-    request.extensions_mut().insert(call.clone());
     if gate.register.trouble().is_some() {
         // Nothing was begun, and no record could say that it was.
         let _ = call.settle();
@@ -51,7 +52,7 @@ pub async fn record(State(gate): State<Arc<Gate>>, mut request: Request, next: N
         gate: Arc::clone(&gate),
         call: call.clone(),
     };
-    let mut response = next.run(request).await;
+    let mut response = next(passing).await;
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         refuse(&gate, &call, refusal).await
     } else if is_open_stream(&call, &response) {

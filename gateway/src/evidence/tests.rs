@@ -2,6 +2,8 @@
 //!
 //! They are public, so they stand in files that any language reads; here they pin our verdicts.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue};

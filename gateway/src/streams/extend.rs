@@ -2,11 +2,10 @@
 //!
 //! It stands behind the same record and the same authentication as every call.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt as _, Limited};
@@ -17,6 +16,7 @@ use crate::authorize::decide;
 use crate::call::{Call, Deadline, Voucher};
 use crate::gate::Gate;
 use crate::minimise::frames::{Frames, frame};
+use crate::passing::Passing;
 use crate::record::whole;
 use crate::refusal::{Reason, Refusal};
 use crate::registry::snapshot::Snapshot;
@@ -26,8 +26,12 @@ use crate::voucher::Claims;
 pub const PATH: &str = "/varco.gateway.v1.StreamService/ExtendStream";
 
 /// Lets an open stream of the caller go on with the voucher of this call.
-pub async fn extend(State(gate): State<Arc<Gate>>, request: Request) -> Response {
-    let call = Call::of(&request, &gate);
+pub async fn extend(passing: Passing) -> Response {
+    let Passing {
+        gate,
+        call,
+        request,
+    } = passing;
     match answer(&gate, &call, request).await {
         Ok(answer) => answered(&answer),
         Err(refusal) => refusal.into_response(),

@@ -29,7 +29,19 @@ pub struct Served {
 }
 
 /// Opens the span of a served call and makes its trace context the current one.
-pub async fn server_span(State(at): State<Served>, mut request: Request, next: Next) -> Response {
+pub async fn server_span(State(at): State<Served>, request: Request, next: Next) -> Response {
+    spanned(&at, request, |request| next.run(request)).await
+}
+
+/// Serves a call within its span, in its trace context.
+pub async fn spanned<F>(
+    at: &Served,
+    mut request: Request,
+    serve: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let before = before(&request);
     let span = at.spans.server(before, &at.server);
     let here = span.context().unwrap_or_else(|| match before {
@@ -38,11 +50,11 @@ pub async fn server_span(State(at): State<Served>, mut request: Request, next: N
     });
     request.extensions_mut().insert(here);
     if !span.is_collected() {
-        return here.scope(next.run(request)).await;
+        return here.scope(serve(request)).await;
     }
     request.extensions_mut().insert(span.clone());
     let ending = span.ending();
-    let response = here.scope(span.scope(next.run(request))).await;
+    let response = here.scope(span.scope(serve(request))).await;
     observed(response, ending, here).map(Body::new)
 }
 

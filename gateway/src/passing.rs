@@ -1,0 +1,106 @@
+//! A call on its way inwards, and how the layers that it passes are put together.
+//!
+//! A layer is a function of the call as it comes and of what follows. Layers are plain functions and
+//! not services: a call then costs no clone of the whole stack and no boxed future for each of them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::response::Response;
+use tower::{Service, service_fn};
+use varco_runtime::telemetry::served::{Served, spanned};
+
+use crate::call::Call;
+use crate::gate::Gate;
+
+/// A call on its way inwards.
+#[derive(Debug)]
+pub struct Passing {
+    /// The shared parts of the gateway.
+    pub gate: Arc<Gate>,
+    /// What is known of the call.
+    pub call: Call,
+    /// The request, as far as it was not yet taken.
+    pub request: Request,
+}
+
+impl Passing {
+    /// Begins a call with its request.
+    #[must_use]
+    pub fn begin(gate: Arc<Gate>, request: Request) -> Self {
+        let call = Call::begin(&request, &gate);
+        Self {
+            gate,
+            call,
+            request,
+        }
+    }
+}
+
+/// Puts layers together, outermost first, around what comes last.
+macro_rules! layers {
+    ($last:path) => { $last };
+    ($layer:path, $($inner:path),+) => {
+        |passing| $layer(passing, $crate::passing::layers!($($inner),+))
+    };
+}
+pub(crate) use layers;
+
+/// Serves every request by layers, within the span of its listener: refused ones too.
+pub fn serve<F>(
+    gate: &Arc<Gate>,
+    served: Served,
+    layers: fn(Passing) -> F,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ use<F>
+where
+    F: Future<Output = Response> + Send + 'static,
+{
+    let gate = Arc::clone(gate);
+    service_fn(move |request| {
+        let (gate, served) = (Arc::clone(&gate), served.clone());
+        async move {
+            let pass = |request| layers(Passing::begin(gate, request));
+            Ok(spanned(&served, request, pass).await)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authenticate::authenticate;
+    use crate::authorize::authorize;
+    use crate::deadline::deadline;
+    use crate::evidence::evidence;
+    use crate::forward::forward;
+    use crate::intent::intent;
+    use crate::limit::limit;
+    use crate::minimise::minimise;
+    use crate::record::record;
+
+    fn bytes<F>(_: fn(Passing) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn call_is_small_enough_to_be_moved() {
+        let inner = bytes(layers![
+            authenticate,
+            authorize,
+            evidence,
+            limit,
+            intent,
+            minimise,
+            forward
+        ]);
+        let whole = bytes(layers![record, deadline, authenticate, forward]);
+
+        assert!(inner <= 6 << 10, "{inner}");
+        assert!(whole <= 4 << 10, "{whole}");
+    }
+}
