@@ -121,7 +121,7 @@ impl Onward<'_> {
         request.headers_mut().clone_from(&self.headers);
         let endpoint = std::sync::Arc::clone(place.endpoint());
         let span = self.span(&endpoint);
-        if let Some(trace) = span.context().and_then(|it| it.header().try_into().ok()) {
+        if let Some(trace) = span.context().and_then(|it| once(it.header())) {
             request.headers_mut().insert("traceparent", trace);
         }
         let ending = span.ending();
@@ -243,7 +243,7 @@ fn grant(gate: &Gate, call: &Call, permit: &Permit) -> Option<HeaderValue> {
     };
     let key = gate.keys.ring().signer(Role::Grant).ok()?;
     let token = key.sign(grant::TYP, &claims).ok()?;
-    HeaderValue::try_from(token).ok()
+    once(token)
 }
 
 fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> HeaderMap {
@@ -267,18 +267,27 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
     // Without it a server may take the call for one of HTTP and leave the trailers out.
     headers.insert(TE, HeaderValue::from_static("trailers"));
     headers.insert("varco-grant", grant);
-    if let Ok(trace) = HeaderValue::try_from(call.trace().header()) {
+    if let Some(trace) = once(call.trace().header()) {
         headers.insert("traceparent", trace);
     }
     if let Some(end) = call.deadline() {
         // The gateway ends the call itself, with its reason; the others' clocks come second.
         let left = end.saturating_duration_since(Instant::now()) + GRACE;
         let left = left.as_millis().min(99_999_999);
-        if let Ok(value) = HeaderValue::try_from(format!("{left}m")) {
+        if let Some(value) = once(format!("{left}m")) {
             headers.insert("grpc-timeout", value);
         }
     }
     headers
+}
+
+/// A value that no other call has: it takes no place in the compression table of a connection, where
+/// it would drive out what every call repeats (RFC 7541 §7.1.3).
+#[must_use]
+pub fn once(value: String) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// Removes the headers whose names are unwanted.

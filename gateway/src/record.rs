@@ -15,6 +15,7 @@ use crate::audit::committer::{Receipt, Unavailable};
 use crate::audit::deposit::Deposit;
 use crate::call::Call;
 use crate::encoding::ACCEPTED;
+use crate::forward::once;
 use crate::gate::Gate;
 use crate::metrics::ending::Ending;
 use crate::passing::Passing;
@@ -163,7 +164,7 @@ fn unavailable(gate: &Gate, call: &Call) -> Refusal {
 /// Puts the receipt and the state of the quota into an answer's metadata.
 fn stamp(headers: &mut HeaderMap, call: &Call, receipt: Option<&Receipt>) {
     let mut put = |name: &'static str, value: String| {
-        if let Ok(value) = HeaderValue::try_from(value) {
+        if let Some(value) = once(value) {
             headers.insert(name, value);
         }
     };
