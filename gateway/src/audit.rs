@@ -15,6 +15,7 @@ pub mod dangling;
 pub mod deposit;
 mod edge;
 pub mod export;
+mod gather;
 pub mod glance;
 pub mod guard;
 mod hold;

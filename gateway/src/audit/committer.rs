@@ -97,7 +97,8 @@ impl Commits {
 /// A record on its way.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) deposit: Deposit,
+    /// Boxed: it goes through queues.
+    pub(super) deposit: Box<Deposit>,
     pub(super) receipt: Option<oneshot::Sender<Receipt>>,
     bytes: usize,
 }
@@ -142,40 +143,33 @@ impl Register {
         Ok(Self { queue, shared })
     }
 
-    /// Makes a record durable and gives its receipt.
+    /// Hands a record over, at once, and gives its receipt when it is durable.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] when it is not durable within two seconds.
-    pub async fn commit(&self, deposit: impl Into<Deposit>) -> Result<Receipt, Unavailable> {
-        if self.shared.closed.load().is_some() {
-            return Err(Unavailable);
-        }
-        self.commit_in_trouble(deposit).await
+    pub fn commit<D: Into<Deposit>>(
+        &self,
+        deposit: D,
+    ) -> impl Future<Output = Result<Receipt, Unavailable>> + Send + use<D> {
+        let handed_over = if self.shared.closed.load().is_some() {
+            Err(Unavailable)
+        } else {
+            self.hand_over_for_receipt(deposit.into())
+        };
+        receipt(handed_over)
     }
 
-    /// Makes a record durable whatever the guard has found: what it says itself, and the stop.
+    /// The same, whatever the guard has found: what it says itself, and the stop.
     ///
     /// # Errors
     ///
     /// [`Unavailable`] when it is not durable within two seconds.
-    pub async fn commit_in_trouble(
+    pub fn commit_in_trouble<D: Into<Deposit>>(
         &self,
-        deposit: impl Into<Deposit>,
-    ) -> Result<Receipt, Unavailable> {
-        let (receipt, answer) = oneshot::channel();
-        self.hand_over(deposit.into(), Some(receipt))?;
-        if points::is_spoiled(Spoiled::DataFirst) {
-            let (index, checkpoint) = (0, Arc::from(""));
-            return Ok(Receipt { index, checkpoint });
-        }
-        match tokio::time::timeout(DEADLINE, answer).await {
-            Ok(Ok(receipt)) => {
-                points::pass(Point::ReceiptTaken);
-                Ok(receipt)
-            }
-            _ => Err(Unavailable),
-        }
+        deposit: D,
+    ) -> impl Future<Output = Result<Receipt, Unavailable>> + Send + use<D> {
+        receipt(self.hand_over_for_receipt(deposit.into()))
     }
 
     /// Leaves a record that nobody waits for, where the call itself is already gone.
@@ -183,6 +177,15 @@ impl Register {
         if self.hand_over(deposit.into(), None).is_err() {
             tracing::error!("a record of an abandoned call found no place");
         }
+    }
+
+    fn hand_over_for_receipt(
+        &self,
+        deposit: Deposit,
+    ) -> Result<oneshot::Receiver<Receipt>, Unavailable> {
+        let (receipt, answer) = oneshot::channel();
+        self.hand_over(deposit, Some(receipt))?;
+        Ok(answer)
     }
 
     /// Hands a record over at once: a caller that goes away while it waits changes nothing.
@@ -197,7 +200,7 @@ impl Register {
             .map_or(0, prost::Message::encoded_len);
         let bytes = deposit.record.encoded_len() + details;
         let waiting = Waiting {
-            deposit,
+            deposit: Box::new(deposit),
             receipt,
             bytes,
         };
@@ -306,6 +309,24 @@ impl Register {
     #[must_use]
     pub fn index(&self) -> &Db {
         &self.shared.index
+    }
+}
+
+/// The receipt of what was handed over.
+async fn receipt(
+    handed_over: Result<oneshot::Receiver<Receipt>, Unavailable>,
+) -> Result<Receipt, Unavailable> {
+    let answer = handed_over?;
+    if points::is_spoiled(Spoiled::DataFirst) {
+        let (index, checkpoint) = (0, Arc::from(""));
+        return Ok(Receipt { index, checkpoint });
+    }
+    match tokio::time::timeout(DEADLINE, answer).await {
+        Ok(Ok(receipt)) => {
+            points::pass(Point::ReceiptTaken);
+            Ok(receipt)
+        }
+        _ => Err(Unavailable),
     }
 }
 

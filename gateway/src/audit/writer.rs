@@ -1,7 +1,7 @@
 //! The one writer of a log, on a thread of its own.
 //!
-//! There is no timer: while one group is being flushed the next gathers. A group that cannot be
-//! committed is tried again with the same bytes until it stands, so that nothing handed over is
+//! While one group is being flushed the next gathers, and where calls come close together it waits a
+//! moment more for others (`gather`). A group that cannot be committed is tried again with the same bytes until it stands, so that nothing handed over is
 //! lost; callers give up by themselves, and the bounded queue turns new ones away meanwhile. Where
 //! the disk says that it could not flush, nothing that it says afterwards can be believed: the
 //! process ends at once and answers nothing more.
@@ -20,6 +20,7 @@ use varco_tlog::tile::Tiles;
 
 use super::committer::{Receipt, Run, Shared, Signers, Waiting};
 use super::deposit::Deposit;
+use super::gather::{self, Gather};
 use super::hold::{Hold, Made};
 use super::index::keeping;
 use super::index::tail::{self, Tail};
@@ -38,6 +39,7 @@ struct Writer {
     current: Current,
     tiles: Tiles,
     maker: Maker,
+    gather: Gather,
     /// Since when records cannot be made durable.
     failing: Option<Instant>,
     full: Arc<Notify>,
@@ -80,6 +82,7 @@ pub(super) async fn start(
         hold,
         shared: Arc::clone(&shared),
         maker: Maker::new(run.clone()),
+        gather: Gather::default(),
         run,
         signers,
         current,
@@ -135,9 +138,10 @@ impl Writer {
             self.write_own(record::continues(id, previous, String::new()))
                 .await;
         }
-        let mut taken = Vec::with_capacity(GROUP);
+        let mut taken = Vec::new();
         while queue.recv_many(&mut taken, GROUP).await > 0 {
-            let group = std::mem::replace(&mut taken, Vec::with_capacity(GROUP));
+            self.wait_for_others(&mut queue, &mut taken).await;
+            let group = std::mem::take(&mut taken);
             self.shared.leave(&group);
             points::pass(Point::GroupTaken);
             self.commit(group).await;
@@ -149,11 +153,32 @@ impl Writer {
         }
     }
 
+    /// Lets others join a group, where some have lately.
+    async fn wait_for_others(
+        &mut self,
+        queue: &mut mpsc::UnboundedReceiver<Waiting>,
+        group: &mut Vec<Waiting>,
+    ) {
+        let before = group.len();
+        if before >= GROUP || !self.gather.waits() {
+            return;
+        }
+        tokio::time::sleep(gather::MOMENT).await;
+        while group.len() < GROUP
+            && let Ok(waiting) = queue.try_recv()
+        {
+            group.push(waiting);
+        }
+        self.gather.brought(group.len() - before);
+    }
+
     /// Makes a group durable and gives its receipts.
     async fn commit(&mut self, group: Vec<Waiting>) {
         self.turn_year().await;
-        let (deposits, waiting): (Vec<_>, Vec<_>) =
-            group.into_iter().map(|it| (it.deposit, it.receipt)).unzip();
+        let (deposits, waiting): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .map(|it| (*it.deposit, it.receipt))
+            .unzip();
         let (first, checkpoint) = self.write(deposits).await;
         points::pass(Point::ReceiptsBefore);
         let _ = self.receipts.send(Done {

@@ -2,7 +2,7 @@
 //!
 //! Ids, the decision and its reason; nothing else of a record leaves for those who collect spans.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use varco_proto::audit::v1::{Decision, Record};
 
@@ -26,29 +26,35 @@ pub(super) fn begin(call: &Call) {
 /// # Errors
 ///
 /// When the record cannot be made durable.
-pub(super) async fn commit(
+pub(super) fn commit(
     gate: &Gate,
     call: &Call,
-    deposit: impl Into<Deposit>,
-) -> Result<Receipt, Unavailable> {
-    let deposit = deposit.into();
-    if !call.span().is_collected() {
-        return gate.register.commit(deposit).await;
+    deposit: Deposit,
+) -> impl Future<Output = Result<Receipt, Unavailable>> + Send {
+    let is_collected = call.span().is_collected();
+    if is_collected {
+        tell(call, &deposit.record);
     }
-    tell(call, &deposit.record);
     let begun = Instant::now();
-    let receipt = gate.register.commit(deposit).await?;
+    let committed = gate.register.commit(deposit);
+    async move {
+        let receipt = committed.await?;
+        if is_collected {
+            told(gate, call, &receipt, begun.elapsed());
+        }
+        Ok(receipt)
+    }
+}
+
+/// Tells the span where the record stands, and how long that took.
+fn told(gate: &Gate, call: &Call, receipt: &Receipt, took: Duration) {
     let span = call.span();
-    span.set(
-        "varco.audit.barrier_ms",
-        begun.elapsed().as_secs_f64() * 1000.0,
-    );
+    span.set("varco.audit.barrier_ms", took.as_secs_f64() * 1000.0);
     span.set("varco.audit.origin", gate.register.log().origin.clone());
     span.set(
         "varco.audit.index",
         i64::try_from(receipt.index).unwrap_or(i64::MAX),
     );
-    Ok(receipt)
 }
 
 fn tell(call: &Call, record: &Record) {

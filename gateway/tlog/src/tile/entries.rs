@@ -12,8 +12,10 @@ use crate::tile::FULL;
 ///
 /// `EntryTooLarge` over 65 535 bytes, `BundleTooWide` over 256 entries.
 pub fn encode_entries<'a>(bundle: impl Iterator<Item = &'a [u8]>) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    for (position, entry) in bundle.enumerate() {
+    let bundle: Vec<_> = bundle.take(usize::from(FULL) + 1).collect();
+    let size = bundle.iter().map(|entry| 2 + entry.len()).sum();
+    let mut bytes = Vec::with_capacity(size);
+    for (position, entry) in bundle.into_iter().enumerate() {
         if position >= usize::from(FULL) {
             return Err(Error::BundleTooWide);
         }
