@@ -1,8 +1,8 @@
 //! The one task that writes spans: it gathers them, stores each batch and has it sealed.
 //!
 //! A batch is stored first and sealed after: a process that dies in between seals it at its next
-//! start. Once a second it looks whether there are spans, so that no call wakes it. While the
-//! register of accesses cannot be written, batches wait unsealed.
+//! start. Once a second it looks whether there are spans, and it is told when there are many, so that few
+//! calls wake it. While the register of accesses cannot be written, batches wait unsealed.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -81,6 +81,7 @@ impl Keeper {
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
+                () = self.sources.own.many() => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -120,11 +121,14 @@ impl Keeper {
     }
 
     async fn store(&self, gathered: Gathered) -> Result<u64, store::Error> {
-        let batch = gathered.batch(
-            self.clock.uuid(),
-            &self.instance,
-            self.clock.now().as_microsecond(),
-        );
+        let (id, instance) = (self.clock.uuid(), self.instance.clone());
+        let made = self.clock.now().as_microsecond();
+        // On a thread of its own: it takes milliseconds, for which calls would wait.
+        let batch = tokio::task::spawn_blocking(move || gathered.batch(id, &instance, made)).await;
+        let Ok(batch) = batch else {
+            tracing::error!("a batch of spans could not be written");
+            return Ok(0);
+        };
         let mut tx = self.traces.db.begin().await?;
         store_batches::keep(&mut tx, &batch).await?;
         tx.commit().await?;
@@ -219,8 +223,9 @@ impl Gathered {
     }
 
     fn is_due(&self, stops: bool) -> bool {
+        let is_full = self.spans >= BATCH;
         self.since
-            .is_some_and(|since| stops || since.elapsed() >= PERIOD)
+            .is_some_and(|since| stops || is_full || since.elapsed() >= PERIOD)
     }
 
     fn batch(self, id: Uuid, instance: &str, made: i64) -> Batch {
@@ -253,3 +258,34 @@ const BATCH: u64 = 1000;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a batch gathers that does not get full.
 const PERIOD: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+    use tonic::Code;
+    use varco_runtime::telemetry::collecting::{Collecting, queue};
+    use varco_runtime::telemetry::resource::Process;
+    use varco_runtime::telemetry::span::{Before, Server};
+
+    use super::*;
+
+    /// What is gathered of so many spans that have ended.
+    fn gathered(spans: u64) -> Gathered {
+        let (queue, own) = queue("test", 2000);
+        let collecting = Collecting::into(vec![queue], 1.0, Process::default());
+        let (role, server) = (collecting.role("gateway"), Server::at("https://localhost"));
+        (0..spans).for_each(|_| role.server(Before::Nothing, &server).end(Code::Ok));
+        let (_, foreign) = mpsc::channel(1);
+        let mut gathered = Gathered::default();
+        gathered.take(&mut Sources { own, foreign });
+        gathered
+    }
+
+    #[tokio::test]
+    async fn batch_is_due_when_it_is_full_or_the_process_stops() {
+        assert!(gathered(BATCH).is_due(false));
+        assert!(!gathered(BATCH - 1).is_due(false));
+        assert!(gathered(1).is_due(true));
+        assert!(!gathered(0).is_due(true));
+    }
+}

@@ -11,7 +11,7 @@ use opentelemetry::trace::{Status, TracerProvider as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::resource::Process;
 use super::span::Spans;
@@ -42,6 +42,7 @@ pub struct Finished {
 pub struct Queue {
     name: &'static str,
     sender: mpsc::Sender<Finished>,
+    many: Arc<Notify>,
     counts: Arc<Counts>,
 }
 
@@ -49,6 +50,7 @@ pub struct Queue {
 #[derive(Debug)]
 pub struct Feed {
     receiver: mpsc::Receiver<Finished>,
+    many: Arc<Notify>,
     counts: Arc<Counts>,
 }
 
@@ -124,13 +126,19 @@ impl Collecting {
 #[must_use]
 pub fn queue(name: &'static str, places: usize) -> (Queue, Feed) {
     let (sender, receiver) = mpsc::channel(places);
-    let counts = Arc::new(Counts::default());
+    let (many, counts) = (Arc::new(Notify::new()), Arc::new(Counts::default()));
     let queue = Queue {
         name,
         sender,
+        many: Arc::clone(&many),
         counts: Arc::clone(&counts),
     };
-    (queue, Feed { receiver, counts })
+    let feed = Feed {
+        receiver,
+        many,
+        counts,
+    };
+    (queue, feed)
 }
 
 impl Queue {
@@ -139,6 +147,8 @@ impl Queue {
         self.counts.offered.fetch_add(1, Ordering::Relaxed);
         if self.sender.try_send(span).is_err() {
             self.counts.lose(1);
+        } else if self.sender.max_capacity() - self.sender.capacity() == MANY {
+            self.many.notify_one();
         }
     }
 }
@@ -154,6 +164,11 @@ impl Feed {
             taken.push(span);
         }
         taken
+    }
+
+    /// Waits until so many spans are there that they had better be taken out.
+    pub async fn many(&self) {
+        self.many.notified().await;
     }
 
     /// What became of its spans; whoever takes them out notes it there.
@@ -239,6 +254,8 @@ fn keeps(ratio: f64, span: &SpanData) -> bool {
     f64::from(u32::from_be_bytes([a, b, c, d])) < ratio * (f64::from(u32::MAX) + 1.0)
 }
 
+/// Spans that wait in a queue when whoever takes them out is told, before his time; about a megabyte.
+const MANY: usize = 512;
 /// A unary call that takes so long is worth a look, and so is each statement in it.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -265,6 +282,23 @@ mod tests {
         let count = feed.counts().read();
         assert_eq!((count.offered, count.dropped), (5, 3));
         assert_eq!(feed.take(10).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn many_spans_are_told_of_and_few_are_not() {
+        use futures_util::FutureExt as _;
+        let (queue, feed) = queue("test", 2 * MANY);
+        let collecting = Collecting::into(vec![queue], 1.0, Process::default());
+        let spans = collecting.role("gateway");
+        let end = |count: usize| {
+            (0..count).for_each(|_| spans.server(Before::Nothing, &server()).end(Code::Ok));
+        };
+
+        end(MANY - 1);
+        assert!(feed.many().now_or_never().is_none());
+
+        end(1);
+        assert!(feed.many().now_or_never().is_some());
     }
 
     #[test]
