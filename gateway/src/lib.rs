@@ -1,7 +1,6 @@
 //! The gate: vouchers, data plane, registry, register of accesses.
 //!
-//! Everything that gives authority stands here. [`Gateway::routers`] holds the life of one call as
-//! a list of layers, to be read from the top. The crate knows services only as contracts and
+//! Everything that gives authority stands here. [`pass`] is the life of one call, layer by layer. The crate knows services only as contracts and
 //! method paths.
 
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use tower::ServiceBuilder;
 use varco_runtime::clock::Clock;
 use varco_runtime::config::{self, Config, Limits};
@@ -83,7 +83,7 @@ use limit::limit;
 use listeners::Listeners;
 use metrics::Metrics;
 use minimise::minimise;
-use passing::layers;
+use passing::Passing;
 use record::record;
 use registry::Registry;
 use registry::rule::Caps;
@@ -340,21 +340,10 @@ impl Gateway {
         Ok(())
     }
 
-    /// What the gateway serves. The first list is the life of one call, outermost layer first.
+    /// What the gateway serves.
     pub fn routers(&self) -> Routers {
         let (gate, served) = (&self.gate, &self.listeners);
-        let call = layers![
-            record,       // durable before the answer
-            deadline,     // the caller's, capped
-            authenticate, // peer and voucher
-            authorize,    // allow, or a reason
-            evidence,     // who acts, signed messages
-            limit,        // rate, open calls, quota
-            intent,       // before any side effect
-            minimise,     // only what the purpose allows
-            forward       // bytes to the office
-        ];
-        let call = passing::serve(gate, served.data_plane.clone(), call);
+        let call = passing::serve(gate, served.data_plane.clone(), pass);
         let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
         Routers {
             data_plane: own::router(gate, served.data_plane.clone()).fallback_service(call),
@@ -406,6 +395,34 @@ impl Gateway {
             traces.close().await;
         }
     }
+}
+
+/// The life of one call, outermost layer first.
+async fn pass(call: Passing) -> Response {
+    // Durable before the answer.
+    record(call, |call| {
+        // The caller's, capped.
+        deadline(call, |call| {
+            // Peer and voucher.
+            authenticate(call, |call| {
+                // Allow, or a reason.
+                authorize(call, |call| {
+                    // Who acts, signed messages.
+                    evidence(call, |call| {
+                        // Rate, open calls, quota.
+                        limit(call, |call| {
+                            // Before any side effect.
+                            intent(call, |call| {
+                                // Only what the purpose allows; bytes to the office.
+                                minimise(call, forward)
+                            })
+                        })
+                    })
+                })
+            })
+        })
+    })
+    .await
 }
 
 /// What no rule of a method may go beyond.

@@ -18,7 +18,7 @@ use crate::authenticate::authenticate;
 use crate::call::Call;
 use crate::deadline::deadline;
 use crate::gate::Gate;
-use crate::passing::{self, layers};
+use crate::passing::{self, Passing};
 use crate::record::record;
 use crate::refusal::{Reason, Refusal};
 use crate::streams::extend::{self, extend};
@@ -33,11 +33,7 @@ use reflection::Reflection;
 
 /// The gateway's own methods on the data plane.
 pub fn router(gate: &Arc<Gate>, served: Served) -> Router {
-    let extend = passing::serve(
-        gate,
-        served,
-        layers![record, deadline, authenticate, extend],
-    );
+    let extend = passing::serve(gate, served, extend_recorded);
     let streams = Router::new().route_service(extend::PATH, extend);
     let mut about = Routes::new(HealthServer::new(Health::new(gate)));
     if gate.reflection == config::Reflection::On {
@@ -50,6 +46,14 @@ pub fn router(gate: &Arc<Gate>, served: Served) -> Router {
         .reset_fallback()
         .layer(known)
         .merge(streams)
+}
+
+/// The life of a call to `ExtendStream`: the first layers of every call.
+async fn extend_recorded(call: Passing) -> Response {
+    record(call, |call| {
+        deadline(call, |call| authenticate(call, extend))
+    })
+    .await
 }
 
 /// Lets only registered clients ask.
