@@ -70,6 +70,8 @@ pub struct Permit {
     pub daily_total: u64,
     /// Epoch of the registry that decided.
     pub epoch: u64,
+    /// The time at which it decided, Unix seconds.
+    pub decided: i64,
     /// What of it decided.
     pub grounds: Grounds,
 }
@@ -360,6 +362,7 @@ pub fn decide(
         daily_per_consumer: daily.per_consumer,
         daily_total: daily.total,
         epoch: snapshot.epoch,
+        decided: now,
         grounds: Grounds::of(&found, snapshot),
     })
 }

@@ -143,6 +143,10 @@ pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
     {
         return Err(Reason::VoucherClient);
     }
+    if (permit.epoch, permit.decided) == (snapshot.epoch, now) {
+        // The decision is a function of both: it would be the same.
+        return Ok(());
+    }
     let decided = decide(&claims, call.method(), &snapshot, now)?;
     let same = Arc::ptr_eq(&decided.contract, &permit.contract);
     if same && decided.allowed & permit.allowed == permit.allowed {
