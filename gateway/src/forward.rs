@@ -3,6 +3,7 @@
 //! What gives authority here (`authorization`, `dpop`, inbound `varco-*`) never reaches a service;
 //! all other metadata does.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -64,7 +65,7 @@ struct Onward<'a> {
     headers: HeaderMap,
     body: Outgoing,
     /// What the layers before have left, such as a message in the budget: it ends when the call does.
-    extensions: http::Extensions,
+    extensions: Arc<http::Extensions>,
 }
 
 async fn send(
@@ -87,7 +88,7 @@ async fn send(
         uri: Uri::try_from(format!("/{}", call.method())).map_err(|_| Reason::MethodUnknown)?,
         headers: onward_headers(parts.headers, call, grant),
         body: Outgoing::new(parts.extensions.get().cloned(), body),
-        extensions: parts.extensions,
+        extensions: Arc::new(parts.extensions),
     };
     for _ in 0..ATTEMPTS {
         match onward.attempt(&pool).await? {
@@ -119,9 +120,10 @@ impl Onward<'_> {
             .body(body)
             .map_err(|_| Reason::MethodUnknown)?;
         request.headers_mut().clone_from(&self.headers);
-        let endpoint = std::sync::Arc::clone(place.endpoint());
+        let endpoint = Arc::clone(place.endpoint());
         let span = self.span(&endpoint);
-        if let Some(trace) = span.context().and_then(|it| once(it.header())) {
+        let here = span.context().unwrap_or_else(|| self.call.trace());
+        if let Some(trace) = once(here.header()) {
             request.headers_mut().insert("traceparent", trace);
         }
         let ending = span.ending();
@@ -175,7 +177,7 @@ impl Onward<'_> {
         Held {
             place,
             client: self.permit.client_id,
-            others: self.extensions.clone(),
+            others: Arc::clone(&self.extensions),
             attempted: self.body.attempted(),
             end: end.unwrap_or_else(Instant::now),
         }
@@ -267,9 +269,6 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
     // Without it a server may take the call for one of HTTP and leave the trailers out.
     headers.insert(TE, HeaderValue::from_static("trailers"));
     headers.insert("varco-grant", grant);
-    if let Some(trace) = once(call.trace().header()) {
-        headers.insert("traceparent", trace);
-    }
     if let Some(end) = call.deadline() {
         // The gateway ends the call itself, with its reason; the others' clocks come second.
         let left = end.saturating_duration_since(Instant::now()) + GRACE;

@@ -55,7 +55,7 @@ pub struct Held {
     /// The client.
     pub client: Uuid,
     /// Other things that end with the call, such as its place among the client's open calls.
-    pub others: Extensions,
+    pub others: Arc<Extensions>,
     /// Ends the stream of the request, where there is one.
     pub attempted: Option<Attempted>,
     /// When the call ends whatever happens.

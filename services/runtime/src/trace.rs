@@ -77,8 +77,13 @@ impl TraceContext {
     /// The text form.
     #[must_use]
     pub fn header(&self) -> String {
-        let (trace, span) = (self.trace_hex(), hex::encode(self.span_id));
-        format!("00-{trace}-{span}-0{}", u8::from(self.sampled))
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        let [.., flag] = &mut text;
+        *flag += u8::from(self.sampled);
+        // The places are as long as what is written into them.
+        let _ = hex::encode_to_slice(self.trace_id, &mut text[3..35]);
+        let _ = hex::encode_to_slice(self.span_id, &mut text[36..52]);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The journey in hexadecimal.

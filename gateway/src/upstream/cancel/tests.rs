@@ -95,7 +95,7 @@ async fn calls_given_up_at_a_service_that_stands_still_end_nobody_elses() {
             Held {
                 place,
                 client: Uuid::from_u128(client),
-                others,
+                others: Arc::new(others),
                 attempted: None,
                 end: Instant::now(),
             },
@@ -150,7 +150,7 @@ async fn service_hears_nothing_more_of_a_call_that_runs_on() {
         Held {
             place,
             client,
-            others: Extensions::new(),
+            others: Arc::default(),
             attempted: outgoing.attempted(),
             end: Instant::now() + Duration::from_mins(1),
         },
