@@ -4,10 +4,13 @@
 //! command does stands in its own file under `command`; the help is pinned by a snapshot.
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tokio::runtime::{Builder, Runtime};
 use varco_runtime::server::inherited::Inherited;
 use varco_runtime::tls;
 
@@ -146,10 +149,28 @@ pub fn main() -> ExitCode {
 fn begin(cli: Cli) -> Result<(), Failure> {
     // While this is the only thread.
     let inherited = service_manager::sockets()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(run(cli, inherited))
+    runtime()?.block_on(run(cli, inherited))
+}
+
+/// Where everything runs. One worker takes what is ready in turn, so that what several calls have to
+/// send goes out together; several workers pass it on at once, so that none waits while another is busy.
+fn runtime() -> std::io::Result<Runtime> {
+    let mut builder = match workers() {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
+}
+
+/// As many as the machine has cores, or as tokio is told.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokio's own variable, which it reads for several workers too"
+)]
+fn workers() -> usize {
+    let told = std::env::var("TOKIO_WORKER_THREADS").ok();
+    told.and_then(|told| told.parse().ok())
+        .unwrap_or_else(|| available_parallelism().map_or(1, NonZeroUsize::get))
 }
 
 async fn run(cli: Cli, inherited: Inherited) -> Result<(), Failure> {
