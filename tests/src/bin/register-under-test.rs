@@ -50,6 +50,8 @@ async fn main() {
         "fill" => {
             many(&register, index::SEGMENT + 100).await;
             until_written(&register).await;
+            // Whoever wrote it learns of it a moment after the database has it.
+            many(&register, 100).await;
         }
         _ => many(&register, 20).await,
     }
