@@ -1,6 +1,6 @@
 //! The gate: vouchers, data plane, registry, register of accesses.
 //!
-//! Everything that gives authority stands here. [`pass`] is the life of one call, layer by layer. The crate knows services only as contracts and
+//! Everything that gives authority stands here. `pass` is the life of one call, layer by layer. The crate knows services only as contracts and
 //! method paths.
 
 use std::path::PathBuf;
