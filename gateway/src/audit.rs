@@ -1,8 +1,8 @@
 //! The register of accesses: the record that every exchange leaves before its answer.
 //!
-//! Records are leaves of a Merkle log (RFC 6962) in C2SP formats. They are committed in natural
-//! groups: one transaction writes whatever waited during the one before, with the tree and a signed
-//! checkpoint. What cannot be made durable is not answered.
+//! Records are leaves of a Merkle log (RFC 6962) in C2SP formats. They are committed in groups: one
+//! transaction writes whatever waited during the one before, or came close behind, with the tree and a
+//! signed checkpoint. What cannot be made durable is not answered.
 
 use varco_runtime::store::Migrations;
 

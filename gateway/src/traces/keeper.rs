@@ -106,7 +106,16 @@ impl Keeper {
 
     async fn keep(&mut self, gathered: Gathered) -> Result<(), store::Error> {
         let spans = gathered.spans;
-        match self.store(gathered).await {
+        let (id, instance) = (self.clock.uuid(), self.instance.clone());
+        let made = self.clock.now().as_microsecond();
+        // On a thread of its own: it takes milliseconds, for which calls would wait.
+        let batch = tokio::task::spawn_blocking(move || gathered.batch(id, &instance, made)).await;
+        let Ok(batch) = batch else {
+            tracing::error!(spans, "spans are lost: a batch of them could not be made");
+            self.traces.counts.lose(spans);
+            return Ok(());
+        };
+        match self.store(batch).await {
             Ok(bytes) => {
                 self.traces.counts.deliver(spans);
                 self.state.held = self.state.held.map(|held| held.saturating_add(bytes));
@@ -120,15 +129,7 @@ impl Keeper {
         }
     }
 
-    async fn store(&self, gathered: Gathered) -> Result<u64, store::Error> {
-        let (id, instance) = (self.clock.uuid(), self.instance.clone());
-        let made = self.clock.now().as_microsecond();
-        // On a thread of its own: it takes milliseconds, for which calls would wait.
-        let batch = tokio::task::spawn_blocking(move || gathered.batch(id, &instance, made)).await;
-        let Ok(batch) = batch else {
-            tracing::error!("a batch of spans could not be written");
-            return Ok(0);
-        };
+    async fn store(&self, batch: Batch) -> Result<u64, store::Error> {
         let mut tx = self.traces.db.begin().await?;
         store_batches::keep(&mut tx, &batch).await?;
         tx.commit().await?;
