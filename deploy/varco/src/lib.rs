@@ -9,6 +9,7 @@ pub mod clock_check;
 pub mod command;
 pub mod configuration;
 pub mod data_folder;
+pub mod entry_name;
 pub mod failure;
 pub mod operator;
 pub mod output;

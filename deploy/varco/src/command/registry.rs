@@ -8,6 +8,7 @@ use varco_proto::registry::v1::registry_service_client::RegistryServiceClient;
 use varco_proto::registry::v1::{Entry, Filter, GetEntryRequest, Kind, ListEntriesRequest, Order};
 
 use crate::cli::{Common, Output};
+use crate::entry_name::entry_name;
 use crate::failure::Failure;
 use crate::operator::{self, As};
 use crate::output;
@@ -23,7 +24,12 @@ pub struct GetArgs {
     /// Kind of the entries
     pub kind: KindName,
     /// Name or id of one entry; all when left out
-    #[arg(value_name = "ID", conflicts_with_all = ["filters", "newest"])]
+    #[arg(
+        value_name = "ID",
+        allow_hyphen_values = true,
+        value_parser = entry_name,
+        conflicts_with_all = ["filters", "newest"]
+    )]
     pub entry: Option<String>,
     /// Only entries of this state, of a name that begins so, or with this value in a field
     #[arg(long = "filter", value_name = "FIELD=VALUE", value_parser = filter)]
@@ -42,7 +48,7 @@ pub struct DescribeArgs {
     /// Kind of the entry
     pub kind: KindName,
     /// Its name or id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", allow_hyphen_values = true, value_parser = entry_name)]
     pub entry: String,
     /// As whom
     #[command(flatten)]

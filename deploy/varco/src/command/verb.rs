@@ -12,6 +12,7 @@ use tonic_prost::ProstCodec;
 use varco_proto::registry::v1::{Entry, Kind, Side, SuspendEntryRequest, SuspendEntryResponse};
 
 use crate::cli::{Common, Output};
+use crate::entry_name::entry_name;
 use crate::failure::Failure;
 use crate::operator::{self, As};
 use crate::output;
@@ -54,7 +55,7 @@ pub struct Args {
     /// Kind of the entry
     pub kind: KindName,
     /// Its name or id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", allow_hyphen_values = true, value_parser = entry_name)]
     pub entry: String,
     /// Why, for the register of accesses; no personal data
     #[arg(long, default_value = "", hide_default_value = true)]
