@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use tempfile::TempDir;
@@ -29,6 +30,8 @@ pub struct HandedOver {
     config: Config,
     sockets: Vec<TcpListener>,
     manager: UnixDatagram,
+    /// Processes that were made so far.
+    made: AtomicU32,
 }
 
 impl HandedOver {
@@ -62,6 +65,7 @@ impl HandedOver {
             sockets: sockets.into(),
             config,
             manager,
+            made: AtomicU32::new(0),
         }
     }
 
@@ -164,11 +168,14 @@ impl HandedOver {
             copies.len(),
             moves.join(" ")
         );
+        // The program runs otherwise with one worker than with several: both are replaced by each other.
+        let workers = 1 + self.made.fetch_add(1, Ordering::Relaxed) % 2;
         let mut command = Command::new("bash");
         command
             .args(["-c", &script, "bash", &self.program, "serve", "gateway"])
             .arg("--config")
             .arg(self.file())
+            .env("TOKIO_WORKER_THREADS", workers.to_string())
             .env("NOTIFY_SOCKET", self.place.path().join(NOTIFY));
         (command, copies)
     }
