@@ -6,10 +6,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection, SqlitePool};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use varco_runtime::store::{self, Db};
 
 use super::Error;
@@ -21,12 +23,18 @@ use crate::points::{self, Spoiled};
 #[derive(Debug)]
 pub(super) enum Hold {
     Postgres(Box<Server>),
-    Sqlite {
-        write: SqlitePool,
-        /// Locked as long as it is open.
-        #[expect(dead_code, reason = "the lock lasts as long as its file is open")]
-        lock: File,
-    },
+    Sqlite(Box<Local>),
+}
+
+/// A connection to `SQLite`, beside the lock. It is of this hand alone: a pool would ask it whether it
+/// still lives after every statement, and each question wakes its thread.
+#[derive(Debug)]
+pub(super) struct Local {
+    options: Arc<SqliteConnectOptions>,
+    connection: Option<SqliteConnection>,
+    /// Locked as long as it is open.
+    #[expect(dead_code, reason = "the lock lasts as long as its file is open")]
+    lock: File,
 }
 
 /// A connection to PostgreSQL that holds the lock.
@@ -61,8 +69,13 @@ impl Hold {
                 let file = write.connect_options().get_filename().to_owned();
                 let lock =
                     lock(&file, instance).ok_or_else(|| Error::Rival(instance.to_owned()))?;
-                let write = write.clone();
-                Ok(Self::Sqlite { write, lock })
+                let mut local = Local {
+                    options: write.connect_options(),
+                    connection: None,
+                    lock,
+                };
+                local.connected().await?;
+                Ok(Self::Sqlite(Box::new(local)))
             }
             Db::Postgres(pool) => {
                 let mut server = Server {
@@ -101,17 +114,20 @@ impl Hold {
             };
         }
         let done = match self {
-            Self::Sqlite { write, .. } => {
+            Self::Sqlite(local) => {
+                let connection = local.connected().await?;
                 if points::is_spoiled(Spoiled::Unflushed) {
                     let spoiled = sqlx::query("PRAGMA synchronous = OFF");
-                    spoiled.execute(&*write).await.map_err(store::Error::from)?;
+                    let spoiled = spoiled.execute(&mut *connection).await;
+                    spoiled.map_err(store::Error::from)?;
                 }
-                append!(&*write)
+                let done = append!(connection);
+                after(&mut local.connection, done)
             }
             Self::Postgres(server) => {
                 let connection = server.connected().await?;
                 let done = append!(connection);
-                server.after(done)
+                after(&mut server.connection, done)
             }
         };
         Ok(done.map_err(store::Error::from)?)
@@ -131,11 +147,15 @@ impl Hold {
             };
         }
         let done = match self {
-            Self::Sqlite { write, .. } => keep!(&*write),
+            Self::Sqlite(local) => {
+                let connection = local.connected().await?;
+                let done = keep!(connection);
+                after(&mut local.connection, done)
+            }
             Self::Postgres(server) => {
                 let connection = server.connected().await?;
                 let done = keep!(connection);
-                server.after(done)
+                after(&mut server.connection, done)
             }
         };
         Ok(done.map_err(store::Error::from)?)
@@ -179,26 +199,35 @@ impl Server {
             .as_mut()
             .ok_or_else(|| Error::Rival(self.instance.clone()))
     }
+}
 
-    /// What failed for another reason than the database's own word may have lost the connection.
-    fn after(&mut self, done: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
-        if matches!(&done, Err(error) if error.as_database_error().is_none()) {
-            self.connection = None;
-        }
-        done
+impl Local {
+    /// The connection, made anew when it was lost.
+    async fn connected(&mut self) -> Result<&mut SqliteConnection, Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => SqliteConnection::connect_with(&self.options)
+                .await
+                .map_err(store::Error::from)?,
+        };
+        Ok(self.connection.insert(connection))
     }
+}
 
-    /// Lets go of a connection that does not answer.
-    fn forget(&mut self) {
-        self.connection = None;
+/// What failed for another reason than the database's own word may have lost the connection.
+fn after<C>(connection: &mut Option<C>, done: Result<(), sqlx::Error>) -> Result<(), sqlx::Error> {
+    if matches!(&done, Err(error) if error.as_database_error().is_none()) {
+        *connection = None;
     }
+    done
 }
 
 impl Hold {
     /// Gives up what does not answer; the next statement begins anew.
     pub(super) fn forget(&mut self) {
-        if let Self::Postgres(server) = self {
-            server.forget();
+        match self {
+            Self::Postgres(server) => server.connection = None,
+            Self::Sqlite(local) => local.connection = None,
         }
     }
 }

@@ -122,13 +122,7 @@ impl Db {
     async fn open_sqlite(file: &Path, schema: Migrations) -> Result<Self, Error> {
         let options = sqlite_options(file);
         let failed = |error| sqlite_failure(file, error);
-        // No pool here ages its connections: the task that would (sqlx 0.9.0) counts idle ones with a
-        // race that can leave it spinning for ever on a worker of the runtime.
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        let write = sqlite_pool(1)
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(failed)?;
@@ -137,12 +131,8 @@ impl Db {
             .run(&write)
             .await
             .map_err(|error| Error::Migrate(file.display().to_string(), error))?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(4)
+        let read = sqlite_pool(4)
             .min_connections(1)
-            .acquire_timeout(ACQUIRE)
-            .idle_timeout(None)
-            .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await
             .map_err(failed)?;
@@ -198,11 +188,7 @@ impl Db {
     ///
     /// When the file does not exist or is damaged.
     pub async fn open_to_read(file: &Path) -> Result<Self, Error> {
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        let pool = sqlite_pool(1)
             .connect_with(sqlite_options(file).read_only(true))
             .await
             .map_err(|error| sqlite_failure(file, error))?;
@@ -268,6 +254,20 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// Connections to a file at most.
+///
+/// No pool here ages its connections: the task that would (sqlx 0.9.0) counts idle ones with a race
+/// that can leave it spinning for ever on a worker of the runtime. A file does not hang up either, so
+/// none is asked whether it lives before it is used.
+fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
 }
 
 fn sqlite_options(file: &Path) -> SqliteConnectOptions {
