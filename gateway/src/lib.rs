@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use tower::ServiceBuilder;
@@ -91,6 +90,7 @@ use single_use::SingleUse;
 use token::rate::{Forgers, Rates};
 use upstream::Upstreams;
 use upstream::cancel::Cancels;
+use varco_runtime::server::answers::Answers;
 use voucher::Vouchers;
 
 /// The schema of the registry.
@@ -119,17 +119,17 @@ pub struct Gateway {
     writer: Tasks,
 }
 
-/// What a gateway serves, each on a port of its own.
+/// What answers at a gateway, each on a port of its own.
 #[derive(Debug)]
-pub struct Routers {
+pub struct Answering {
     /// gRPC over mTLS for clients.
-    pub data_plane: Router,
+    pub data_plane: Answers,
     /// HTTPS for vouchers and keys.
-    pub token: Router,
+    pub token: Answers,
     /// gRPC over mTLS for operators.
-    pub control: Router,
+    pub control: Answers,
     /// HTTP probes.
-    pub probes: Router,
+    pub probes: Answers,
 }
 
 /// Ways that a gateway cannot be opened.
@@ -340,25 +340,26 @@ impl Gateway {
         Ok(())
     }
 
-    /// What the gateway serves.
-    pub fn routers(&self) -> Routers {
+    /// What answers at the gateway's ports.
+    pub fn answering(&self) -> Answering {
         let (gate, served) = (&self.gate, &self.listeners);
-        let call = passing::serve(gate, served.data_plane.clone(), pass);
+        let calls = passing::answers(gate, served.data_plane.clone(), pass);
         let endpoint = token::Endpoint::new(Arc::clone(gate), &self.assertion_audience);
-        Routers {
-            data_plane: own::router(gate, served.data_plane.clone()).fallback_service(call),
-            token: endpoint
-                .router()
-                .merge(control::certificates::renewal(gate, served.token.clone())),
-            control: control::routes(gate, &self.assertion_audience)
-                .into_axum_router()
-                .layer(
-                    ServiceBuilder::new()
-                        .layer(from_fn_with_state(served.control.clone(), server_span))
-                        .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
-                )
-                .merge(traces::receiver::router(gate)),
-            probes: probes::router(Arc::clone(gate)),
+        let tokens = endpoint.router();
+        let control = control::routes(gate, &self.assertion_audience)
+            .into_axum_router()
+            .layer(
+                ServiceBuilder::new()
+                    .layer(from_fn_with_state(served.control.clone(), server_span))
+                    .layer(from_fn_with_state(Arc::clone(gate), control::admission)),
+            );
+        Answering {
+            data_plane: own::answers(gate, served.data_plane.clone(), calls),
+            token: tokens
+                .merge(control::certificates::renewal(gate, served.token.clone()))
+                .into(),
+            control: control.merge(traces::receiver::router(gate)).into(),
+            probes: probes::router(Arc::clone(gate)).into(),
         }
     }
 

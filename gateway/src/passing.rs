@@ -3,12 +3,11 @@
 //! A layer is a function of the call as it comes and of what follows. It is a plain function and not a
 //! service: a call then costs no clone of the whole stack and no boxed future for each layer.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::Response;
-use tower::{Service, service_fn};
+use varco_runtime::server::answers::{Answer, Answers};
 use varco_runtime::telemetry::served::{Served, spanned};
 
 use crate::call::Call;
@@ -38,26 +37,19 @@ impl Passing {
     }
 }
 
-/// Serves every request by layers, within the span of its listener: refused ones too.
-pub fn serve<F>(
-    gate: &Arc<Gate>,
-    served: Served,
-    layers: fn(Passing) -> F,
-) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send>
-+ Clone
-+ Send
-+ Sync
-+ use<F>
+/// Answers every request by layers, within the span of its listener: refused ones too.
+pub fn answers<F>(gate: &Arc<Gate>, served: Served, layers: fn(Passing) -> F) -> Answers
 where
     F: Future<Output = Response> + Send + 'static,
 {
     let gate = Arc::clone(gate);
-    service_fn(move |request| {
+    Answers::new(move |request| {
         let (gate, served) = (Arc::clone(&gate), served.clone());
-        async move {
-            let pass = |request| layers(Passing::begin(gate, request));
-            Ok(spanned(&served, request, pass).await)
-        }
+        Box::pin(async move {
+            // Boxed, so that what stands outside does not move the whole call.
+            let pass = |request| -> Answer { Box::pin(layers(Passing::begin(gate, request))) };
+            spanned(&served, request, pass).await
+        })
     })
 }
 

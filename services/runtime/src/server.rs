@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
@@ -23,17 +22,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
-use tower::ServiceExt as _;
 
 use crate::problem::Problem;
 use crate::tls::{self, Peer};
 
+pub mod answers;
 pub mod inherited;
 pub mod office;
 mod peers;
 mod prompt;
 mod rest;
 
+use answers::Answers;
 use peers::{Admitted, Peers, Places};
 use prompt::Prompt;
 use rest::Rest;
@@ -179,14 +179,20 @@ impl std::fmt::Debug for Listener {
 }
 
 /// Serves until `stop`, then lets open calls end, at most for the drain time.
-pub async fn serve(listener: Listener, router: Router, limits: Limits, stop: CancellationToken) {
+pub async fn serve(
+    listener: Listener,
+    answers: impl Into<Answers>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let answering = Answering {
-        router,
+        answers: answers.into(),
         limits,
-        requests: Arc::new(Semaphore::new(limits.requests)),
-        holders: Arc::new(Mutex::new(Places::new(limits.per_certificate))),
+        requests: Semaphore::new(limits.requests),
+        holders: Mutex::new(Places::new(limits.per_certificate)),
         stop: stop.clone(),
     };
+    let answering = Arc::new(answering);
     let mut connections = JoinSet::new();
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut peers = Peers::new(limits);
@@ -203,7 +209,7 @@ pub async fn serve(listener: Listener, router: Router, limits: Limits, stop: Can
         let Some(admitted) = peers.admit(address.ip(), Instant::now()) else {
             continue;
         };
-        let (tls, answering) = (listener.tls.clone(), answering.clone());
+        let (tls, answering) = (listener.tls.clone(), Arc::clone(&answering));
         connections.spawn(async move {
             let Admitted {
                 place: place_of_peer,
@@ -220,13 +226,13 @@ pub async fn serve(listener: Listener, router: Router, limits: Limits, stop: Can
     }
 }
 
-#[derive(Clone)]
+/// What the connections of a listener share.
 struct Answering {
-    router: Router,
+    answers: Answers,
     limits: Limits,
-    requests: Arc<Semaphore>,
+    requests: Semaphore,
     /// Whose certificates connect.
-    holders: Arc<Mutex<Places<[u8; 32]>>>,
+    holders: Mutex<Places<[u8; 32]>>,
     stop: CancellationToken,
 }
 
@@ -255,7 +261,7 @@ async fn converse(
     (stream, address): (TcpStream, SocketAddr),
     greeting: OwnedSemaphorePermit,
     tls: Option<tls::Server>,
-    answering: Answering,
+    answering: Arc<Answering>,
 ) {
     // Small frames must not wait for acknowledgements.
     let _ = stream.set_nodelay(true);
@@ -283,14 +289,14 @@ async fn converse(
     speak(stream, Connection { peer, address }, answering).await;
 }
 
-async fn speak<S>(stream: S, from: Connection, answering: Answering)
+async fn speak<S>(stream: S, from: Connection, answering: Arc<Answering>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Answering { limits, stop, .. } = answering.clone();
+    let (limits, stop) = (answering.limits, answering.stop.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(from.clone());
-        answer(answering.clone(), request.map(Body::new))
+        answer(Arc::clone(&answering), request.map(Body::new))
     });
     let builder = protocol(limits);
     let (stream, greeted) = Prompt::new(stream, limits.greeting);
@@ -325,16 +331,16 @@ async fn lapsed(stop: &CancellationToken) {
 }
 
 async fn answer(
-    answering: Answering,
+    answering: Arc<Answering>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Infallible> {
     let Ok(_busy) = answering.requests.try_acquire() else {
         return Ok(overloaded(&request));
     };
     let (request, rest) = Rest::of(request);
-    let answer = answering.router.oneshot(request);
+    let answer = answering.answers.answer(request);
     let Some(limit) = answering.limits.answer else {
-        return answer.await;
+        return Ok(answer.await);
     };
     // A body that never ends must not hold a place for ever.
     let Ok(answer) = tokio::time::timeout(limit, answer).await else {
@@ -343,7 +349,7 @@ async fn answer(
     if let Some(rest) = rest {
         rest.discard().await;
     }
-    answer
+    Ok(answer)
 }
 
 /// The refusal of a request for which there is no place, in the terms of its protocol.

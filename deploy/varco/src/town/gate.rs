@@ -86,19 +86,19 @@ impl Sockets {
         let registry = gateway.registry().clone();
         self.listed
             .set(move |known| registry.snapshot().lists(known));
-        let routers = gateway.routers();
-        let socket = |listener, router, limits| Socket {
+        let answering = gateway.answering();
+        let socket = |listener, answers, limits| Socket {
             listener,
-            router,
+            answers,
             limits,
         };
         Serving {
             calls: vec![
-                socket(self.data_plane, routers.data_plane, Limits::GRPC),
-                socket(self.token, routers.token, Limits::HTTP),
-                socket(self.control, routers.control, Limits::GRPC),
+                socket(self.data_plane, answering.data_plane, Limits::GRPC),
+                socket(self.token, answering.token, Limits::HTTP),
+                socket(self.control, answering.control, Limits::GRPC),
             ],
-            probes: socket(self.probes, routers.probes, Limits::HTTP),
+            probes: socket(self.probes, answering.probes, Limits::HTTP),
         }
     }
 }

@@ -135,7 +135,7 @@ impl Sockets {
     fn serving(self, router: Router, public: Option<Router>) -> Vec<Socket> {
         let mut sockets = vec![Socket {
             listener: self.grpc,
-            router,
+            answers: router.into(),
             limits: Limits::OFFICE,
         }];
         if let Some(listener) = self.public {
@@ -143,7 +143,7 @@ impl Sockets {
             let limits = Limits::HTTP;
             sockets.push(Socket {
                 listener,
-                router,
+                answers: router.into(),
                 limits,
             });
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use varco_runtime::server::answers::Answers;
 use varco_runtime::server::{self, Limits, Listener};
 use varco_runtime::tasks::Tasks;
 
@@ -11,7 +11,7 @@ pub struct Socket {
     /// The socket.
     pub listener: Listener,
     /// What answers.
-    pub router: Router,
+    pub answers: Answers,
     /// What it allows, but for the drain.
     pub limits: Limits,
 }
@@ -42,7 +42,7 @@ impl Servers {
             };
             self.tasks.spawn(server::serve(
                 socket.listener,
-                socket.router,
+                socket.answers,
                 limits,
                 self.tasks.stopping(),
             ));

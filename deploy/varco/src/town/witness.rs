@@ -58,7 +58,7 @@ pub async fn open(
         vkey: witness.vkey(),
         socket: Socket {
             listener,
-            router: web::router(witness, settings.requests_per_second, tasks),
+            answers: web::router(witness, settings.requests_per_second, tasks).into(),
             limits: web::LIMITS,
         },
         db,
