@@ -14,6 +14,7 @@ use std::time::Duration;
 
 pub mod figure;
 pub mod filling;
+pub mod line;
 pub mod load;
 pub mod meter;
 pub mod service;
