@@ -67,6 +67,10 @@ soak-abuse SECONDS='30':
 bench:
     cargo bench --workspace --locked
 
+# Count the instructions of one call under valgrind, and compare them with those expected
+instructions:
+    cargo bench --profile counted --locked -p varco-tests --bench instructions
+
 # Run all that a submission must pass
 ci:
     .ci/run

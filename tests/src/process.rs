@@ -26,7 +26,17 @@ impl Running {
     ///
     /// When it does not within a minute; with its own words.
     #[must_use]
-    pub fn start(mut command: Command, ready: &str, log: &Path) -> Self {
+    pub fn start(command: Command, ready: &str, log: &Path) -> Self {
+        Self::start_within(Duration::from_mins(1), command, ready, log)
+    }
+
+    /// The same with another bound.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within it; with its own words.
+    #[must_use]
+    pub fn start_within(patience: Duration, mut command: Command, ready: &str, log: &Path) -> Self {
         let file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -53,7 +63,7 @@ impl Running {
             // The rest is read so that the process never waits for us.
             lines.for_each(drop);
         });
-        let is_ready = told.recv_timeout(Duration::from_mins(1)).unwrap_or(false);
+        let is_ready = told.recv_timeout(patience).unwrap_or(false);
         assert!(
             is_ready,
             "not ready: {}",

@@ -16,8 +16,9 @@ use varco_gateway::voucher::TYP;
 use varco_runtime::config::Config;
 use varco_runtime::jose::{self, PrivateKey};
 use varco_runtime::secret::Vault;
-use varco_tests::process::Running;
-use varco_tests::real::Real;
+
+use crate::process::Running;
+use crate::real::Real;
 
 /// A comune whose gateway runs.
 pub struct Town {
@@ -25,6 +26,8 @@ pub struct Town {
     pub real: Real,
     /// Its configuration.
     pub config: Config,
+    /// What the program is run under for a look inside, such as `valgrind --tool=callgrind`, in words.
+    pub under: Vec<String>,
     program: PathBuf,
     gateway: Option<Running>,
 }
@@ -34,9 +37,11 @@ impl Town {
     pub async fn install(program: &Path, place: &Path) -> Self {
         let real = Real::make(program.to_str().unwrap(), place).await;
         let config = varco::configuration::load(&real.data.join("varco.toml")).unwrap();
+        let under = std::env::var("VARCO_BENCH_UNDER").unwrap_or_default();
         Self {
             real,
             config,
+            under: under.split_whitespace().map(str::to_owned).collect(),
             program: program.to_owned(),
             gateway: None,
         }
@@ -53,15 +58,14 @@ impl Town {
             .env("VARCO_TELEMETRY__LOG", "warn")
             .envs(RAISED.map(|(key, value)| (format!("VARCO_GATEWAY__LIMITS__{key}"), value)));
         let log = self.real.data.with_extension("log");
-        self.gateway = Some(Running::start(command, "varco gateway is ready", &log));
+        let ready = "varco gateway is ready";
+        self.gateway = Some(Running::start_within(PATIENCE, command, ready, &log));
         begun.elapsed()
     }
 
-    /// The program, or what it is run under for a look inside, such as `valgrind --tool=callgrind`.
+    /// The program, or what it is run under.
     fn command(&self) -> Command {
-        let under = std::env::var("VARCO_BENCH_UNDER").unwrap_or_default();
-        let mut words = under.split_whitespace();
-        let Some(first) = words.next() else {
+        let Some((first, words)) = self.under.split_first() else {
             return Command::new(&self.program);
         };
         let mut command = Command::new(first);
@@ -168,3 +172,5 @@ const RAISED: [(&str, &str); 2] = [
     ("CALLS_PER_SECOND", "1000000"),
     ("STREAMS_PER_CLIENT", "10000"),
 ];
+/// For a start under valgrind: keys alone take most of a minute to open.
+const PATIENCE: Duration = Duration::from_mins(5);

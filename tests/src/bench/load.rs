@@ -148,7 +148,7 @@ impl Caller {
         TlsConnector::from(Arc::new(config))
     }
 
-    async fn connect(&self, at: SocketAddr, name: &str, tasks: &Tasks) -> Sender {
+    pub(super) async fn connect(&self, at: SocketAddr, name: &str, tasks: &Tasks) -> Sender {
         let stream = TcpStream::connect(at).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let stream = self.tls().connect(server_name(name), stream).await.unwrap();
@@ -202,7 +202,7 @@ impl Caller {
         }
     }
 
-    async fn call(&self, mut sender: Sender) -> Result<(), String> {
+    pub(super) async fn call(&self, mut sender: Sender) -> Result<(), String> {
         sender.ready().await.map_err(|it| format!("{it:?}"))?;
         let request = Request::post(self.uri.clone())
             .header("content-type", "application/grpc")
@@ -249,6 +249,6 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-type Sender = SendRequest<Full<Bytes>>;
+pub(super) type Sender = SendRequest<Full<Bytes>>;
 
 const OPEN_CONNECTIONS: usize = 4;
