@@ -174,30 +174,34 @@ pub(super) struct Made<'a> {
 impl Server {
     /// The connection with its lock, made anew when it was lost.
     async fn connected(&mut self) -> Result<&mut PgConnection, Error> {
-        if self.connection.is_none() {
-            let mut fresh = PgConnection::connect_with(&self.options)
-                .await
-                .map_err(store::Error::Unreachable)?;
-            // Durable before it is answered, whatever the server's default.
-            for setting in SETTINGS {
-                sqlx::query(setting)
-                    .execute(&mut fresh)
-                    .await
-                    .map_err(store::Error::from)?;
-            }
-            let (locked,): (bool,) = sqlx::query_as(LOCK)
-                .bind(&self.instance)
-                .fetch_one(&mut fresh)
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Box::pin(self.connect()).await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    async fn connect(&self) -> Result<PgConnection, Error> {
+        let mut fresh = PgConnection::connect_with(&self.options)
+            .await
+            .map_err(store::Error::Unreachable)?;
+        // Durable before it is answered, whatever the server's default.
+        for setting in SETTINGS {
+            sqlx::query(setting)
+                .execute(&mut fresh)
                 .await
                 .map_err(store::Error::from)?;
-            if !locked {
-                return Err(Error::Rival(self.instance.clone()));
-            }
-            self.connection = Some(fresh);
         }
-        self.connection
-            .as_mut()
-            .ok_or_else(|| Error::Rival(self.instance.clone()))
+        let (locked,): (bool,) = sqlx::query_as(LOCK)
+            .bind(&self.instance)
+            .fetch_one(&mut fresh)
+            .await
+            .map_err(store::Error::from)?;
+        if locked {
+            Ok(fresh)
+        } else {
+            Err(Error::Rival(self.instance.clone()))
+        }
     }
 }
 
@@ -206,7 +210,7 @@ impl Local {
     async fn connected(&mut self) -> Result<&mut SqliteConnection, Error> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => SqliteConnection::connect_with(&self.options)
+            None => Box::pin(SqliteConnection::connect_with(&self.options))
                 .await
                 .map_err(store::Error::from)?,
         };

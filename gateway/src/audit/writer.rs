@@ -146,7 +146,7 @@ impl Writer {
             points::pass(Point::GroupTaken);
             self.commit(group).await;
             if self.maker.has_spent_key()
-                && let Err(error) = self.maker.take_key(&mut self.hold).await
+                && let Err(error) = Box::pin(self.maker.take_key(&mut self.hold)).await
             {
                 tracing::warn!(cause = chain(&error), "the next key for details is late");
             }
@@ -174,7 +174,10 @@ impl Writer {
 
     /// Makes a group durable and gives its receipts.
     async fn commit(&mut self, group: Vec<Waiting>) {
-        self.turn_year().await;
+        if let Some(next) = self.current.next(&self.run) {
+            // What is rare is boxed: its future would be moved with that of every commit.
+            Box::pin(self.turn_year(next)).await;
+        }
         let (deposits, waiting): (Vec<_>, Vec<_>) = group
             .into_iter()
             .map(|it| (*it.deposit, it.receipt))
@@ -197,7 +200,7 @@ impl Writer {
     /// Makes leaves and makes them durable.
     async fn write(&mut self, deposits: Vec<Deposit>) -> (u64, Arc<str>) {
         while self.maker.needs_key(&deposits) {
-            if let Err(error) = self.maker.take_key(&mut self.hold).await {
+            if let Err(error) = Box::pin(self.maker.take_key(&mut self.hold)).await {
                 self.failed(&error);
                 tokio::time::sleep(PAUSE).await;
                 self.hold.forget();
@@ -223,7 +226,7 @@ impl Writer {
             tokio::time::sleep(PAUSE).await;
             self.hold.forget();
             // A commit whose answer was lost may stand after all.
-            match self.find(&group).await {
+            match Box::pin(self.find(&group)).await {
                 Ok(Some((tiles, note))) => return self.stands(group, tiles, note),
                 Ok(None) => {}
                 Err(error) => self.failed(&error),
@@ -322,10 +325,7 @@ impl Writer {
     }
 
     /// Ends the log of a year that is over and begins the next one.
-    async fn turn_year(&mut self) {
-        let Some(next) = self.current.next(&self.run) else {
-            return;
-        };
+    async fn turn_year(&mut self, next: String) {
         points::pass(Point::YearBefore);
         let id = self.run.clock.uuid();
         self.write_own(record::continued_by(id, &next)).await;
