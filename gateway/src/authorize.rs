@@ -70,8 +70,6 @@ pub struct Permit {
     pub daily_total: u64,
     /// Epoch of the registry that decided.
     pub epoch: u64,
-    /// The time at which it decided, Unix seconds.
-    pub decided: i64,
     /// What of it decided.
     pub grounds: Grounds,
 }
@@ -362,7 +360,6 @@ pub fn decide(
         daily_per_consumer: daily.per_consumer,
         daily_total: daily.total,
         epoch: snapshot.epoch,
-        decided: now,
         grounds: Grounds::of(&found, snapshot),
     })
 }
@@ -374,14 +371,16 @@ where
 {
     let Passing { gate, call, .. } = &passing;
     let snapshot = gate.registry.snapshot();
+    let now = gate.clock.unix();
     let decided = check_age(gate, &snapshot).and_then(|()| {
         let claims = call.claims().ok_or(Reason::VoucherMissing)?;
-        decide(&claims, call.method(), &snapshot, gate.clock.unix())
+        decide(&claims, call.method(), &snapshot, now)
     });
     match decided {
         Ok(permit) => {
             let permit = Arc::new(permit);
             call.permit(Arc::clone(&permit));
+            call.decided_at(snapshot.epoch, now);
             bound(gate, call, &permit);
             next(passing).await
         }

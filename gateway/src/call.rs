@@ -71,6 +71,8 @@ struct Inner {
     client: OnceLock<Uuid>,
     voucher: ArcSwapOption<Voucher>,
     permit: OnceLock<Arc<Permit>>,
+    /// Epoch of the registry and Unix second at which it was last decided that the call may go on.
+    decided: Mutex<Option<(u64, i64)>>,
     deadline: Mutex<Option<Deadline>>,
     shown: OnceLock<Shown>,
     quota: OnceLock<Quota>,
@@ -140,6 +142,7 @@ impl Call {
             client: OnceLock::new(),
             voucher: ArcSwapOption::empty(),
             permit: OnceLock::new(),
+            decided: Mutex::new(None),
             deadline: Mutex::new(None),
             shown: OnceLock::new(),
             quota: OnceLock::new(),
@@ -217,6 +220,8 @@ impl Call {
             Some(held) if held.claims.exp >= new.claims.exp => Some(Arc::clone(held)),
             _ => Some(Arc::clone(&new)),
         });
+        // The decision was on the voucher before.
+        *locked(&self.0.decided) = None;
         before.map_or(new.claims.exp, |it| it.claims.exp.max(new.claims.exp))
     }
 
@@ -229,6 +234,17 @@ impl Call {
     #[must_use]
     pub fn permitted(&self) -> Option<&Arc<Permit>> {
         self.0.permit.get()
+    }
+
+    /// Notes the registry's epoch and the Unix second at which it was decided that the call may go on.
+    pub fn decided_at(&self, epoch: u64, second: i64) {
+        *locked(&self.0.decided) = Some((epoch, second));
+    }
+
+    /// Whether that was decided at an epoch and a second, on the voucher in force.
+    #[must_use]
+    pub fn was_decided_at(&self, epoch: u64, second: i64) -> bool {
+        *locked(&self.0.decided) == Some((epoch, second))
     }
 
     /// Notes the evidence that came with the call and holds.

@@ -19,6 +19,8 @@ pub struct Vigil {
     gate: Arc<Gate>,
     call: Call,
     next: Instant,
+    /// The second at which it last looked whether a day has begun that counts the call.
+    counted: i64,
     /// When it first saw that the process stops.
     stopping: Option<Instant>,
 }
@@ -31,6 +33,7 @@ impl Vigil {
             gate: Arc::clone(gate),
             call: call.clone(),
             next: Instant::now() + EVERY,
+            counted: 0,
             stopping: None,
         }
     }
@@ -84,7 +87,9 @@ impl Vigil {
     async fn look(&mut self) -> Result<(), Refusal> {
         self.next = Instant::now() + EVERY;
         self.check()?;
-        if self.is_stream() && self.call.is_forwarded() {
+        let now = self.gate.clock.unix();
+        if self.counted != now && self.is_stream() && self.call.is_forwarded() {
+            self.counted = now;
             // Boxed: it asks the database, once in a call's day.
             Box::pin(recount(&self.gate, &self.call)).await?;
         }
@@ -143,13 +148,14 @@ pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
     {
         return Err(Reason::VoucherClient);
     }
-    if (permit.epoch, permit.decided) == (snapshot.epoch, now) {
+    if call.was_decided_at(snapshot.epoch, now) {
         // The decision is a function of both: it would be the same.
         return Ok(());
     }
     let decided = decide(&claims, call.method(), &snapshot, now)?;
     let same = Arc::ptr_eq(&decided.contract, &permit.contract);
     if same && decided.allowed & permit.allowed == permit.allowed {
+        call.decided_at(snapshot.epoch, now);
         Ok(())
     } else {
         Err(Reason::FieldNotInPurpose)
