@@ -10,6 +10,7 @@
 )]
 
 pub mod assertion;
+pub mod bench;
 pub mod calls;
 pub mod collector;
 pub mod comune;

@@ -23,10 +23,9 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use prost::Message as _;
@@ -34,25 +33,21 @@ use serde_json::json;
 use tempfile::TempDir;
 use varco_proto::anagrafe::v1::GetFamigliaRequest;
 use varco_runtime::pki::public_key;
+use varco_tests::bench::figure::Figure;
+use varco_tests::bench::load::{Caller, Shape, Vouchers};
+use varco_tests::bench::service::{self, Service};
+use varco_tests::bench::town::{AUDIENCE, SERVER_NAME, Town};
+use varco_tests::bench::{beside, meter, seconds, setting_of};
 
-mod load;
-mod meter;
 mod peers;
 mod table;
-mod town;
-mod upstream;
 
-use load::{Caller, Shape, Vouchers};
 use peers::{Peer, Setting};
-use table::{Figure, Table};
-use town::{AUDIENCE, SERVER_NAME, Town};
+use table::Table;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    if let [_, word, address, folder, ca] = &arguments[..]
-        && word == UPSTREAM
-    {
-        return upstream::serve(address.parse().unwrap(), Path::new(folder), Path::new(ca));
+    if service::serves() {
+        return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -241,36 +236,6 @@ async fn fresh(town: &Town, voucher: &str, contenders: &[Contender]) {
     table.print(FRESH);
 }
 
-/// The service, in a process of its own; it ends with this value.
-struct Service(Child);
-
-impl Service {
-    fn start(town: &Town) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg(UPSTREAM)
-            .arg(town.upstream().to_string())
-            .arg(town.real.data.join("services/anagrafe"))
-            .arg(town.real.data.join("ca.pem"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert_eq!(lines.next().unwrap().unwrap(), upstream::READY);
-        Self(child)
-    }
-
-    fn id(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// What this disk takes to keep a record, which no call can be faster than.
 fn sync_time(folder: &Path) {
     let mut file = fs::File::create(folder.join("sync")).unwrap();
@@ -302,20 +267,6 @@ fn ms(time: Duration) -> String {
     format!("{:.0} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// A path in the folder that holds what is built.
-fn beside(path: &str) -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    own.ancestors().nth(3).unwrap().join(path)
-}
-
-fn seconds() -> Duration {
-    Duration::from_secs(setting_of("VARCO_BENCH_SECONDS", 4))
-}
-
-fn setting_of(variable: &str, usual: u64) -> u64 {
-    std::env::var(variable).map_or(usual, |value| value.parse().unwrap())
-}
-
 const SHAPES: [(&str, Shape); 4] = [
     (
         "1 x 1",
@@ -342,6 +293,5 @@ const SHAPES: [(&str, Shape); 4] = [
 ];
 const FRESH: &str = "fresh vouchers, 1 x 32";
 const PATH: &str = "/varco.anagrafe.v1.AnagrafeService/GetFamiglia";
-const UPSTREAM: &str = "upstream";
 /// More calls a second with fresh vouchers than anybody has reached.
 const MOST_FRESH: usize = 12_000;

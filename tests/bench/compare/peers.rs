@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use varco::data_folder::ports;
 
-use super::load::Caller;
+use varco_tests::bench::load::Caller;
 
 /// A peer of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

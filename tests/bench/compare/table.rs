@@ -1,19 +1,7 @@
 //! What was measured, as medians, and each against each.
 
-use super::meter;
-
-/// One measurement.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    /// Microseconds of CPU a call.
-    pub cpu: f64,
-    /// Calls a second.
-    pub rate: f64,
-    /// Latencies in milliseconds.
-    pub latencies: Vec<f64>,
-    /// Megabytes after it.
-    pub memory: f64,
-}
+use varco_tests::bench::figure::{Figure, median};
+use varco_tests::bench::meter;
 
 /// Measurements by name, in the order of their first.
 #[derive(Debug, Default)]
@@ -75,9 +63,4 @@ impl Table {
         };
         format!("{}, {}", ratio(&|it| it.cpu), ratio(&|it| it.rate))
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    meter::at(&mut values, 50)
 }

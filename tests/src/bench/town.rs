@@ -16,8 +16,9 @@ use varco_gateway::voucher::TYP;
 use varco_runtime::config::Config;
 use varco_runtime::jose::{self, PrivateKey};
 use varco_runtime::secret::Vault;
-use varco_tests::process::Running;
-use varco_tests::real::Real;
+
+use crate::process::Running;
+use crate::real::Real;
 
 /// A comune whose gateway runs.
 pub struct Town {
