@@ -71,6 +71,16 @@ bench:
 instructions:
     cargo bench --profile counted --locked -p varco-tests --bench instructions
 
+# Measure what a call costs in a small installation and in a large one, whose register holds RECORDS
+bench-flat RECORDS='1000000':
+    cargo build --release --locked
+    VARCO_BENCH_RECORDS={{ RECORDS }} cargo bench -p varco-tests --bench flat --locked
+
+# Measure the memory of 10 000 streams that stand idle
+bench-streams:
+    cargo build --release --locked
+    cargo bench -p varco-tests --bench streams --locked
+
 # Run all that a submission must pass
 ci:
     .ci/run

@@ -12,8 +12,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub mod crowd;
 pub mod figure;
 pub mod filling;
+pub mod fleet;
+pub mod held;
 pub mod line;
 pub mod load;
 pub mod meter;

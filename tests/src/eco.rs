@@ -346,5 +346,6 @@ fn metadatum(entry: &KeyAndValueRef<'_>) -> v1::Metadatum {
     }
 }
 
-const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/eco.binpb"));
+/// The contract, as a `FileDescriptorSet` with its imports.
+pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/eco.binpb"));
 const METHODS: &str = "eco.v1.EcoService/*";

@@ -72,7 +72,7 @@ impl Program {
     /// When it fails.
     pub async fn done(&self, arguments: &[&str]) -> String {
         let ran = self.run(arguments).await;
-        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.err);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}{}", ran.out, ran.err);
         ran.out
     }
 

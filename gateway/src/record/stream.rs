@@ -42,12 +42,14 @@ pub(super) fn release(gate: &Arc<Gate>, call: &Call, response: Response) -> Resp
         relay.run(body).await;
     });
     // Whoever reads on after the trailers, or after the caller was given up, finds no clean end.
-    let released = ReceiverStream::new(receiver).chain(stream::once(future::ready(Err(CutOff))));
+    let pieces = ReceiverStream::new(receiver).map(|piece| Ok(*piece));
+    let released = pieces.chain(stream::once(future::ready(Err(CutOff))));
     let released = StreamBody::new(released);
     Response::from_parts(parts, Body::new(released))
 }
 
-type Piece = Result<Frame<Bytes>, CutOff>;
+/// Boxed: a channel has room for 32 of them from its beginning, and idle streams are many.
+type Piece = Box<Frame<Bytes>>;
 type Pieces = mpsc::Sender<Piece>;
 
 struct Relay {
@@ -84,6 +86,11 @@ impl Relay {
 
     async fn run(mut self, body: Body) {
         let end = self.relay(body).await;
+        // Boxed: a stream is idle for long and ends once.
+        Box::pin(self.end(end)).await;
+    }
+
+    async fn end(self, end: End) {
         let (status, outcome, reason) = match &end {
             End::Trailers(trailers) => match grpc_status(trailers).unwrap_or(2) {
                 0 => (0, "OK", ""),
@@ -130,7 +137,7 @@ impl Relay {
         };
         stamp(&mut trailers, &self.call, receipt.ok().as_ref());
         points::pass(Point::TrailersBefore);
-        let last = self.pieces.send(Ok(Frame::trailers(trailers)));
+        let last = self.pieces.send(Box::new(Frame::trailers(trailers)));
         let _ = tokio::time::timeout(STALLED, last).await;
         points::pass(Point::TrailersAfter);
     }
@@ -144,8 +151,9 @@ impl Relay {
                 Err(end) => return end,
             };
             let (data, trailers) = gather(first, &mut body);
+            // Boxed: what it needs is not held while nothing comes.
             if !data.is_empty()
-                && let Err(end) = self.pass(data).await
+                && let Err(end) = Box::pin(self.pass(data)).await
             {
                 return end;
             }
@@ -189,7 +197,8 @@ impl Relay {
         self.vigil.check()?;
         loop {
             points::pass(Point::PieceBefore);
-            room.send(Ok(Frame::data(data.split_to(data.len().min(PIECE)))));
+            let piece = data.split_to(data.len().min(PIECE));
+            room.send(Box::new(Frame::data(piece)));
             points::pass(Point::PieceAfter);
             if data.is_empty() {
                 return Ok(());

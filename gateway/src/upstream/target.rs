@@ -11,6 +11,7 @@ use axum::body::Body;
 use http::uri::{Authority, Scheme};
 use http::{Request, Uri};
 use hyper::client::conn::http2::{self, SendRequest};
+use hyper::rt::Executor;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls_pki_types::{InvalidDnsNameError, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -174,7 +175,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, greeting) = greeting::listen(stream);
-    let (sender, mut driver) = http2::Builder::new(TokioExecutor::new())
+    let (sender, mut driver) = http2::Builder::new(Boxing(TokioExecutor::new()))
         .timer(TokioTimer::new())
         .keep_alive_interval(ASKED)
         .keep_alive_timeout(ANSWERED)
@@ -208,6 +209,21 @@ where
         }
     });
     Ok(connection)
+}
+
+/// Runs what hyper does for each call in memory that is given back once it is done. A stream keeps the
+/// task that sent it for as long as it is open, and in a task every future is as large as the largest.
+#[derive(Clone, Debug)]
+struct Boxing(TokioExecutor);
+
+impl<F> Executor<F> for Boxing
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.execute(Box::pin(future));
+    }
 }
 
 /// A connection ends when its service has sent nothing for so long, not even on being asked.

@@ -16,7 +16,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a benchmark prints its figures, reads its settings from the environment and fails by panicking"
 )]

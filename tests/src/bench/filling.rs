@@ -1,13 +1,23 @@
 //! Records as long as real ones, and a register of accesses that is filled with them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use uuid::Uuid;
-use varco_gateway::audit::committer::Register;
+use varco_gateway::audit::committer::{Register, Run};
 use varco_gateway::audit::deposit::Deposit;
+use varco_gateway::audit::{MIGRATIONS, index};
+use varco_gateway::keys;
 use varco_proto::audit::v1::{Decision, Details, Record, RecordKind, Subject};
+use varco_runtime::clock::Clock;
+use varco_runtime::secret::dpo::Recipients;
+use varco_runtime::store::Db;
+use varco_runtime::tasks::Tasks;
+
+use super::town::Town;
 
 /// A person of whom one record in this many speaks.
 pub const RARE: u64 = 10_000;
@@ -29,6 +39,50 @@ pub async fn fill(register: &Arc<Register>, wanted: u64) {
         });
     }
     running.join_all().await;
+}
+
+/// Fills the register of a town whose gateway does not run, and gives the bytes of each record on the
+/// disk, its sealed details and its index included.
+pub async fn fill_town(town: &Town, wanted: u64) -> u64 {
+    let (config, clock) = (&town.config, Clock::system());
+    let gateway = &config.gateway;
+    let audit = Db::open(&gateway.audit_database, &config.folder, MIGRATIONS).await;
+    let places = (audit.unwrap(), index::open(config).await.unwrap());
+    let run = Run {
+        ipa: config.comune.ipa.clone(),
+        instance: gateway.instance.clone(),
+        boot_id: clock.uuid(),
+        started: Instant::now(),
+        recipients: Recipients::read(&config.path(&gateway.dpo)).unwrap(),
+        clock,
+        mark: None,
+    };
+    let signers = keys::log_signers(&town.vault(), &config.path(&gateway.keys)).unwrap();
+    let tasks = Tasks::default();
+    let register = Register::open(places.clone(), run, signers, &tasks).await;
+    let register = Arc::new(register.unwrap());
+    fill(&register, wanted).await;
+    drop(register);
+    tasks.drain(Duration::from_mins(1)).await;
+    places.0.close().await;
+    places.1.close().await;
+    let files = std::fs::read_dir(config.audit_folder()).unwrap();
+    let bytes = files.map(|file| file.unwrap().metadata().unwrap().len());
+    bytes.sum::<u64>() / wanted
+}
+
+/// Checks that there is room for so many records.
+pub fn check_room(place: &Path, records: u64) {
+    let disk = rustix::fs::statvfs(place).unwrap();
+    let free = disk.f_bavail * disk.f_frsize;
+    let needed = records * BYTES_EACH + SPARE;
+    println!(
+        "{records} records need {} MB, {} MB are free in {}",
+        needed >> 20,
+        free >> 20,
+        place.display()
+    );
+    assert!(free > needed, "there is no room for {records} records");
 }
 
 /// Under what a person stands in a record.
@@ -94,3 +148,8 @@ pub fn deposit(number: u64) -> Deposit {
         details: Some(details),
     }
 }
+
+/// What a record takes on the disk at most, with room for what is written beside it.
+const BYTES_EACH: u64 = 1300;
+/// What must stay free beside the records.
+const SPARE: u64 = 2 << 30;

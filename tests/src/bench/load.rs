@@ -143,13 +143,23 @@ impl Caller {
         self.call(sender).await
     }
 
-    fn tls(&self) -> TlsConnector {
+    pub(super) fn tls(&self) -> TlsConnector {
         let config = tls::client(Some(&self.identity), &self.ca, &["h2"]).unwrap();
         TlsConnector::from(Arc::new(config))
     }
 
     pub(super) async fn connect(&self, at: SocketAddr, name: &str, tasks: &Tasks) -> Sender {
         let stream = TcpStream::connect(at).await.unwrap();
+        self.connect_over(stream, name, tasks).await
+    }
+
+    /// Opens a connection over a socket that is connected.
+    pub(super) async fn connect_over(
+        &self,
+        stream: TcpStream,
+        name: &str,
+        tasks: &Tasks,
+    ) -> Sender {
         stream.set_nodelay(true).unwrap();
         let stream = self.tls().connect(server_name(name), stream).await.unwrap();
         let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
@@ -202,14 +212,25 @@ impl Caller {
         }
     }
 
-    pub(super) async fn call(&self, mut sender: Sender) -> Result<(), String> {
-        sender.ready().await.map_err(|it| format!("{it:?}"))?;
+    /// A call with some body.
+    pub(super) fn request<B>(&self, body: B) -> Request<B> {
         let request = Request::post(self.uri.clone())
             .header("content-type", "application/grpc")
             .header("te", "trailers")
-            .header("authorization", self.vouchers.next())
-            .body(Full::new(self.message.clone()));
-        let answer = sender.send_request(request.unwrap()).await;
+            .header("authorization", self.vouchers.next());
+        request.body(body).unwrap()
+    }
+
+    /// The message that it sends, framed.
+    pub(super) fn message(&self) -> Bytes {
+        self.message.clone()
+    }
+
+    /// One call over a connection; the error says what came instead of its answer.
+    pub(super) async fn call(&self, mut sender: Sender) -> Result<(), String> {
+        sender.ready().await.map_err(|it| format!("{it:?}"))?;
+        let request = self.request(Full::new(self.message.clone()));
+        let answer = sender.send_request(request).await;
         let (head, body) = answer.map_err(|it| format!("{it:?}"))?.into_parts();
         let body = body.collect().await.map_err(|it| format!("{it:?}"))?;
         let trailers = body.trailers().cloned().unwrap_or_default();
@@ -241,11 +262,11 @@ fn is_ok(trailers: &HeaderMap) -> bool {
         .is_some_and(|status| status == "0")
 }
 
-fn server_name(name: &str) -> ServerName<'static> {
+pub(super) fn server_name(name: &str) -> ServerName<'static> {
     ServerName::try_from(name.to_owned()).unwrap()
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 

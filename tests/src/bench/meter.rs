@@ -27,6 +27,33 @@ pub fn resident(process: u32) -> f64 {
     kibibytes.parse::<f64>().unwrap() / 1024.0
 }
 
+/// Memory of a process, in megabytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// In RAM, with what it shares with others.
+    pub resident: f64,
+    /// In RAM, of what is shared its part.
+    pub proportional: f64,
+    /// Of it what no file holds: heap and stacks.
+    pub anonymous: f64,
+}
+
+/// Memory of the process (`smaps_rollup`).
+#[must_use]
+pub fn memory(process: u32) -> Memory {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap();
+    let of = |name: &str| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name));
+        let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
+        kibibytes.parse::<f64>().unwrap() / 1024.0
+    };
+    Memory {
+        resident: of("Rss:"),
+        proportional: of("Pss:"),
+        anonymous: of("Anonymous:"),
+    }
+}
+
 /// A percentile of values, which it orders.
 #[must_use]
 pub fn at(values: &mut [f64], percent: usize) -> f64 {

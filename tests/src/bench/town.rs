@@ -3,6 +3,7 @@
 //! Everything is on that is on in production, and the register of accesses is on the disk. Only
 //! limits that one client of a benchmark would exceed at once are raised.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use varco_gateway::keys::files::Files;
+use varco_gateway::keys::lifecycle::Role;
 use varco_gateway::voucher::TYP;
 use varco_runtime::config::Config;
 use varco_runtime::jose::{self, PrivateKey};
@@ -49,6 +51,11 @@ impl Town {
 
     /// Starts the gateway, on one worker, and gives the time until it says that it is ready.
     pub fn start(&mut self) -> Duration {
+        self.start_with(&RAISED)
+    }
+
+    /// Starts it with other limits than the usual ones, each by its key in `[gateway.limits]`.
+    pub fn start_with(&mut self, limits: &[(&str, &str)]) -> Duration {
         let begun = Instant::now();
         let mut command = self.command();
         command
@@ -56,7 +63,11 @@ impl Town {
             .arg(self.real.data.join("varco.toml"))
             .env("TOKIO_WORKER_THREADS", "1")
             .env("VARCO_TELEMETRY__LOG", "warn")
-            .envs(RAISED.map(|(key, value)| (format!("VARCO_GATEWAY__LIMITS__{key}"), value)));
+            .envs(
+                limits
+                    .iter()
+                    .map(|(key, value)| (format!("VARCO_GATEWAY__LIMITS__{key}"), value)),
+            );
         let log = self.real.data.with_extension("log");
         let ready = "varco gateway is ready";
         self.gateway = Some(Running::start_within(PATIENCE, command, ready, &log));
@@ -147,13 +158,32 @@ clients = ["prova"]
     }
 
     /// The key that signed a voucher.
+    #[must_use]
     pub fn signing_key(&self, voucher: &str) -> Arc<PrivateKey> {
         let kid = jose::header(voucher).unwrap().kid.unwrap();
-        let gateway = &self.config.gateway;
-        let vault = Vault::open(&self.config).unwrap();
-        let files = Files::open(vault, &self.config.path(&gateway.keys), &gateway.instance);
-        let (_, key) = files.unwrap().read().unwrap().remove(&kid).unwrap();
+        let (_, key) = self.keys().remove(&kid).unwrap();
         key
+    }
+
+    /// The key that signs in a role, of which a gateway that has just begun has one.
+    #[must_use]
+    pub fn signer(&self, role: Role) -> Arc<PrivateKey> {
+        let mut keys = self.keys().into_values();
+        keys.find_map(|(of, key)| (of == role).then_some(key))
+            .unwrap()
+    }
+
+    fn keys(&self) -> HashMap<String, (Role, Arc<PrivateKey>)> {
+        let gateway = &self.config.gateway;
+        let folder = self.config.path(&gateway.keys);
+        let files = Files::open(self.vault(), &folder, &gateway.instance);
+        files.unwrap().read().unwrap()
+    }
+
+    /// What opens its keys.
+    #[must_use]
+    pub fn vault(&self) -> Vault {
+        Vault::open(&self.config).unwrap()
     }
 }
 

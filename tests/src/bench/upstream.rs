@@ -1,12 +1,15 @@
-//! The service behind every peer: one thread, mutual TLS, one answer to every call.
+//! The service behind every peer: one thread, mutual TLS, one answer to every call. A stream of the
+//! contract `eco.v1` gets one message and stays open.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -20,6 +23,8 @@ use varco_runtime::tasks::Tasks;
 use varco_runtime::tls::authority::Authority;
 use varco_runtime::tls::listed::Listed;
 use varco_runtime::tls::{self, ClientCertificate, Clients, Identity};
+
+use crate::eco::v1::ConverseResponse;
 
 /// What a family is answered with: 206 bytes, and five of prefix.
 #[must_use]
@@ -66,32 +71,57 @@ async fn accept(address: SocketAddr, folder: &Path, ca: &Path) {
             };
             let service = service_fn(move |request| reply(request, answer.clone()));
             let mut server = http2::Builder::new(TokioExecutor::new());
-            server.timer(TokioTimer::new()).max_concurrent_streams(1024);
+            server
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS_EACH);
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-type Frames = futures_util::stream::Iter<std::vec::IntoIter<Result<Frame<Bytes>, Infallible>>>;
+type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
-async fn reply(
-    request: Request<Incoming>,
-    answer: Bytes,
-) -> Result<Response<StreamBody<Frames>>, Infallible> {
-    let asks_health = request.uri().path() == "/grpc.health.v1.Health/Check";
+async fn reply(request: Request<Incoming>, answer: Bytes) -> Result<Reply, Infallible> {
+    let path = request.uri().path();
+    if path.starts_with(STREAMS) {
+        return Ok(reply_with(held(request.into_body())));
+    }
+    let asks_health = path == "/grpc.health.v1.Health/Check";
     let _ = request.into_body().collect().await;
     let data = if asks_health { SERVING } else { answer };
     let trailers = HeaderMap::from_iter([(
         http::HeaderName::from_static("grpc-status"),
         HeaderValue::from_static("0"),
     )]);
-    let frames = vec![Ok(Frame::data(data)), Ok(Frame::trailers(trailers))];
-    let response = Response::builder()
-        .header("content-type", "application/grpc")
-        .body(StreamBody::new(futures_util::stream::iter(frames)));
-    Ok(response.unwrap())
+    let frames = [Ok(Frame::data(data)), Ok(Frame::trailers(trailers))];
+    Ok(reply_with(
+        StreamBody::new(stream::iter(frames)).boxed_unsync(),
+    ))
 }
 
+fn reply_with(body: UnsyncBoxBody<Bytes, Infallible>) -> Reply {
+    let response = Response::builder().header("content-type", "application/grpc");
+    response.body(body).unwrap()
+}
+
+/// One message, and nothing more for as long as the caller stays.
+fn held(request: Incoming) -> UnsyncBoxBody<Bytes, Infallible> {
+    let message = ConverseResponse {
+        text: "presente".to_owned(),
+    };
+    let message = varco_gateway::minimise::frames::frame(&message.encode_to_vec());
+    let first = stream::iter([Ok(Frame::data(message))]);
+    let rest = stream::once(async move {
+        let _request = request;
+        std::future::pending().await
+    });
+    StreamBody::new(first.chain(rest)).boxed_unsync()
+}
+
+/// Streams that stand idle after one message: Follow and Converse, whose answers are alike.
+const STREAMS: &str = "/eco.v1.EcoService/";
+/// Calls over one connection. A gateway opens eight, and ten thousand streams must fit on them.
+const STREAMS_EACH: u32 = 2048;
 /// What it prints when it listens.
 pub const READY: &str = "upstream is ready";
 /// A frame of `HealthCheckResponse { status: SERVING }`.
