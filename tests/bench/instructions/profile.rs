@@ -87,10 +87,10 @@ impl Thread {
         fitting.map(|(_, it)| *it).reduce(Function::and)
     }
 
-    fn call(&mut self, caller: &str, callee: &str, (calls, cost): (u64, u64)) {
+    fn call(&mut self, from: &str, callee: &str, (calls, cost): (u64, u64)) {
         let function = self.function(callee);
         function.calls += calls;
-        if outermost(caller) != callee {
+        if outermost(from) != callee {
             function.with_callees += cost;
         }
     }

@@ -91,16 +91,19 @@ impl Town {
     }
 
     /// Number of the gateway's process.
+    #[must_use]
     pub fn id(&self) -> u32 {
         self.gateway.as_ref().unwrap().id()
     }
 
     /// Where the service is expected.
+    #[must_use]
     pub fn upstream(&self) -> SocketAddr {
         self.config.services.get("anagrafe").unwrap().listen
     }
 
     /// The registry of the comparison: one office that asks for families, without their kinship.
+    #[must_use]
     pub fn registry(&self) -> String {
         format!(
             r#"
@@ -146,6 +149,7 @@ clients = ["prova"]
     }
 
     /// As many vouchers as are asked for, each the first but for its `jti`, signed with the gateway's key.
+    #[must_use]
     pub fn vouchers(&self, first: &str, count: usize) -> Vec<String> {
         let key = self.signing_key(first);
         let claims: Value = claims(first);

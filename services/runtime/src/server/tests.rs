@@ -1,5 +1,6 @@
 //! What a listener does with peers that ask too much, over real sockets.
 
+use axum::Router;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
