@@ -69,7 +69,7 @@ bench:
 
 # Count the instructions of one call under valgrind, and compare them with those expected
 instructions:
-    cargo bench --profile counted --locked -p varco-tests --bench instructions
+    cargo bench --profile dev --locked -p varco-tests --bench instructions
 
 # Measure what a call costs in a small installation and in a large one, whose register holds RECORDS
 bench-flat RECORDS='1000000':

@@ -101,5 +101,5 @@ const COMPARED: &str = "1 x 1";
 const BOUND: f64 = 3.0;
 const HEAD: &str = "\
 # Instructions of one unary call, by room. Written by
-# VARCO_BENCH_WRITE=1 cargo bench --profile counted -p varco-tests --bench instructions
+# VARCO_BENCH_WRITE=1 cargo bench --profile dev -p varco-tests --bench instructions
 ";

@@ -14,8 +14,8 @@
 //! block takes some two thousand. That processor is the same on every host with AVX2: aws-lc and
 //! glibc choose by it, not by the host, so that counts made on one machine should hold on another.
 //!
-//! `cargo bench --profile counted -p varco-tests --bench instructions` builds the program first, with
-//! the same profile: the release without its LTO, which takes many minutes; so the counts are not quite
+//! `cargo bench --profile dev -p varco-tests --bench instructions` builds the program first, with
+//! the profile `counted`: the release without its LTO, which takes many minutes; so the counts are not quite
 //! those of the program as it ships. What was counted remains in `target/counted/instructions` for `callgrind_annotate` and
 //! `KCachegrind`. It fails where a count is not that of `expected.toml` within 3 %, fewer as well as more;
 //! `VARCO_BENCH_WRITE=1` writes the new ones down.
