@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use varco_runtime::config::signing::SigningAlgorithm;
+use varco_runtime::on;
 use varco_runtime::pki::{KeyKind, generate_key};
 use varco_runtime::secret::Vault;
 use varco_runtime::store::testing::{Fresh, each_db};
@@ -293,7 +294,13 @@ async fn key_is_not_made_without_its_record() {
     for ground in Ground::each().await {
         let keeper = ground.open("gw1").await.unwrap();
         let files = ground.left("gw1");
-        ground.audit.db().close().await;
+        let mut tx = ground.audit.db().begin().await.unwrap();
+        let gone = on!(&mut tx, |db| sqlx::query("DROP VIEW appended")
+            .execute(db)
+            .await
+            .map(drop));
+        gone.unwrap();
+        tx.commit().await.unwrap();
         ground.pass(1_000_000);
 
         let refused = keeper.rotate(Role::Voucher).await;
