@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use uuid::Uuid;
 use varco_proto::audit::v1::{Record, RecordKind};
 
@@ -137,11 +138,12 @@ impl Windows {
         self.ended.extend(counted);
     }
 
-    /// Forgets records that have been written: so many, from the first that had ended.
-    pub fn forget(&mut self, records: usize) {
-        let records = records.min(self.ended.len());
-        self.ended.drain(..records);
-        self.held = self.held.saturating_sub(records);
+    /// Forgets the records that were written: `written` says it of each, from the first that had ended.
+    pub fn forget(&mut self, written: &[bool]) {
+        let before = self.ended.len();
+        let mut written = written.iter();
+        self.ended.retain(|_| written.next() != Some(&true));
+        self.held = self.held.saturating_sub(before - self.ended.len());
     }
 
     fn place(&self, sender: &Sender) -> Sender {
@@ -224,12 +226,13 @@ impl Counting {
             if ended.is_empty() {
                 return;
             }
-            let count = ended.len();
             let commits = ended.into_iter().map(|record| register.commit(record));
-            if futures_util::future::try_join_all(commits).await.is_err() {
+            let written: Vec<bool> = join_all(commits).await.iter().map(Result::is_ok).collect();
+            // Of those that others failed beside, none is written again.
+            self.windows().forget(&written);
+            if written.contains(&false) {
                 return;
             }
-            self.windows().forget(count);
         }
     }
 

@@ -51,7 +51,7 @@ impl Counted {
         self.now += passed;
         self.windows.end(self.now);
         let ended = self.windows.ended.clone();
-        self.windows.forget(ended.len());
+        self.windows.forget(&vec![true; ended.len()]);
         let told = ended
             .into_iter()
             .map(|it| (it.deny_reason, it.records_count));
@@ -171,4 +171,26 @@ fn what_cannot_be_written_stays_bounded_and_is_not_lost() {
         .map(|it| it.records_count)
         .sum();
     assert_eq!(told + singles, refused);
+}
+
+#[test]
+fn what_was_written_beside_what_was_not_is_not_written_again() {
+    let mut counted = Counted::new();
+    for reason in ["A", "B", "C"] {
+        for _ in 0..=EACH {
+            counted.refuse(&client(1), sort(reason, None));
+        }
+    }
+    counted.windows.end_all();
+    let reasons = |windows: &Windows| -> Vec<String> {
+        let ended = windows.ended.iter();
+        ended.map(|it| it.deny_reason.clone()).collect()
+    };
+    let ended = reasons(&counted.windows);
+
+    counted.windows.forget(&[true, false]);
+
+    assert_eq!(ended.len(), 3);
+    assert_eq!(reasons(&counted.windows), ended[1..]);
+    assert_eq!(counted.windows.held, 2);
 }
