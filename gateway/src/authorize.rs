@@ -374,13 +374,14 @@ where
     let now = gate.clock.unix();
     let decided = check_age(gate, &snapshot).and_then(|()| {
         let claims = call.claims().ok_or(Reason::VoucherMissing)?;
-        decide(&claims, call.method(), &snapshot, now)
+        let permit = decide(&claims, call.method(), &snapshot, now)?;
+        call.decided_at(snapshot.epoch, now, claims.jti);
+        Ok(permit)
     });
     match decided {
         Ok(permit) => {
             let permit = Arc::new(permit);
             call.permit(Arc::clone(&permit));
-            call.decided_at(snapshot.epoch, now);
             bound(gate, call, &permit);
             next(passing).await
         }

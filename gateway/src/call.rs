@@ -71,8 +71,9 @@ struct Inner {
     client: OnceLock<Uuid>,
     voucher: ArcSwapOption<Voucher>,
     permit: OnceLock<Arc<Permit>>,
-    /// Epoch of the registry and Unix second at which it was last decided that the call may go on.
-    decided: Mutex<Option<(u64, i64)>>,
+    /// Epoch of the registry and Unix second at which it was last decided that the call may go on, and the
+    /// voucher's id.
+    decided: Mutex<Option<(u64, i64, Uuid)>>,
     deadline: Mutex<Option<Deadline>>,
     shown: OnceLock<Shown>,
     quota: OnceLock<Quota>,
@@ -220,8 +221,6 @@ impl Call {
             Some(held) if held.claims.exp >= new.claims.exp => Some(Arc::clone(held)),
             _ => Some(Arc::clone(&new)),
         });
-        // The decision was on the voucher before.
-        *locked(&self.0.decided) = None;
         before.map_or(new.claims.exp, |it| it.claims.exp.max(new.claims.exp))
     }
 
@@ -236,15 +235,16 @@ impl Call {
         self.0.permit.get()
     }
 
-    /// Notes the registry's epoch and the Unix second at which it was decided that the call may go on.
-    pub fn decided_at(&self, epoch: u64, second: i64) {
-        *locked(&self.0.decided) = Some((epoch, second));
+    /// Notes the registry's epoch and the Unix second at which it was decided that the call may go on
+    /// with a voucher, by its `jti`.
+    pub fn decided_at(&self, epoch: u64, second: i64, voucher: Uuid) {
+        *locked(&self.0.decided) = Some((epoch, second, voucher));
     }
 
-    /// Whether that was decided at an epoch and a second, on the voucher in force.
+    /// Whether that was decided last: at an epoch and a second, on a voucher.
     #[must_use]
-    pub fn was_decided_at(&self, epoch: u64, second: i64) -> bool {
-        *locked(&self.0.decided) == Some((epoch, second))
+    pub fn was_decided_at(&self, epoch: u64, second: i64, voucher: Uuid) -> bool {
+        *locked(&self.0.decided) == Some((epoch, second, voucher))
     }
 
     /// Notes the evidence that came with the call and holds.

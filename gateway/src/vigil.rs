@@ -148,14 +148,14 @@ pub fn still_permitted(gate: &Gate, call: &Call) -> Result<(), Reason> {
     {
         return Err(Reason::VoucherClient);
     }
-    if call.was_decided_at(snapshot.epoch, now) {
-        // The decision is a function of both: it would be the same.
+    if call.was_decided_at(snapshot.epoch, now, claims.jti) {
+        // The decision is a function of these: it would be the same.
         return Ok(());
     }
     let decided = decide(&claims, call.method(), &snapshot, now)?;
     let same = Arc::ptr_eq(&decided.contract, &permit.contract);
     if same && decided.allowed & permit.allowed == permit.allowed {
-        call.decided_at(snapshot.epoch, now);
+        call.decided_at(snapshot.epoch, now, claims.jti);
         Ok(())
     } else {
         Err(Reason::FieldNotInPurpose)
