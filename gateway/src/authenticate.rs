@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use uuid::Uuid;
 use varco_runtime::tls::Peer;
 
@@ -103,7 +104,7 @@ async fn catch_up(gate: &Gate, headers: &HeaderMap) -> Result<Option<Verdict>, R
 fn is_grpc(request: &Request) -> bool {
     let kind = request
         .headers()
-        .get("content-type")
+        .get(&CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     request.method() == http::Method::POST
         && kind.is_some_and(|kind| kind.starts_with("application/grpc"))
@@ -210,7 +211,7 @@ pub fn possession(
 
 /// The voucher of a call, and how it is sent.
 fn voucher(headers: &HeaderMap) -> Result<(Scheme, &str), Reason> {
-    let mut values = headers.get_all("authorization").iter();
+    let mut values = headers.get_all(&AUTHORIZATION).iter();
     let value = values.next().ok_or(Reason::VoucherMissing)?;
     if values.next().is_some() {
         return Err(Reason::VoucherMalformed);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::response::Response;
 use http::HeaderMap;
+use varco_runtime::metadata::GRPC_TIMEOUT;
 use varco_runtime::server::office::parse_timeout;
 
 use crate::call::Deadline;
@@ -38,11 +39,11 @@ where
 
 /// The time that the caller gives.
 fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
-    let Some(value) = headers.get(TIMEOUT) else {
+    let Some(value) = headers.get(&GRPC_TIMEOUT) else {
         return Ok(None);
     };
     let asked = value.to_str().ok().and_then(parse_timeout);
-    let malformed = || Refusal::from(Reason::MetadataInvalid).with("field", TIMEOUT);
+    let malformed = || Refusal::from(Reason::MetadataInvalid).with("field", GRPC_TIMEOUT.as_str());
     asked.map(Some).ok_or_else(malformed)
 }
 
@@ -52,5 +53,3 @@ fn within(time: Duration, limit: &'static str) -> Deadline {
         limit,
     }
 }
-
-const TIMEOUT: &str = "grpc-timeout";

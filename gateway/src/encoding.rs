@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue};
+use varco_runtime::metadata::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING};
 
 /// How the compressed messages of one direction are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Encoding {
     ///
     /// When it is another.
     pub fn of(headers: &HeaderMap) -> Result<Self, Unsupported> {
-        match headers.get("grpc-encoding").map(HeaderValue::as_bytes) {
+        match headers.get(&GRPC_ENCODING).map(HeaderValue::as_bytes) {
             None | Some(b"identity") => Ok(Self::Identity),
             Some(b"gzip") => Ok(Self::Gzip),
             Some(_) => Err(Unsupported),
@@ -53,18 +54,18 @@ impl Encoding {
 
 /// Leaves only what the gateway can look into among the encodings that a side accepts.
 pub fn filter_accepted(headers: &mut HeaderMap) {
-    let told = headers.get_all(ACCEPT).iter();
+    let told = headers.get_all(&GRPC_ACCEPT_ENCODING).iter();
     let told = told.filter_map(|value| value.to_str().ok());
     let names = told.flat_map(|list| list.split(',')).map(str::trim);
     let kept: Vec<&str> = names
         .filter(|name| matches!(*name, "gzip" | "identity"))
         .collect();
     let kept = HeaderValue::try_from(kept.join(","));
-    headers.remove(ACCEPT);
+    headers.remove(&GRPC_ACCEPT_ENCODING);
     if let Ok(kept) = kept
         && !kept.is_empty()
     {
-        headers.insert(ACCEPT, kept);
+        headers.insert(GRPC_ACCEPT_ENCODING, kept);
     }
 }
 
@@ -101,8 +102,6 @@ pub fn deflate(message: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-const ACCEPT: &str = "grpc-accept-encoding";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,10 +137,10 @@ mod tests {
         let filtered = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {
-                headers.append(ACCEPT, value.parse().unwrap());
+                headers.append(GRPC_ACCEPT_ENCODING, value.parse().unwrap());
             }
             filter_accepted(&mut headers);
-            headers.get(ACCEPT).cloned()
+            headers.get(&GRPC_ACCEPT_ENCODING).cloned()
         };
 
         let kept = filtered(&["identity, deflate, gzip", "zstd"]);

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use http::header::TE;
+use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use tonic::Code;
 use varco_runtime::grant;
+use varco_runtime::metadata::{GRPC_STATUS, GRPC_TIMEOUT, TRACEPARENT, VARCO_GRANT};
 use varco_runtime::telemetry::served::observed;
-use varco_runtime::telemetry::span::{Ending, Server, Span};
+use varco_runtime::telemetry::span::{Ending, Span};
 
 use crate::authorize::Permit;
 use crate::call::Call;
@@ -121,10 +122,10 @@ impl Onward<'_> {
             .map_err(|_| Reason::MethodUnknown)?;
         request.headers_mut().clone_from(&self.headers);
         let endpoint = Arc::clone(place.endpoint());
-        let span = self.span(&endpoint);
+        let span = self.span(pool, &endpoint);
         let here = span.context().unwrap_or_else(|| self.call.trace());
         if let Some(trace) = once(here.header()) {
-            request.headers_mut().insert("traceparent", trace);
+            request.headers_mut().insert(TRACEPARENT, trace);
         }
         let ending = span.ending();
         points::pass(Point::ForwardBefore);
@@ -160,14 +161,13 @@ impl Onward<'_> {
     }
 
     /// The span of an attempt: the service by the name of its address, the replica by its own.
-    fn span(&self, endpoint: &Endpoint) -> Span {
+    fn span(&self, pool: &Pool, endpoint: &Endpoint) -> Span {
         let call = self.call.span();
         if !call.is_collected() {
             return Span::default();
         }
-        let server = Server::at(&self.permit.upstream.address);
-        let span = call.client(self.call.method(), &server);
-        span.set("network.peer.address", endpoint.at().ip().to_string());
+        let span = call.client(self.call.method(), pool.server());
+        span.set("network.peer.address", Arc::clone(endpoint.ip()));
         span.set("network.peer.port", i64::from(endpoint.at().port()));
         span
     }
@@ -211,14 +211,14 @@ impl Onward<'_> {
 /// Whether an answer without messages says that the service is unavailable.
 fn says_unavailable(headers: &HeaderMap) -> bool {
     headers
-        .get("grpc-status")
+        .get(&GRPC_STATUS)
         .is_some_and(|status| status == "14")
 }
 
 /// Whether a response is one of gRPC: anything else comes from a proxy or a wrong address.
 fn is_grpc(status: StatusCode, headers: &HeaderMap) -> bool {
     let kind = headers
-        .get("content-type")
+        .get(&CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     status == StatusCode::OK && kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
@@ -268,13 +268,13 @@ fn onward_headers(mut headers: HeaderMap, call: &Call, grant: HeaderValue) -> He
     encoding::filter_accepted(&mut headers);
     // Without it a server may take the call for one of HTTP and leave the trailers out.
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    headers.insert("varco-grant", grant);
+    headers.insert(VARCO_GRANT, grant);
     if let Some(end) = call.deadline() {
         // The gateway ends the call itself, with its reason; the others' clocks come second.
         let left = end.saturating_duration_since(Instant::now()) + GRACE;
         let left = left.as_millis().min(99_999_999);
         if let Some(value) = once(format!("{left}m")) {
-            headers.insert("grpc-timeout", value);
+            headers.insert(GRPC_TIMEOUT, value);
         }
     }
     headers

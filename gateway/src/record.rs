@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 use varco_proto::audit::v1::{Decision, Record, RecordKind};
+use varco_runtime::metadata::{GRPC_ACCEPT_ENCODING, GRPC_STATUS};
 
 use crate::audit::committer::{Receipt, Unavailable};
 use crate::audit::deposit::Deposit;
@@ -102,10 +103,10 @@ fn told(call: &Call, refusal: Refusal, receipt: Option<&Receipt>, id: Uuid) -> R
     let headers = response.headers_mut();
     stamp(headers, call, receipt);
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        headers.insert("varco-audit-id", id);
+        headers.insert(AUDIT_ID, id);
     }
     if reason == Reason::EncodingUnsupported {
-        headers.insert("grpc-accept-encoding", ACCEPTED);
+        headers.insert(GRPC_ACCEPT_ENCODING, ACCEPTED);
     }
     response
 }
@@ -163,25 +164,21 @@ fn unavailable(gate: &Gate, call: &Call) -> Refusal {
 
 /// Puts the receipt and the state of the quota into an answer's metadata.
 fn stamp(headers: &mut HeaderMap, call: &Call, receipt: Option<&Receipt>) {
-    let mut put = |name: &'static str, value: String| {
-        if let Some(value) = once(value) {
+    let mut put = |name: HeaderName, value: Option<HeaderValue>| {
+        if let Some(value) = value {
             headers.insert(name, value);
         }
     };
-    put("varco-audit-id", call.audit_id().to_string());
+    put(AUDIT_ID, once(call.audit_id().to_string()));
     if let Some(receipt) = receipt {
-        use base64::Engine as _;
-        let note = base64::engine::general_purpose::STANDARD_NO_PAD;
-        put("varco-audit-index", receipt.index.to_string());
-        put(
-            "varco-audit-checkpoint-bin",
-            note.encode(receipt.checkpoint.as_bytes()),
-        );
+        put(AUDIT_INDEX, once(receipt.index.to_string()));
+        put(AUDIT_CHECKPOINT, Some(receipt.carried.clone()));
     }
     if let Some(quota) = call.quota() {
-        put("x-ratelimit-limit", quota.limit.to_string());
-        put("x-ratelimit-remaining", quota.remaining.to_string());
-        put("x-ratelimit-reset", quota.reset.to_string());
+        // Calls of the same second share all but what remains.
+        put(LIMIT, Some(quota.limit.into()));
+        put(REMAINING, once(quota.remaining.to_string()));
+        put(RESET, Some(quota.reset.into()));
     }
     if let Some(permit) = call.permitted() {
         let withheld = call
@@ -189,10 +186,19 @@ fn stamp(headers: &mut HeaderMap, call: &Call, receipt: Option<&Receipt>) {
             .withheld
             .load(std::sync::atomic::Ordering::Relaxed);
         if withheld != 0 {
-            put("varco-withheld", permit.contract.names(withheld).join(","));
+            let names = permit.contract.names(withheld).join(",");
+            put(WITHHELD, HeaderValue::try_from(names).ok());
         }
     }
 }
+
+const AUDIT_CHECKPOINT: HeaderName = HeaderName::from_static("varco-audit-checkpoint-bin");
+const AUDIT_ID: HeaderName = HeaderName::from_static("varco-audit-id");
+const AUDIT_INDEX: HeaderName = HeaderName::from_static("varco-audit-index");
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const WITHHELD: HeaderName = HeaderName::from_static("varco-withheld");
 
 /// The number of the code of a call that was given up.
 fn cancelled() -> u32 {
@@ -206,7 +212,7 @@ fn status_number(code: tonic::Code) -> u32 {
 
 /// The `grpc-status` of headers or trailers.
 fn grpc_status(headers: &HeaderMap) -> Option<u32> {
-    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+    headers.get(&GRPC_STATUS)?.to_str().ok()?.parse().ok()
 }
 
 /// Leaves the last record of a call whose caller went away before any other was claimed.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use varco_runtime::clock::Clock;
 use varco_runtime::tasks::Tasks;
+use varco_runtime::telemetry::span::Server;
 use varco_runtime::tls::authority::Authority;
 use varco_runtime::tls::{self, Identity};
 
@@ -111,7 +112,7 @@ impl Upstreams {
         let mut pools = self.pools();
         let pool = pools
             .entry(to.clone())
-            .or_insert_with(|| Pool::start(targets, &self.ways));
+            .or_insert_with(|| Pool::start(Server::at(&to.address), targets, &self.ways));
         Ok(Arc::clone(pool))
     }
 

@@ -9,6 +9,9 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::HeaderValue;
 use prost::Message as _;
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
@@ -37,6 +40,20 @@ pub struct Receipt {
     pub index: u64,
     /// Signed checkpoint that covers it.
     pub checkpoint: Arc<str>,
+    /// The same as metadata carries it, in base64.
+    pub carried: HeaderValue,
+}
+
+impl Receipt {
+    /// A checkpoint as the receipts of its commit carry it. Where there are several, their answers repeat
+    /// it, and it may have a place in the compression tables of connections.
+    pub(super) fn carried(checkpoint: &str, several: bool) -> HeaderValue {
+        let text = STANDARD_NO_PAD.encode(checkpoint);
+        let value = HeaderValue::try_from(text);
+        let mut value = value.unwrap_or_else(|_| HeaderValue::from_static(""));
+        value.set_sensitive(!several);
+        value
+    }
 }
 
 /// The record could not be made durable.
@@ -318,8 +335,11 @@ async fn receipt(
 ) -> Result<Receipt, Unavailable> {
     let answer = handed_over?;
     if points::is_spoiled(Spoiled::DataFirst) {
-        let (index, checkpoint) = (0, Arc::from(""));
-        return Ok(Receipt { index, checkpoint });
+        return Ok(Receipt {
+            index: 0,
+            checkpoint: Arc::from(""),
+            carried: HeaderValue::from_static(""),
+        });
     }
     match tokio::time::timeout(DEADLINE, answer).await {
         Ok(Ok(receipt)) => {

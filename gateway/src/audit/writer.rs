@@ -122,10 +122,17 @@ fn on_own_thread(
 /// Gives receipts out where their callers wait: whole commits at a time.
 async fn give_out(mut due: mpsc::UnboundedReceiver<Done>) {
     while let Some(done) = due.recv().await {
+        let carried = Receipt::carried(&done.checkpoint, done.waiting.len() > 1);
         for (receipt, index) in done.waiting.into_iter().zip(done.first..) {
-            let checkpoint = Arc::clone(&done.checkpoint);
+            let receipt = receipt.map(|to| {
+                to.send(Receipt {
+                    index,
+                    checkpoint: Arc::clone(&done.checkpoint),
+                    carried: carried.clone(),
+                })
+            });
             // A caller that went away leaves its record all the same.
-            let _ = receipt.map(|to| to.send(Receipt { index, checkpoint }));
+            drop(receipt);
         }
         points::pass(Point::ReceiptsGiven);
     }

@@ -10,18 +10,27 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, HeaderValue};
 use prost::Message as _;
 use tonic_types::pb::Status;
+use varco_runtime::metadata::GRPC_STATUS_DETAILS;
 
 /// Leaves out what may not pass; a value of which all may stays as it came, byte for byte, as does
 /// what is no status.
 pub fn reduce(headers: &mut HeaderMap) {
-    let values: Vec<_> = headers.get_all(NAME).iter().map(reduced).collect();
+    let values: Vec<_> = headers
+        .get_all(&GRPC_STATUS_DETAILS)
+        .iter()
+        .map(reduced)
+        .collect();
     if values.iter().all(Option::is_none) {
         return;
     }
-    let came: Vec<_> = headers.get_all(NAME).iter().cloned().collect();
-    headers.remove(NAME);
+    let came: Vec<_> = headers
+        .get_all(&GRPC_STATUS_DETAILS)
+        .iter()
+        .cloned()
+        .collect();
+    headers.remove(&GRPC_STATUS_DETAILS);
     for (came, reduced) in came.into_iter().zip(values) {
-        headers.append(NAME, reduced.unwrap_or(came));
+        headers.append(GRPC_STATUS_DETAILS, reduced.unwrap_or(came));
     }
 }
 
@@ -43,7 +52,6 @@ fn may_pass(url: &str) -> bool {
     name.is_some_and(|name| PASSING.contains(&name))
 }
 
-const NAME: &str = "grpc-status-details-bin";
 const PASSING: [&str; 10] = [
     "BadRequest",
     "DebugInfo",
@@ -85,10 +93,14 @@ mod tests {
     fn left(values: &[HeaderValue]) -> Vec<HeaderValue> {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(NAME, value.clone());
+            headers.append(GRPC_STATUS_DETAILS, value.clone());
         }
         reduce(&mut headers);
-        headers.get_all(NAME).iter().cloned().collect()
+        headers
+            .get_all(&GRPC_STATUS_DETAILS)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     #[test]

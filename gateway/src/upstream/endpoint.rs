@@ -21,6 +21,8 @@ use super::target::{self, Target};
 #[derive(Debug)]
 pub struct Endpoint {
     at: SocketAddr,
+    /// The same without its port, as text.
+    ip: Arc<str>,
     target: Arc<Target>,
     connections: ArcSwap<Vec<Arc<Connection>>>,
     fitness: Mutex<Fitness>,
@@ -50,6 +52,7 @@ impl Endpoint {
     pub fn start(at: SocketAddr, target: Arc<Target>, ways: &Ways) -> Arc<Self> {
         let endpoint = Arc::new(Self {
             at,
+            ip: at.ip().to_string().into(),
             target,
             connections: ArcSwap::default(),
             fitness: Mutex::default(),
@@ -68,6 +71,12 @@ impl Endpoint {
     #[must_use]
     pub fn at(&self) -> SocketAddr {
         self.at
+    }
+
+    /// The address without its port, as text.
+    #[must_use]
+    pub fn ip(&self) -> &Arc<str> {
+        &self.ip
     }
 
     /// The target that it is a replica of.

@@ -10,6 +10,7 @@ use axum::body::Body;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use varco_runtime::telemetry::span::Server;
 
 use super::Ways;
 use super::connection::Connection;
@@ -22,6 +23,7 @@ use super::target::Target;
 /// The replicas of a service.
 #[derive(Debug)]
 pub struct Pool {
+    server: Server,
     endpoints: ArcSwap<Vec<Arc<Endpoint>>>,
     born: Instant,
     /// Milliseconds after birth at which a call last asked for a way.
@@ -42,11 +44,12 @@ pub struct Place {
 pub struct Unreachable;
 
 impl Pool {
-    /// Begins to connect to a service.
+    /// Begins to connect to a service, which spans call `server`.
     #[must_use]
-    pub fn start(targets: Vec<Target>, ways: &Ways) -> Arc<Self> {
+    pub fn start(server: Server, targets: Vec<Target>, ways: &Ways) -> Arc<Self> {
         let ways = ways.of_one_service();
         let pool = Arc::new(Self {
+            server,
             endpoints: ArcSwap::default(),
             born: Instant::now(),
             used: AtomicU64::new(0),
@@ -63,6 +66,12 @@ impl Pool {
         let health = health::follow(Arc::downgrade(&pool));
         ways.tasks.spawn_until_stop(health);
         pool
+    }
+
+    /// The service as spans call it.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// A place for a call, on the least busy connection of the fittest replicas.
@@ -245,7 +254,11 @@ mod tests {
     async fn what_one_name_stands_for_changes_nothing_of_another() {
         let town = Town::new();
         let [one, two] = ["uno.example", "due.example"].map(|name| town.target(name));
-        let pool = Pool::start(Vec::new(), &town.upstreams.ways);
+        let pool = Pool::start(
+            Server::at("https://uno.example"),
+            Vec::new(),
+            &town.upstreams.ways,
+        );
         let [a, b, c] = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         pool.replace(&one, &[a]);
         pool.replace(&two, &[b, c]);

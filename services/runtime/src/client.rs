@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response};
 use serde::{Deserialize, Serialize};
 use tonic::body::Body;
@@ -28,6 +29,7 @@ use crate::clock::{self, Clock};
 use crate::grant::Grant;
 use crate::https;
 use crate::jose::{self, PrivateKey};
+use crate::metadata::{GRPC_STATUS, TRACEPARENT};
 use crate::problem::{Problem, reason};
 use crate::telemetry::served::observed;
 use crate::telemetry::span::Span;
@@ -299,7 +301,7 @@ impl Service<Request<Body>> for Authorized {
             let voucher = voucher.map_err(|error| error.to_status())?;
             let bearer = HeaderValue::try_from(format!("Bearer {}", voucher.token))
                 .map_err(|_| Status::internal("voucher is no header value"))?;
-            request.headers_mut().insert("authorization", bearer);
+            request.headers_mut().insert(AUTHORIZATION, bearer);
             let path = request.uri().path().trim_start_matches('/');
             let span = Span::current().client(path, &way.server);
             insert_trace(&mut request, &span);
@@ -311,7 +313,7 @@ impl Service<Request<Body>> for Authorized {
             })?;
             if response
                 .headers()
-                .get("grpc-status")
+                .get(&GRPC_STATUS)
                 .is_some_and(|code| code == "16")
             {
                 source.forget(&voucher);
@@ -421,14 +423,14 @@ impl Error {
 }
 
 fn insert_trace(request: &mut Request<Body>, span: &Span) {
-    if request.headers().contains_key("traceparent") {
+    if request.headers().contains_key(&TRACEPARENT) {
         return;
     }
     // Where nobody collects, its parent is what is being served.
     let context = span.context().or_else(TraceContext::current);
     let context = context.unwrap_or_else(TraceContext::start);
     if let Ok(value) = HeaderValue::try_from(context.header()) {
-        request.headers_mut().insert("traceparent", value);
+        request.headers_mut().insert(TRACEPARENT, value);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::audit_link;
 use crate::clock::Clock;
 use crate::jose;
 use crate::jwks::Jwks;
+use crate::metadata::VARCO_GRANT;
 use crate::problem::Problem;
 use crate::server::Connection;
 use crate::telemetry::served::name_span;
@@ -176,7 +177,7 @@ pub async fn require(
     match verified {
         Ok(grant) => {
             name_span(&grant.method);
-            request.headers_mut().remove("varco-grant");
+            request.headers_mut().remove(&VARCO_GRANT);
             request.extensions_mut().insert(grant);
             next.run(request).await
         }
@@ -194,7 +195,7 @@ impl Guard {
         }
         let token = request
             .headers()
-            .get("varco-grant")
+            .get(&VARCO_GRANT)
             .and_then(|value| value.to_str().ok())
             .ok_or_else(|| refusal("GRANT_MISSING", "grant is missing"))?;
         let method = request.uri().path().trim_start_matches('/');

@@ -12,6 +12,7 @@ pub mod https;
 pub mod idempotency;
 pub mod jose;
 pub mod jwks;
+pub mod metadata;
 pub mod pki;
 pub mod problem;
 pub mod secret;

@@ -8,6 +8,8 @@ use std::future::Future;
 
 use http::HeaderMap;
 
+use crate::metadata::TRACEPARENT;
+
 /// A place in a trace (W3C Trace Context §3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
@@ -46,7 +48,7 @@ impl TraceContext {
     /// The context in a `traceparent` header, when there is one and it is well formed.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let mut all = headers.get_all("traceparent").iter();
+        let mut all = headers.get_all(&TRACEPARENT).iter();
         let (first, more) = (all.next()?, all.next());
         // Of two, nobody could say which one counts.
         more.is_none().then_some(())?;

@@ -304,6 +304,7 @@ async fn anchored_checkpoint_must_be_a_head_of_the_log() {
         let other = Receipt {
             index: 1,
             checkpoint: forked.sign(&signer).unwrap().into(),
+            ..receipt
         };
         let told = register.commit(anchor(&other, "albo")).await.unwrap();
         let found = place.verify(&register).await.unwrap_err();

@@ -12,6 +12,7 @@ use tower::ServiceBuilder;
 
 use crate::config::Reflection;
 use crate::grant::{self, Guard};
+use crate::metadata::GRPC_TIMEOUT;
 use crate::telemetry::served::{Served, server_span};
 
 /// Puts an office's methods behind the grant; health stands beside, for the gateway's checks, and
@@ -54,7 +55,7 @@ async fn deadline(request: Request, next: Next) -> Response {
 /// The gateway sets each call's time: an upload may take up to an hour before its answer begins.
 fn limit(headers: &HeaderMap) -> Duration {
     headers
-        .get("grpc-timeout")
+        .get(&GRPC_TIMEOUT)
         .and_then(|value| value.to_str().ok())
         .and_then(parse_timeout)
         .map_or(UNASKED, |asked| asked.min(CAP))

@@ -16,6 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Code;
 
 use super::span::{Before, Ending, Server, Span, Spans};
+use crate::metadata::GRPC_STATUS;
 use crate::server::Connection;
 use crate::trace::TraceContext;
 
@@ -132,7 +133,7 @@ fn before(request: &Request) -> Before {
 
 /// The status in headers or trailers.
 fn code(headers: &HeaderMap) -> Option<Code> {
-    let status = headers.get("grpc-status")?;
+    let status = headers.get(&GRPC_STATUS)?;
     Some(Code::from_bytes(status.as_bytes()))
 }
 
