@@ -34,8 +34,14 @@ pub mod verify;
 
 /// The schema of the store of spans.
 pub const MIGRATIONS: Migrations = Migrations {
-    sqlite: &[include_str!("../migrations/traces/sqlite/0001_init.sql")],
-    postgres: &[include_str!("../migrations/traces/postgres/0001_init.sql")],
+    sqlite: &[
+        include_str!("../migrations/traces/sqlite/0001_init.sql"),
+        include_str!("../migrations/traces/sqlite/0002_traces.sql"),
+    ],
+    postgres: &[
+        include_str!("../migrations/traces/postgres/0001_init.sql"),
+        include_str!("../migrations/traces/postgres/0002_traces.sql"),
+    ],
 };
 
 /// The store of spans, open to be read and to take what services send.

@@ -67,32 +67,13 @@ pub async fn keep(tx: &mut Tx, batch: &Batch) -> Result<(), Error> {
         .execute(db)
         .await
         .map(drop))?;
-    index(tx, batch).await
-}
-
-/// Notes the traces of a batch in one statement.
-async fn index(tx: &mut Tx, batch: &Batch) -> Result<(), Error> {
-    let id = batch.id.as_bytes().as_slice();
-    match tx {
-        Tx::Sqlite(tx) => {
-            let traces: Vec<String> = batch.traces.iter().map(hex::encode).collect();
-            let traces = serde_json::to_string(&traces).unwrap_or_default();
-            sqlx::query(INDEX_SQLITE)
-                .bind(traces)
-                .bind(id)
-                .execute(&mut **tx)
-                .await?;
-        }
-        Tx::Postgres(tx) => {
-            let traces: Vec<&[u8]> = batch.traces.iter().map(<[u8; 16]>::as_slice).collect();
-            sqlx::query(INDEX_POSTGRES)
-                .bind(traces)
-                .bind(id)
-                .execute(&mut **tx)
-                .await?;
-        }
-    }
-    Ok(())
+    on!(tx, |db| sqlx::query(KEEP_TRACES)
+        .bind(batch.id.as_bytes().as_slice())
+        .bind(batch.traces.as_flattened())
+        .execute(db)
+        .await
+        .map(drop))
+    .map_err(Error::from)
 }
 
 /// Notes where a batch is sealed: the log and the index in it.
@@ -139,13 +120,18 @@ pub async fn body(tx: &mut Tx, id: Uuid) -> Result<Option<Vec<u8>>, Error> {
     Ok(row.map(|(body,)| body))
 }
 
-/// The batches that hold spans of a trace, oldest first.
+/// The batches that hold spans of a trace, oldest first. One may be among them by chance, where the ids of
+/// two traces meet in its row: its spans tell.
 ///
 /// # Errors
 ///
 /// When the database cannot be read.
 pub async fn of_trace(tx: &mut Tx, trace_id: [u8; 16]) -> Result<Vec<(Uuid, Vec<u8>)>, Error> {
-    let rows: Vec<(Vec<u8>, Vec<u8>)> = on!(tx, |db| sqlx::query_as(OF_TRACE)
+    let statement = match tx {
+        Tx::Sqlite(_) => OF_TRACE_SQLITE,
+        Tx::Postgres(_) => OF_TRACE_POSTGRES,
+    };
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = on!(tx, |db| sqlx::query_as(statement)
         .bind(trace_id.as_slice())
         .fetch_all(db)
         .await)?;
@@ -242,17 +228,18 @@ const BETWEEN: &str = "SELECT id, body FROM batch \
      WHERE last >= $1 AND first <= $2 AND id > $3 ORDER BY id LIMIT $4";
 const BODY: &str = "SELECT body FROM batch WHERE id = $1";
 const HELD: &str = "SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM batch";
-const INDEX_POSTGRES: &str =
-    "INSERT INTO trace (trace_id, batch) SELECT it, $2 FROM UNNEST($1::bytea[]) AS it";
-const INDEX_SQLITE: &str =
-    "INSERT INTO trace (trace_id, batch) SELECT unhex(value), $2 FROM json_each($1)";
 const KEEP: &str = "INSERT INTO batch (id, instance, made, first, last, spans, bytes, body) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-const OF_TRACE: &str = "SELECT batch.id, batch.body FROM trace JOIN batch ON batch.id = trace.batch \
-     WHERE trace.trace_id = $1 ORDER BY batch.id";
+const KEEP_TRACES: &str = "INSERT INTO batch_traces (batch, ids) VALUES ($1, $2)";
+const OF_TRACE_POSTGRES: &str = "SELECT batch.id, batch.body FROM batch_traces \
+     JOIN batch ON batch.id = batch_traces.batch \
+     WHERE position($1 IN batch_traces.ids) > 0 ORDER BY batch.id";
+const OF_TRACE_SQLITE: &str = "SELECT batch.id, batch.body FROM batch_traces \
+     JOIN batch ON batch.id = batch_traces.batch \
+     WHERE instr(batch_traces.ids, $1) > 0 ORDER BY batch.id";
 const OLDEST: &str = "SELECT id, made, spans, bytes FROM batch ORDER BY made, id LIMIT 100";
 const REMOVE: &str = "DELETE FROM batch WHERE id = $1";
-const REMOVE_TRACES: &str = "DELETE FROM trace WHERE batch = $1";
+const REMOVE_TRACES: &str = "DELETE FROM batch_traces WHERE batch = $1";
 const SEALED: &str = "UPDATE batch SET origin = $2, idx = $3 WHERE id = $1";
 const UNSEALED: &str = "SELECT id, spans, body FROM batch \
      WHERE instance = $1 AND idx IS NULL ORDER BY id LIMIT 100";

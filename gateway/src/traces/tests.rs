@@ -2,6 +2,7 @@
 
 use opentelemetry_proto::tonic::trace::v1::{ScopeSpans, Span};
 use varco_runtime::on;
+use varco_runtime::store::Migrations;
 use varco_runtime::store::testing::{Fresh, each_db};
 use varco_runtime::telemetry::collecting::queue;
 
@@ -208,3 +209,44 @@ fn json_is_otlp_with_ids_in_hexadecimal() {
         "varco.anagrafe.v1.AnagrafeService/GetFamiglia"
     );
 }
+
+/// A store of the first release, whose traces had a row each.
+#[tokio::test]
+async fn traces_of_an_older_store_are_found() {
+    let oldest = Migrations {
+        sqlite: &MIGRATIONS.sqlite[..1],
+        postgres: &MIGRATIONS.postgres[..1],
+    };
+    for fresh in each_db(oldest).await.unwrap() {
+        let old = batch(1, &[(1, 10), (2, 11)]);
+        let mut tx = fresh.db.begin().await.unwrap();
+        on!(&mut tx, |db| sqlx::query(OLD_BATCH)
+            .bind(old.id.as_bytes().as_slice())
+            .bind(&old.body)
+            .execute(db)
+            .await
+            .map(drop))
+        .unwrap();
+        for trace in &old.traces {
+            on!(&mut tx, |db| sqlx::query(OLD_TRACE)
+                .bind(trace.as_slice())
+                .bind(old.id.as_bytes().as_slice())
+                .execute(db)
+                .await
+                .map(drop))
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        fresh.again(MIGRATIONS).await.unwrap();
+
+        let (_queue, feed) = queue("test", 1);
+        let (traces, _) = Traces::over(fresh.db.clone(), feed);
+        let found = traces.trace([2; 16]).await.unwrap();
+        assert_eq!(spans(&found), [(2, 11)], "{}", fresh.name);
+    }
+}
+
+const OLD_BATCH: &str = "INSERT INTO batch (id, instance, made, first, last, spans, bytes, body) \
+     VALUES ($1, 'gw1', 1, 1, 1, 2, 1, $2)";
+const OLD_TRACE: &str = "INSERT INTO trace (trace_id, batch) VALUES ($1, $2)";

@@ -14,7 +14,19 @@ pub struct Fresh {
     pub db: Db,
     /// `sqlite` or `postgres`, for messages.
     pub name: &'static str,
-    _folder: TempDir,
+    address: String,
+    folder: TempDir,
+}
+
+impl Fresh {
+    /// Opens the database once more, as a later release with another schema does.
+    ///
+    /// # Errors
+    ///
+    /// When its schema cannot be brought up to date.
+    pub async fn again(&self, schema: Migrations) -> Result<Db, Error> {
+        Db::open(&self.address, self.folder.path(), schema).await
+    }
 }
 
 /// One fresh database for each that this machine has; says which it skipped.
@@ -67,11 +79,13 @@ fn say_skipped() {
 
 async fn sqlite(schema: Migrations) -> Result<Fresh, Error> {
     let folder = TempDir::new().map_err(|error| Error::Statement(sqlx::Error::Io(error)))?;
-    let db = Db::open("sqlite:test.db", folder.path(), schema).await?;
+    let address = "sqlite:test.db".to_owned();
+    let db = Db::open(&address, folder.path(), schema).await?;
     Ok(Fresh {
         db,
         name: "sqlite",
-        _folder: folder,
+        address,
+        folder,
     })
 }
 
@@ -82,6 +96,7 @@ async fn postgres(server: &str, schema: Migrations) -> Result<Fresh, Error> {
     Ok(Fresh {
         db,
         name: "postgres",
-        _folder: folder,
+        address,
+        folder,
     })
 }
