@@ -3,8 +3,9 @@
 //! Servers end a whole connection, with everybody's calls, when too many streams on it are reset
 //! before they were taken up (CVE-2023-44487; 20 for hyper and tonic). So a young call is reset
 //! only when it is old enough to have been taken up, and a client that gives up more calls than
-//! its budget has the rest of them run to their end: they keep their places among its open calls,
-//! so that it runs out of those instead. The service hears nothing more of the caller meanwhile.
+//! its budget has the rest of them run to their end, or until it may give one more up: they keep their
+//! places among its open calls, so that it runs out of those instead, and their answers are read no faster
+//! than small ones need. The service hears nothing more of the caller meanwhile.
 
 use std::num::NonZeroU32;
 use std::pin::{Pin, pin};
@@ -44,7 +45,8 @@ pub struct Cancels {
 enum Fate {
     /// It is reset when it has lasted for so long in all.
     Reset(Duration),
-    /// It runs to its end, which nobody sees.
+    /// It runs to its end, which nobody sees; one whose answer has begun, until its client may give one
+    /// more up.
     Runs,
 }
 
@@ -138,6 +140,17 @@ impl Watch {
         let _ = tokio::time::timeout_at(read.into(), self.held.place.resets().wait()).await;
     }
 
+    /// Waits until the client may give one more call up; for ever where the answer has not begun, for the
+    /// service may not have read the call.
+    async fn turn(&self, begun: bool) {
+        if !begun {
+            std::future::pending::<()>().await;
+        }
+        while self.cancels.budget.check_key(&self.held.client).is_err() {
+            tokio::time::sleep(TURN).await;
+        }
+    }
+
     /// Sees a call to its end that has been given up; `rest` is what remains of it.
     fn let_go(self, begun: bool, rest: impl Future<Output = ()> + Send + 'static) {
         let fate = self.fate(begun);
@@ -154,7 +167,10 @@ impl Watch {
         tasks.spawn_until_stop(async move {
             let watch = self;
             let mut rest = pin!(rest);
-            let ended = tokio::time::timeout_at(end.into(), rest.as_mut()).await;
+            let ended = tokio::select! {
+                ended = tokio::time::timeout_at(end.into(), rest.as_mut()) => ended,
+                () = watch.turn(begun) => return,
+            };
             if ended.is_err() && fate == Fate::Runs && !begun {
                 tokio::select! {
                     () = rest => {}
@@ -250,16 +266,24 @@ async fn keep_small(cancels: Weak<Cancels>) {
     }
 }
 
+/// Reads what is left of an answer that nobody wants: a small one soon ends by itself; of a large one the
+/// service sends little, and others use what it would have taken.
 async fn drain(mut body: Incoming) {
-    while let Some(Ok(_)) = body.frame().await {}
+    while let Some(Ok(_)) = body.frame().await {
+        tokio::time::sleep(PACE).await;
+    }
 }
 
 /// Calls that a client may give up each second, and at once.
 const EACH_SECOND: u32 = 10;
 /// The longest that a call runs on which was given up.
 const LONGEST: Duration = Duration::from_secs(30);
+/// Between two pieces of an answer that nobody wants, of 16 KiB each most often.
+const PACE: Duration = Duration::from_millis(10);
 /// After so long a service that does not stand still has taken a call up.
 const TAKEN_UP: Duration = Duration::from_millis(100);
+/// How often it is looked whether an answer that nobody wants may be reset.
+const TURN: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

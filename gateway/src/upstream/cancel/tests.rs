@@ -167,3 +167,58 @@ async fn service_hears_nothing_more_of_a_call_that_runs_on() {
     assert_eq!(before, Some(Some(Bytes::from_static(b"before"))));
     assert!(heard.try_recv().is_err(), "it ended at the service");
 }
+
+#[tokio::test]
+async fn large_answer_of_a_call_that_runs_on_is_hardly_read_and_reset_in_its_turn() {
+    let town = Town::new();
+    let (tell, mut reset) = mpsc::unbounded_channel();
+    let tasks = town.tasks.clone();
+    let service = town.service(move |stream| {
+        let (tell, tasks) = (tell.clone(), tasks.clone());
+        async move {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((_, mut call))) = connection.accept().await {
+                let body = call.send_response(Response::new(()), false).unwrap();
+                let tell = tell.clone();
+                tasks.spawn_until_stop(async move {
+                    let _ = tell.send(send_for_ever(body).await);
+                });
+            }
+        }
+    });
+    let pool = town.pool(service.await);
+    let cancels = Cancels::new(town.tasks.clone());
+    let client = Uuid::nil();
+    let held = Held {
+        place: pool.place().await.unwrap(),
+        client,
+        others: Arc::default(),
+        attempted: None,
+        end: Instant::now() + Duration::from_mins(1),
+    };
+    let answer = held.place.send(request()).unwrap();
+    let answer = cancels.watch(answer, held).await.unwrap();
+    while cancels.budget.check_key(&client).is_ok() {}
+
+    drop(answer);
+
+    // Read as it comes, an answer without end would be hundreds of megabytes by then.
+    let sent = tokio::time::timeout(Duration::from_secs(3), reset.recv()).await;
+    let sent = sent.expect("it is reset").unwrap();
+    assert!(sent < 8 << 20, "{sent} bytes");
+}
+
+/// Sends pieces as long as the other side takes them; gives how many bytes that was.
+async fn send_for_ever(mut body: h2::SendStream<Bytes>) -> usize {
+    let mut sent = 0;
+    loop {
+        body.reserve_capacity(16 * 1024);
+        let Some(Ok(room)) = std::future::poll_fn(|cx| body.poll_capacity(cx)).await else {
+            return sent;
+        };
+        if body.send_data(vec![0; room].into(), false).is_err() {
+            return sent;
+        }
+        sent += room;
+    }
+}
