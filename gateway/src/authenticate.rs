@@ -48,7 +48,10 @@ async fn admit(
     call: &Call,
     (path, headers): (&str, &HeaderMap),
 ) -> Result<Voucher, Refusal> {
-    check_forger(gate, call, headers)?;
+    if let Err(refusal) = check_forger(gate, call, headers) {
+        gate.forgers.hold_back().await;
+        return Err(refusal);
+    }
     let verdict = catch_up(gate, headers).await?;
     let (voucher, proof) = check(gate, call, (path, headers), verdict)?;
     if let Some(proof) = proof {

@@ -268,7 +268,7 @@ impl Gateway {
             single_use: SingleUse::over(spender.clone()),
             spender,
             counting,
-            forgers: Forgers::new(limits.tokens_per_second),
+            forgers: Forgers::new(forged_per_second(&limits)),
             address: config.gateway_address(),
             authority,
             budget: record::budget::Budget::new(limits.answer_bytes),
@@ -333,7 +333,7 @@ impl Gateway {
             .allow(limits.calls_per_second, limits.streams_per_client);
         gate.budget.resize(limits.answer_bytes);
         gate.rates.allow(limits.tokens_per_second);
-        gate.forgers.allow(limits.tokens_per_second);
+        gate.forgers.allow(forged_per_second(&limits));
         gate.counting.allow(limits.refusals_per_minute);
         gate.registry.cap(caps(limits));
         gate.configured.store(Arc::new(limits));
@@ -424,6 +424,12 @@ async fn pass(call: Passing) -> Response {
         })
     })
     .await
+}
+
+/// Signatures of one peer that are looked at each second though its last ones did not verify: each costs
+/// as much as a whole call.
+fn forged_per_second(limits: &Limits) -> u32 {
+    limits.tokens_per_second / 5
 }
 
 /// What no rule of a method may go beyond.

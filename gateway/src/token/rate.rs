@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 use varco_runtime::tls;
 
@@ -49,7 +50,10 @@ pub struct Rates {
 /// The measure of vouchers and proofs that do not verify, on the data plane. Only they count: whoever
 /// sends none is never measured.
 #[derive(Debug)]
-pub struct Forgers(Rate<Peer>);
+pub struct Forgers {
+    rate: Rate<Peer>,
+    held_back: Semaphore,
+}
 
 /// So many a second for each key, saved up for one second.
 #[derive(Debug)]
@@ -154,12 +158,15 @@ impl Forgers {
     /// A measure of so many a second for each peer.
     #[must_use]
     pub fn new(per_second: u32) -> Self {
-        Self(Rate::new(per_second))
+        Self {
+            rate: Rate::new(per_second),
+            held_back: Semaphore::new(HELD_BACK),
+        }
     }
 
     /// Measures with another limit from now on.
     pub fn allow(&self, per_second: u32) {
-        self.0.limit.store(per_second.max(1), Ordering::Relaxed);
+        self.rate.limit.store(per_second.max(1), Ordering::Relaxed);
     }
 
     /// Whether another signature of a peer is looked at; if not, when.
@@ -168,13 +175,21 @@ impl Forgers {
     ///
     /// How long to wait, when too many did not verify.
     pub fn check(&self, peer: &tls::Peer) -> Result<(), Duration> {
-        let looked = self.0.look(&Peer::of(Some(peer), None), Instant::now());
+        let looked = self.rate.look(&Peer::of(Some(peer), None), Instant::now());
         looked.map(drop).map_err(|standing| standing.wait)
     }
 
     /// Counts a signature of a peer that did not verify.
     pub fn count(&self, peer: Option<&tls::Peer>) {
-        let _ = self.0.take(Peer::of(peer, None), Instant::now());
+        let _ = self.rate.take(Peer::of(peer, None), Instant::now());
+    }
+
+    /// Waits a moment before a refusal: one that comes at once asks for the next call. Few wait, so that
+    /// nobody fills the listener's places with what waits.
+    pub async fn hold_back(&self) {
+        if let Ok(_place) = self.held_back.try_acquire() {
+            tokio::time::sleep(MOMENT).await;
+        }
     }
 }
 
@@ -260,6 +275,10 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// What `Standing` counts in, milliseconds, as PDND writes it.
 pub const INTERVAL: u32 = 1000;
+/// Refusals that wait at once, over all peers.
+const HELD_BACK: usize = 64;
+/// How long each does.
+const MOMENT: Duration = Duration::from_millis(50);
 /// Peers, or clients, that are measured at once; a new one beyond them is refused.
 const MOST: usize = 100_000;
 
@@ -395,5 +414,23 @@ mod tests {
         }
         assert!(rates.count_client(client, now).is_ok());
         assert!(rates.check_client(client, now).is_err());
+    }
+
+    #[tokio::test]
+    async fn few_refusals_are_held_back_and_the_rest_are_not() {
+        use futures_util::FutureExt as _;
+        let forgers = Forgers::new(2);
+        let mut waiting: Vec<_> = (0..HELD_BACK)
+            .map(|_| Box::pin(forgers.hold_back()))
+            .collect();
+
+        let waits = waiting
+            .iter_mut()
+            .filter_map(|it| it.as_mut().now_or_never());
+        assert_eq!(waits.count(), 0);
+        assert!(forgers.hold_back().now_or_never().is_some());
+
+        drop(waiting);
+        assert!(forgers.hold_back().now_or_never().is_none());
     }
 }
