@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tonic::Code;
 use varco_proto::anagrafe::v1::anagrafe_service_client::AnagrafeServiceClient;
@@ -128,6 +129,7 @@ async fn healthy_client_is_served_while_another_misbehaves() {
 
     let asked = asked();
     let margin = asked.map_or(MARGIN, |_| Duration::ZERO);
+    let mut missed = Vec::new();
     for (name, attack) in ATTACKS {
         let end = Instant::now() + asked.unwrap_or(SHORT);
         let during = under((attack, end), &attacker, &healthy, &town).await;
@@ -143,16 +145,16 @@ async fn healthy_client_is_served_while_another_misbehaves() {
             mib(after),
         );
         let bound = (2 * baseline.p99).max(baseline.p99 + margin);
-        assert!(
-            during.measured.p99 <= bound,
-            "{name}: {:?}",
-            during.measured
-        );
-        assert!(during.most_memory <= memory + MOST_GROWTH, "{name}");
-        assert!(after <= memory + MOST_GROWTH, "{name}");
+        if during.measured.p99 > bound {
+            missed.push(format!("{name}: {:?}", during.measured));
+        }
+        if during.most_memory.max(after) > memory + MOST_GROWTH {
+            missed.push(format!("{name}: {} bytes", during.most_memory.max(after)));
+        }
     }
 
     assert_eq!(town.terminate(), Some(0));
+    assert!(missed.is_empty(), "{missed:#?}");
 }
 
 /// What became of an attack and of those beside it.
@@ -168,8 +170,12 @@ async fn under(
     healthy: &Gateway,
     town: &Process,
 ) -> During {
-    let mut attacks = JoinSet::new();
-    attacks.spawn(attack(by.clone(), end));
+    // With a runtime of its own: the healthy client shares its cores, and not its threads.
+    let (attack, by) = (*attack, by.clone());
+    let attacking = tokio::task::spawn_blocking(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(attack(by, end))
+    });
     let over = Arc::new(AtomicBool::new(false));
     let mut calls = JoinSet::new();
     for _ in 0..LOOPS {
@@ -183,7 +189,7 @@ async fn under(
         }
     };
     let told = tokio::select! {
-        told = attacks.join_next() => told.unwrap().unwrap(),
+        told = attacking => told.unwrap(),
         () = watch => unreachable!(),
     };
     over.store(true, Ordering::Relaxed);

@@ -207,6 +207,9 @@ pub async fn serve(
         };
         while connections.try_join_next().is_some() {}
         let Some(admitted) = peers.admit(address.ip(), Instant::now()) else {
+            drop(stream);
+            // Whoever floods has the next one ready: calls come between.
+            tokio::task::yield_now().await;
             continue;
         };
         let (tls, answering) = (listener.tls.clone(), Arc::clone(&answering));
