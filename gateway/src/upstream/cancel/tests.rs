@@ -202,7 +202,7 @@ async fn large_answer_of_a_call_that_runs_on_is_hardly_read_and_reset_in_its_tur
 
     drop(answer);
 
-    // Read as it comes, an answer without end would be hundreds of megabytes by then.
+    // Its client may soon give one up again; read to its end, it would last for half a minute.
     let sent = tokio::time::timeout(Duration::from_secs(3), reset.recv()).await;
     let sent = sent.expect("it is reset").unwrap();
     assert!(sent < 8 << 20, "{sent} bytes");
