@@ -19,3 +19,9 @@ pub mod sample;
 pub mod service_manager;
 pub mod signals;
 pub mod town;
+
+/// Here and not in `main.rs`, so that the program that tests start allocates as the one that ships. A call
+/// makes some hundred small allocations, and frees some on other threads than it made them on. How it is
+/// tuned stands in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
