@@ -51,8 +51,11 @@ proto-lint:
 proto-breaking BASE='main':
     buf breaking --against '.git#branch={{ BASE }}'
 
-# Kill the town 10 000 times under load (`just soak 500` kills it less often)
-soak KILLS='10000':
+# Every long form: upgrades, kills, attacks (`just soak 500` kills less often)
+soak KILLS='10000': soak-upgrades (soak-kills KILLS) soak-abuse
+
+# Kill the town 10 000 times under load (`just soak-kills 500` does it less often)
+soak-kills KILLS='10000':
     VARCO_TEST_KILLS={{ KILLS }} cargo test -p varco-tests --test e2e kill::nothing_acknowledged -- --nocapture
 
 # Replace the gateway 50 times under load (`just soak-upgrades 500` does it more often)

@@ -25,7 +25,7 @@ use varco_tests::wait::until;
 
 use crate::PROGRAM;
 
-/// Kills of an ordinary run; `just soak` asks for more.
+/// Kills of an ordinary run; `just soak-kills` asks for more.
 const KILLS: u64 = 100;
 /// Records that are read at once.
 const PAGE: u32 = 10_000;
